@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every target is built in Swift 6 language mode with warnings as errors. The arrows between the targets are the ones of
+// CONTRIBUTING.md; a dependency that is not listed here is a wall, not an oversight.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources,
+        swiftSettings: settings)
+}
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+]
+
+let package = Package(
+    name: "sluice",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "sluice", targets: ["sluice"]),
+        .library(name: "KubernetesClient", targets: ["KubernetesModel", "KubernetesClient"]),
+        .library(name: "KubernetesRuntime", targets: ["KubernetesRuntime"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+
+        module("KubernetesModel", []),
+        module("YAMLReader", ["KubernetesModel", .product(name: "Yams", package: "Yams")]),
+        module("CurlHTTP", ["CLibcurl"]),
+        module("KubernetesClient", ["KubernetesModel", "YAMLReader", "CurlHTTP", log]),
+        module("KubernetesRuntime", ["KubernetesModel", "KubernetesClient", log]),
+        module("TLSServer", ["COpenSSL", log] + nio + [.product(name: "HummingbirdCore", package: "hummingbird")]),
+
+        module("SluiceAPI", ["KubernetesModel", "YAMLReader"]),
+        module("Expressions", ["KubernetesModel"]),
+        module("PipelineEngine", ["KubernetesModel", "SluiceAPI", "Expressions"]),
+
+        module("SluiceOperator", ["KubernetesRuntime", "PipelineEngine"]),
+        module(
+            "LocalCluster",
+            [
+                "KubernetesModel", "YAMLReader", "KubernetesClient", "KubernetesRuntime", "TLSServer", "CSQLite", log,
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+            ] + nio),
+        .executableTarget(
+            name: "sluice",
+            dependencies: [
+                "SluiceOperator", "LocalCluster", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: settings),
+
+        tests("KubernetesModel"),
+    ]
+)
