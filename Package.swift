@@ -53,7 +53,7 @@ let package = Package(
         module("KubernetesRuntime", ["KubernetesModel", "KubernetesClient", log]),
         module("TLSServer", ["COpenSSL", log] + nio + [.product(name: "HummingbirdCore", package: "hummingbird")]),
 
-        module("SluiceAPI", ["KubernetesModel", "YAMLReader"]),
+        module("SluiceAPI", ["KubernetesModel", "YAMLReader", "Expressions"]),
         module("Expressions", ["KubernetesModel"]),
         module("PipelineEngine", ["KubernetesModel", "SluiceAPI", "Expressions"]),
 

@@ -1,0 +1,38 @@
+public import KubernetesModel
+
+/// What a run is to do.
+public struct PipelineRunSpec: Sendable, Hashable {
+    /// Name of a Pipeline of the same namespace; exactly one of this and ``pipelineSpec`` is set.
+    public var pipelineRef: String?
+    public var pipelineSpec: PipelineSpec?
+    /// Values by name; checked against the declarations of the pipeline.
+    public var parameters = JSONObject()
+    /// Most tasks that run at once; nil: no limit.
+    public var parallelism: Int?
+    /// Longest time from the first pod on.
+    public var timeout: Duration?
+    public var failurePolicy = FailurePolicy.failFast
+    /// What the user wants of the run now.
+    public var state = DesiredState.running
+    public var ttlSecondsAfterFinished: Int?
+    /// Pod metadata and fields for every pod.
+    public var podTemplate: JSONValue?
+
+    /// A run of nothing.
+    public init() {}
+}
+
+/// What follows when a task has failed for good (rule E5).
+public enum FailurePolicy: String, Sendable, Hashable, CaseIterable {
+    case failFast = "FailFast"
+    case continueOthers = "Continue"
+    case cancel = "Cancel"
+}
+
+/// What the user wants of a run (rule E13).
+public enum DesiredState: String, Sendable, Hashable, CaseIterable {
+    case running = "Running"
+    case suspended = "Suspended"
+    case cancelled = "Cancelled"
+    case terminated = "Terminated"
+}

@@ -1,0 +1,105 @@
+public import KubernetesModel
+
+/// Where a run stands.
+public enum RunPhase: String, Sendable, Hashable, CaseIterable {
+    case pending = "Pending"
+    case queued = "Queued"
+    case running = "Running"
+    case suspended = "Suspended"
+    case cancelling = "Cancelling"
+    case succeeded = "Succeeded"
+    case failed = "Failed"
+    case cancelled = "Cancelled"
+
+    /// Whether nothing follows any more.
+    public var isFinished: Bool { self == .succeeded || self == .failed || self == .cancelled }
+}
+
+/// Where a task stands.
+public enum TaskPhase: String, Sendable, Hashable, CaseIterable {
+    case pending = "Pending"
+    case running = "Running"
+    case succeeded = "Succeeded"
+    case failed = "Failed"
+    case skipped = "Skipped"
+    case cancelled = "Cancelled"
+
+    /// Whether nothing follows any more.
+    public var isFinished: Bool { self != .pending && self != .running }
+}
+
+/// One entry of `status.tasks`.
+public struct TaskStatus: Sendable, Hashable {
+    public var name: String
+    public var phase: TaskPhase
+    /// One word for machines: WhenFalse, DependencyNotMet, OOMKilled...
+    public var reason = ""
+    /// One sentence for people.
+    public var message = ""
+    /// The attempt that runs or ran last, from 0.
+    public var attempt = 0
+    /// Attempts that failed by the task's own fault, and those that failed by the infrastructure's.
+    public var failures = 0
+    public var disruptions = 0
+    /// Names of the pods of that attempt.
+    public var pods: [String] = []
+    public var startTime: Timestamp?
+    public var completionTime: Timestamp?
+    /// When the next attempt may start, while a retry waits.
+    public var nextAttemptTime: Timestamp?
+    public var exitCode: Int?
+    public var results = JSONObject()
+
+    /// A task that has not started.
+    public init(name: String, phase: TaskPhase = .pending) {
+        self.name = name
+        self.phase = phase
+    }
+}
+
+/// One entry of `status.conditions`.
+public struct Condition: Sendable, Hashable {
+    public var type: String
+    /// True, False or Unknown.
+    public var status: String
+    public var reason: String
+    public var message: String
+    public var lastTransitionTime: Timestamp
+    public var observedGeneration: Int64
+
+    /// A condition.
+    public init(
+        type: String, status: String, reason: String, message: String, lastTransitionTime: Timestamp,
+        observedGeneration: Int64
+    ) {
+        self.type = type
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.lastTransitionTime = lastTransitionTime
+        self.observedGeneration = observedGeneration
+    }
+}
+
+/// The status of a run.
+public struct PipelineRunStatus: Sendable, Hashable {
+    /// -1 until the operator has looked at the run.
+    public var observedGeneration: Int64 = -1
+    public var phase = RunPhase.pending
+    public var reason = ""
+    public var message = ""
+    public var startTime: Timestamp?
+    public var completionTime: Timestamp?
+    /// "12/40": ended of all.
+    public var progress = ""
+    public var counts: [TaskPhase: Int] = [:]
+    /// Tasks that have something to tell, in the order of the pipeline; those that have not started are only counted.
+    public var tasks: [TaskStatus] = []
+    public var results = JSONObject()
+    public var conditions: [Condition] = []
+    /// The pipeline of `pipelineRef` as it was when the run began: later edits do not reach a run under way.
+    public var pipelineSpec: JSONValue?
+
+    /// The status of a run that nobody has looked at.
+    public init() {}
+}

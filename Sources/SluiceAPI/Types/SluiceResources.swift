@@ -1,0 +1,31 @@
+public import KubernetesModel
+
+/// The group of Sluice's resources, and the names that it puts on objects.
+public enum Sluice {
+    public static let group = "sluice.dev"
+    public static let version = "v1alpha1"
+    public static let apiVersion = "sluice.dev/v1alpha1"
+
+    public static let pipelineRuns = ResourceType(
+        group: group, version: version, kind: "PipelineRun", plural: "pipelineruns")
+    public static let pipelines = ResourceType(group: group, version: version, kind: "Pipeline", plural: "pipelines")
+
+    /// Labels and finalizers of pods (rule E4).
+    public enum Label {
+        public static let run = "sluice.dev/run"
+        public static let task = "sluice.dev/task"
+        public static let attempt = "sluice.dev/attempt"
+        public static let replica = "sluice.dev/replica"
+        public static let queue = "sluice.dev/queue"
+        public static let managedBy = "app.kubernetes.io/managed-by"
+        /// The value of ``managedBy`` on everything that Sluice creates.
+        public static let manager = "sluice"
+    }
+
+    /// Held by a pod until its outcome is in the run's status (rule E4).
+    public static let trackFinalizer = "sluice.dev/track"
+    /// The name of the container that is the task; every other one is a sidecar.
+    public static let mainContainer = "main"
+    /// The environment variable that names the file for results (rule E12).
+    public static let resultsVariable = "SLUICE_RESULTS"
+}

@@ -1,0 +1,120 @@
+public import KubernetesModel
+
+/// One node of the graph.
+public struct TaskSpec: Sendable, Hashable {
+    public var name: String
+    /// A core/v1 Container without its name, references still inside.
+    public var container: JSONValue?
+    /// Pod metadata and fields over the run's, strategic-merge style; `containers` here are sidecars.
+    public var podTemplate: JSONValue?
+    public var dependsOn: [Dependency] = []
+    /// Pods of the gang.
+    public var replicas = 1
+    public var successPolicy = SuccessPolicy.all
+    public var retry: RetryPolicy?
+    /// Longest time of one attempt.
+    public var timeout: Duration?
+    public var onFailure = FailureEffect.fail
+    /// Names that the task must write (rule E12).
+    public var results: [String] = []
+
+    /// A task that does nothing yet.
+    public init(name: String) { self.name = name }
+}
+
+/// One entry of `dependsOn`.
+public struct Dependency: Sendable, Hashable {
+    /// Which end of the other task satisfies it (rule E1).
+    public enum Condition: String, Sendable, Hashable, CaseIterable {
+        case succeededOrSkipped = "SucceededOrSkipped"
+        case succeeded = "Succeeded"
+        case failed = "Failed"
+        case finished = "Finished"
+    }
+
+    public var task: String
+    public var on: Condition
+
+    /// A dependency.
+    public init(task: String, on: Condition = .succeededOrSkipped) {
+        self.task = task
+        self.on = on
+    }
+}
+
+/// When a gang has succeeded.
+public enum SuccessPolicy: String, Sendable, Hashable, CaseIterable {
+    /// Every replica has.
+    case all = "All"
+    /// Replica 0 has; the others are then stopped.
+    case leader = "Leader"
+}
+
+/// What a failed task does to its run.
+public enum FailureEffect: String, Sendable, Hashable, CaseIterable {
+    case fail = "Fail"
+    case ignore = "Ignore"
+}
+
+/// What kind of failure an attempt met (rule E7).
+public enum FailureClass: String, Sendable, Hashable, CaseIterable {
+    /// The container ended with a code other than 0, or its results were wrong.
+    case failed = "Failed"
+    case oomKilled = "OOMKilled"
+    case timeout = "Timeout"
+    /// The image could not be had, or the container could not be made from its configuration.
+    case imageError = "ImageError"
+    /// Evicted, preempted, node lost or shut down, deleted by others.
+    case infrastructure = "Infrastructure"
+}
+
+/// When a failed attempt is followed by another.
+public struct RetryPolicy: Sendable, Hashable {
+    /// Most further attempts after failures that are the task's own.
+    public var limit: Int
+    public var backoff: Backoff
+    /// Classes that are retried; nil: all.
+    public var on: Set<FailureClass>?
+    /// Exit codes that are retried, for class `Failed`; empty: all.
+    public var exitCodes: Set<Int>
+
+    /// A policy.
+    public init(
+        limit: Int, backoff: Backoff = Backoff(), on: Set<FailureClass>? = nil, exitCodes: Set<Int> = []
+    ) {
+        self.limit = limit
+        self.backoff = backoff
+        self.on = on
+        self.exitCodes = exitCodes
+    }
+}
+
+/// A growing wait: initial x factor^n, at most max.
+public struct Backoff: Sendable, Hashable {
+    public var initial: Duration
+    /// In thousandths, so that the wait is exact: 2000 doubles.
+    public var factorThousandths: Int
+    public var max: Duration
+
+    /// A wait; none at all by default.
+    public init(initial: Duration = .zero, factorThousandths: Int = 2000, max: Duration = .seconds(300)) {
+        self.initial = initial
+        self.factorThousandths = factorThousandths
+        self.max = max
+    }
+
+    /// The wait after `failures` failures (1 or more), in whole microseconds. O(log(max / initial)).
+    public func wait(afterFailures failures: Int) -> Duration {
+        var wait = initial.microseconds
+        let limit = max.microseconds
+        var remaining = failures - 1
+        while remaining > 0, wait > 0, wait < limit {
+            let (product, overflow) = wait.multipliedReportingOverflow(by: Int64(factorThousandths))
+            let next = overflow ? limit : product / 1000
+            if next == wait { break }
+            wait = next
+            remaining -= 1
+        }
+        return .microseconds(min(wait, limit))
+    }
+}
