@@ -28,6 +28,32 @@ public enum TaskPhase: String, Sendable, Hashable, CaseIterable {
     public var isFinished: Bool { self != .pending && self != .running }
 }
 
+/// What becomes of an attempt once its last pod has ended.
+public enum StopCause: Sendable, Hashable, RawRepresentable {
+    case succeeded
+    case cancelled
+    case failure(FailureClass)
+
+    /// Succeeded, Cancelled or the name of a failure class; nil for anything else.
+    public init?(rawValue: String) {
+        switch rawValue {
+        case "Succeeded": self = .succeeded
+        case "Cancelled": self = .cancelled
+        default:
+            guard let failure = FailureClass(rawValue: rawValue) else { return nil }
+            self = .failure(failure)
+        }
+    }
+
+    public var rawValue: String {
+        switch self {
+        case .succeeded: "Succeeded"
+        case .cancelled: "Cancelled"
+        case .failure(let failure): failure.rawValue
+        }
+    }
+}
+
 /// One entry of `status.tasks`.
 public struct TaskStatus: Sendable, Hashable {
     public var name: String
@@ -48,6 +74,8 @@ public struct TaskStatus: Sendable, Hashable {
     /// When the next attempt may start, while a retry waits.
     public var nextAttemptTime: Timestamp?
     public var exitCode: Int?
+    /// Set once the attempt is decided on while pods of it still have to end.
+    public var stopping: StopCause?
     public var results = JSONObject()
 
     /// A task that has not started.

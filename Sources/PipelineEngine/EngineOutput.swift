@@ -1,0 +1,49 @@
+public import KubernetesModel
+
+/// Something that the engine wants done. Each is safe to do again.
+public enum EngineAction: Sendable, Hashable {
+    /// Create that pod; tell the engine with ``RunEngine/podCreated(_:now:)`` or ``RunEngine/podRefused(_:_:now:)``.
+    case createPod(PodIdentity, name: String, JSONValue)
+    /// Delete the pod of that name and UID with its grace period.
+    case deletePod(name: String, uid: String)
+    /// Take Sluice's finalizer off the pod.
+    case untrackPod(name: String, uid: String)
+
+    /// Whether the status must have been written first: a decision that only the status tells (timed out, cancelled, the
+    /// outcome of a pod) must not be forgotten by a crash in between.
+    public var needsStatus: Bool { if case .createPod = self { false } else { true } }
+}
+
+/// Something to tell the user as an event of the run.
+public struct EngineEvent: Sendable, Hashable {
+    public var isWarning: Bool
+    public var reason: String
+    public var message: String
+
+    /// An event.
+    public init(isWarning: Bool, reason: String, message: String) {
+        self.isWarning = isWarning
+        self.reason = reason
+        self.message = message
+    }
+}
+
+/// What one step decided.
+public struct EngineOutput: Sendable {
+    public var actions: [EngineAction] = []
+    public var events: [EngineEvent] = []
+    /// Whether the status differs from the one before the step.
+    public var statusChanged = false
+    /// When to step again if nothing happens before; nil: only when something happens.
+    public var wakeUp: Timestamp?
+}
+
+/// Why the API server did not take a pod.
+public enum PodRefusal: Sendable, Hashable {
+    /// It never will: the pod is not valid, or its name belongs to somebody else.
+    case rejected(reason: String, message: String)
+    /// It may later: a quota is used up, a webhook said no.
+    case refused(reason: String, message: String)
+    /// Nothing is known; the request did not get through.
+    case unknown
+}

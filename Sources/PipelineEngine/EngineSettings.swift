@@ -1,0 +1,18 @@
+public import SluiceAPI
+
+/// Times and limits of the engine that an operator's flags may change.
+public struct EngineSettings: Sendable, Hashable {
+    /// How long a pod may be stuck before its start counts as failed (rule E8).
+    public var startUpDeadline: Duration = .seconds(600)
+    /// How long a gang may stay partly scheduled (rule E9).
+    public var gangTimeout: Duration = .seconds(300)
+    /// Most attempts that failures of the infrastructure may cost (rule E7).
+    public var disruptionLimit = 10
+    /// The wait before the attempt that follows such a failure.
+    public var disruptionBackoff = Backoff(initial: .seconds(1), factorThousandths: 2000, max: .seconds(60))
+    /// The wait before a pod is created again that a quota or a webhook refused (rule Q8).
+    public var refusalBackoff = Backoff(initial: .seconds(1), factorThousandths: 2000, max: .seconds(300))
+
+    /// The defaults of DESIGN.md.
+    public init() {}
+}

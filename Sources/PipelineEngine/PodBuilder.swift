@@ -1,0 +1,69 @@
+import Expressions
+import KubernetesModel
+import SluiceAPI
+
+/// Makes the pods of an attempt from the task, its run and the values of the references.
+struct PodBuilder {
+    var run: RunIdentity
+    var runTemplate: JSONValue?
+    /// Most that users may give as their own labels and annotations is copied; what GitOps tools track by is not
+    /// (DESIGN.md, status): the tool would take the pod for an object that Git does not have, and delete it.
+    private static let trackingPrefixes = [
+        "argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "helm.sh/", "meta.helm.sh/",
+    ]
+    private static let trackingNames: Set<String> = [
+        "app.kubernetes.io/instance", "kubectl.kubernetes.io/last-applied-configuration",
+    ]
+
+    static func isTracking(_ name: String) -> Bool {
+        trackingNames.contains(name) || trackingPrefixes.contains { name.hasPrefix($0) }
+    }
+
+    /// The pod of one replica; `resolve` gives the values of the references of the task, and its errors pass through.
+    func pod(
+        _ identity: PodIdentity, of task: TaskSpec, _ resolve: (Reference) throws -> JSONValue?
+    ) rethrows -> JSONValue {
+        var template = runTemplate ?? [:]
+        if let overlay = task.podTemplate { template = PodTemplateMerge.merge(overlay, over: template) }
+        var main = try (task.container ?? [:]).substitutingReferences(resolve)
+        template = try template.substitutingReferences(resolve)
+
+        main["name"] = .string(Sluice.mainContainer)
+        // The file of the results is the termination log, which travels in the pod's status and cannot get lost (E12).
+        let resultsPath = main["terminationMessagePath"]?.string ?? "/dev/termination-log"
+        var environment = main["env"]?.array ?? []
+        if !environment.contains(where: { $0["name"]?.string == Sluice.resultsVariable }) {
+            environment.append(["name": .string(Sluice.resultsVariable), "value": .string(resultsPath)])
+        }
+        main["env"] = .array(environment)
+        // A failed task that wrote nothing shows the end of its log instead.
+        if main["terminationMessagePolicy"] == nil { main["terminationMessagePolicy"] = "FallbackToLogsOnError" }
+
+        var metadata = ObjectMeta(name: identity.name(in: run), namespace: run.namespace)
+        metadata.labels = (template["metadata"]?["labels"]?.stringMap ?? [:]).filter { !Self.isTracking($0.key) }
+        metadata.labels.merge(identity.labels(in: run)) { _, ours in ours }
+        metadata.annotations = (template["metadata"]?["annotations"]?.stringMap ?? [:])
+            .filter { !Self.isTracking($0.key) }
+        metadata.ownerReferences = [run.ownerReference]
+        metadata.finalizers = [Sluice.trackFinalizer]
+
+        template["metadata"] = nil
+        // Containers of the template are sidecars. As native ones they end with the task; as plain ones they would keep the
+        // pod alive.
+        let sidecars = (template["containers"]?.array ?? []).map { sidecar in
+            var sidecar = sidecar
+            sidecar["restartPolicy"] = "Always"
+            return sidecar
+        }
+        if !sidecars.isEmpty {
+            template["initContainers"] = .array((template["initContainers"]?.array ?? []) + sidecars)
+        }
+        template["containers"] = [main]
+        template["restartPolicy"] = "Never"
+        if let timeout = task.timeout {
+            // The kubelet holds the time-out too, should the operator be away when it is due.
+            template["activeDeadlineSeconds"] = .int(max(1, (timeout.microseconds + 999_999) / 1_000_000))
+        }
+        return ["apiVersion": "v1", "kind": "Pod", "metadata": metadata.json, "spec": template]
+    }
+}

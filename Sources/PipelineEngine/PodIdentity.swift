@@ -1,0 +1,87 @@
+public import KubernetesModel
+import SluiceAPI
+
+/// Which run it is: what names and references need of it.
+public struct RunIdentity: Sendable, Hashable {
+    public var namespace: String
+    public var name: String
+    public var uid: String
+
+    /// The identity of a run.
+    public init(namespace: String, name: String, uid: String) {
+        self.namespace = namespace
+        self.name = name
+        self.uid = uid
+    }
+
+    /// The identity in an object's metadata.
+    public init(_ metadata: ObjectMeta) {
+        self.init(namespace: metadata.namespace, name: metadata.name, uid: metadata.uid)
+    }
+
+    /// The owner reference of everything that the run owns.
+    public var ownerReference: OwnerReference {
+        OwnerReference(apiVersion: Sluice.apiVersion, kind: Sluice.pipelineRuns.kind, name: name, uid: uid)
+    }
+}
+
+/// Which pod of which attempt of which task of which run.
+public struct PodIdentity: Sendable, Hashable {
+    public var task: String
+    public var attempt: Int
+    public var replica: Int
+
+    /// A pod of a task.
+    public init(task: String, attempt: Int, replica: Int) {
+        self.task = task
+        self.attempt = attempt
+        self.replica = replica
+    }
+
+    /// Longest name of a pod: it is the host name too, so a DNS label.
+    static let maximumNameLength = 63
+
+    /// The name of the pod: the same at every time and in every process, so that a create after a crash meets
+    /// AlreadyExists (rule E4). `run-task-HASH-attempt-replica`; run and task are cut short where they are too long, the hash of
+    /// run UID and task, 64 bits in 13 digits, keeps names apart all the same.
+    public func name(in run: RunIdentity) -> String {
+        let suffix = "-\(Self.hash(run.uid, task))-\(attempt)-\(replica)"
+        var prefix = "\(run.name)-\(task)".replacing(".", with: "-")
+        prefix = String(prefix.prefix(Self.maximumNameLength - suffix.utf8.count))
+        while let last = prefix.last, last == "-" { prefix.removeLast() }
+        return prefix + suffix
+    }
+
+    /// FNV-1a over the parts, then the finisher of MurmurHash3, as base-32 digits.
+    private static func hash(_ parts: String...) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for part in parts {
+            for byte in part.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+            hash = (hash ^ 0xFF) &* 0x0000_0100_0000_01b3  // a byte that UTF-8 never has, between the parts
+        }
+        hash = (hash ^ hash >> 33) &* 0xff51_afd7_ed55_8ccd
+        hash = (hash ^ hash >> 33) &* 0xc4ce_b9fe_1a85_ec53
+        hash ^= hash >> 33
+        let digits = Array("0123456789abcdefghijklmnopqrstuv")
+        return String((0..<13).map { digits[Int(hash >> (UInt64($0) * 5) & 31)] })
+    }
+
+    /// The labels that tell who the pod is (rule E4).
+    public func labels(in run: RunIdentity) -> [String: String] {
+        [
+            Sluice.Label.run: run.name, Sluice.Label.task: task, Sluice.Label.attempt: String(attempt),
+            Sluice.Label.replica: String(replica), Sluice.Label.managedBy: Sluice.Label.manager,
+        ]
+    }
+
+    /// Who a pod says it is, when it is that: owned by this run, and under the very name that belongs to its labels.
+    /// nil for every other pod, whatever its labels say.
+    public init?(_ pod: ObjectMeta, in run: RunIdentity) {
+        guard pod.controller?.uid == run.uid, let task = pod.labels[Sluice.Label.task],
+            let attempt = pod.labels[Sluice.Label.attempt].flatMap({ Int($0) }), attempt >= 0,
+            let replica = pod.labels[Sluice.Label.replica].flatMap({ Int($0) }), replica >= 0
+        else { return nil }
+        self.init(task: task, attempt: attempt, replica: replica)
+        guard name(in: run) == pod.name else { return nil }
+    }
+}

@@ -1,0 +1,182 @@
+public import KubernetesModel
+public import SluiceAPI
+
+/// What a pod's state means for its attempt (rules E7 and E8). Pure: the same pod gives the same verdict.
+public enum PodVerdict: Sendable, Hashable {
+    /// On its way, nothing is wrong.
+    case starting
+    /// Does not come up for a reason that may pass: a failure once the start-up deadline is over.
+    case stuck(PodFailure)
+    case running
+    /// Ended well; the termination message of the main container.
+    case succeeded(message: String, truncated: Bool)
+    /// Has failed, or never can come up.
+    case failed(PodFailure)
+
+    /// Kubelets cut termination messages at this many bytes.
+    static let terminationMessageLimit = 4096
+}
+
+/// Why an attempt failed.
+public struct PodFailure: Sendable, Hashable {
+    public var failureClass: FailureClass
+    /// One word: OOMKilled, Evicted, ImagePullBackOff, Error...
+    public var reason: String
+    /// What a person needs: the kubelet's words, the exit code, the last line of the log.
+    public var message: String
+    public var exitCode: Int?
+
+    /// A failure.
+    public init(_ failureClass: FailureClass, reason: String, message: String, exitCode: Int? = nil) {
+        self.failureClass = failureClass
+        self.reason = reason
+        self.message = message
+        self.exitCode = exitCode
+    }
+}
+
+extension Pod {
+    /// Whether no container of the pod can be running any more (rule E7: a new attempt waits for it).
+    public var hasEnded: Bool {
+        switch status.phase {
+        case .succeeded, .failed: true
+        default: metadata.isBeingDeleted && nodeName.isEmpty
+        }
+    }
+
+    /// What its state means for the attempt.
+    public var verdict: PodVerdict {
+        switch status.phase {
+        case .succeeded: success
+        case .failed: failedVerdict
+        case .pending: pendingVerdict
+        case .running, .unknown: hasEnded ? .failed(deletedFailure) : .running
+        }
+    }
+
+    private var main: ContainerStatus? {
+        status.containers.first { $0.name == Sluice.mainContainer }
+            ?? (status.containers.count == 1 ? status.containers[0] : nil)
+    }
+
+    private var success: PodVerdict {
+        let message = main?.termination?.message ?? ""
+        return .succeeded(message: message, truncated: message.utf8.count >= PodVerdict.terminationMessageLimit)
+    }
+
+    // MARK: Pending
+
+    private var pendingVerdict: PodVerdict {
+        if hasEnded { return .failed(deletedFailure) }
+        for container in status.initContainers + status.containers {
+            guard case .waiting(let reason, let message) = container.state else { continue }
+            let text = message.isEmpty ? reason : message
+            switch reason {
+            case "InvalidImageName", "ErrImageNeverPull":
+                return .failed(PodFailure(.imageError, reason: reason, message: text))
+            case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable",
+                "SignatureValidationFailed", "CreateContainerConfigError", "CreateContainerError",
+                "RunContainerError", "PreCreateHookError", "PreStartHookError", "PostStartHookError":
+                return .stuck(PodFailure(.imageError, reason: reason, message: text))
+            case "CrashLoopBackOff":
+                return .stuck(PodFailure(.failed, reason: reason, message: text))
+            default: continue
+            }
+        }
+        if let scheduled = status.condition("PodScheduled"), scheduled.status == "False",
+            scheduled.reason == "Unschedulable"
+        {
+            return .stuck(PodFailure(.infrastructure, reason: "Unschedulable", message: scheduled.message))
+        }
+        return .starting
+    }
+
+    // MARK: Failed
+
+    /// The reasons that kubelets and the control plane give to a pod which they, not its containers, brought to an end.
+    private static let infrastructureReasons: Set<String> = [
+        "Evicted", "NodeLost", "NodeShutdown", "Shutdown", "Terminated", "Preempting", "Preempted",
+        "UnexpectedAdmissionError", "NodeAffinity", "TopologyAffinityError", "AdmissionError", "PodOnUnknownNode",
+    ]
+
+    /// When deletion was asked for: the deletion timestamp lies the grace period after it.
+    private var deletionRequested: Timestamp? {
+        metadata.deletionTimestamp.map { $0 - .seconds(metadata.deletionGracePeriodSeconds ?? 0) }
+    }
+
+    private var deletedFailure: PodFailure {
+        PodFailure(.infrastructure, reason: "PodDeleted", message: "the pod \(metadata.name) was deleted")
+    }
+
+    private var failedVerdict: PodVerdict {
+        if status.reason == "DeadlineExceeded" {
+            return .failed(
+                PodFailure(.timeout, reason: "Timeout", message: status.message, exitCode: main?.termination?.exitCode))
+        }
+        if let disruption = status.condition("DisruptionTarget"), disruption.status == "True" {
+            return .failed(
+                PodFailure(
+                    .infrastructure, reason: disruption.reason.isEmpty ? "Disrupted" : disruption.reason,
+                    message: disruption.message))
+        }
+        if Self.infrastructureReasons.contains(status.reason) || status.reason.hasPrefix("OutOf") {
+            return .failed(PodFailure(.infrastructure, reason: status.reason, message: status.message))
+        }
+        let failed =
+            firstFailure(in: status.initContainers, kind: "init container", except: Set(nativeSidecars))
+            ?? firstFailure(in: main.map { [$0] } ?? [], kind: "container")
+        // A container that ended before anyone asked for the deletion failed by itself; one that ended after it was ended.
+        if let deletionRequested, (failed?.finishedAt).map({ $0 >= deletionRequested }) ?? true {
+            return .failed(deletedFailure)
+        }
+        if let failed { return .failed(failed.failure) }
+        // A sidecar that was ended with the pod, 137 or 143, is no failure: the task has done its work.
+        let sidecars = status.containers.filter { $0.name != main?.name }
+        if let failed = firstFailure(in: sidecars, kind: "sidecar", ignoring: [137, 143]) {
+            return .failed(failed.failure)
+        }
+        if main?.termination?.exitCode == 0 { return success }
+        let text = [status.reason, status.message].filter { !$0.isEmpty }.joined(separator: ": ")
+        return .failed(
+            PodFailure(
+                .infrastructure, reason: status.reason.isEmpty ? "PodFailed" : status.reason,
+                message: text.isEmpty ? "the pod failed before its containers started" : text))
+    }
+
+    private func firstFailure(
+        in containers: [ContainerStatus], kind: String, except: Set<String> = [], ignoring: Set<Int> = []
+    ) -> (failure: PodFailure, finishedAt: Timestamp?)? {
+        for container in containers where !except.contains(container.name) {
+            guard let end = container.termination, end.exitCode != 0 || end.reason == "OOMKilled",
+                !ignoring.contains(end.exitCode)
+            else { continue }
+            let label = container.name == Sluice.mainContainer ? "" : "\(kind) \(container.name): "
+            let failure: PodFailure
+            if end.reason == "OOMKilled" {
+                failure = PodFailure(
+                    .oomKilled, reason: "OOMKilled",
+                    message: label + "out of memory: killed at its memory limit (exit code \(end.exitCode))",
+                    exitCode: end.exitCode)
+            } else {
+                failure = PodFailure(
+                    .failed, reason: end.reason.isEmpty ? "Error" : end.reason,
+                    message: label + Self.describe(end), exitCode: end.exitCode)
+            }
+            return (failure, end.finishedAt)
+        }
+        return nil
+    }
+
+    /// "exit code 3: the last line that it said".
+    private static func describe(_ end: ContainerStatus.Termination) -> String {
+        var text = "exit code \(end.exitCode)"
+        if end.exitCode > 128, end.exitCode < 160, end.reason != "StartError" {
+            text += " (signal \(end.exitCode - 128))"
+        }
+        let lastLine = end.message.split(whereSeparator: \.isNewline).last {
+            !$0.allSatisfy(\.isWhitespace)
+        }
+        if let lastLine { text += ": " + lastLine.prefix(500) }
+        return text
+    }
+}

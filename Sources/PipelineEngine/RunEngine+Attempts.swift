@@ -1,0 +1,281 @@
+import KubernetesModel
+import SluiceAPI
+
+/// One attempt: its pods, what becomes of them, and what follows. Rules E4, E7, E8, E9, E12.
+extension RunEngine {
+    private func podName(_ index: Int, replica: Int) -> String {
+        PodIdentity(task: graph.nodes[index].spec.name, attempt: tasks[index].status.attempt, replica: replica)
+            .name(in: run)
+    }
+
+    mutating func evaluateAttempt(_ index: Int, now: Timestamp) {
+        if tasks[index].status.stopping != nil {
+            evaluateStopping(index, now: now)
+            return
+        }
+        if let (reason, message) = stopsRunningTasks(isFinally: graph.nodes[index].isFinally) {
+            stop(index, .cancelled, reason: reason, message: message)
+            evaluateStopping(index, now: now)
+            return
+        }
+        if let next = tasks[index].status.nextAttemptTime {
+            if now < next {
+                timers.add(next, index)
+                return
+            }
+            guard desired != .suspended else { return }
+            tasks[index].status.nextAttemptTime = nil
+            tasks[index].status.reason = ""
+            tasks[index].status.message = ""
+            output.statusChanged = true
+        }
+
+        let spec = graph.nodes[index].spec
+        var missing: [Int] = []
+        var succeeded = 0
+        var unscheduled = 0
+        var stuck: (failure: PodFailure, since: Timestamp?)?
+        var began: Timestamp?
+        for replica in 0..<spec.replicas {
+            let name = podName(index, replica: replica)
+            guard let known = pods[name] else {
+                if tasks[index].status.pods.contains(name) {
+                    judge(
+                        index, PodFailure(.infrastructure, reason: "PodDeleted", message: "the pod \(name) is gone"),
+                        now: now)
+                    return
+                }
+                missing.append(replica)
+                continue
+            }
+            let pod = known.pod
+            if let created = pod.metadata.creationTimestamp, began.map({ created < $0 }) ?? true { began = created }
+            switch pod.verdict {
+            case .failed(let failure):
+                judge(index, failure, now: now)
+                return
+            case .succeeded(let message, let truncated):
+                succeeded += 1
+                if replica == 0, spec.successPolicy == .leader || spec.replicas == 1 {
+                    judgeSuccess(index, message, truncated: truncated, now: now)
+                    return
+                }
+            case .stuck(let failure):
+                if stuck == nil { stuck = (failure, pod.metadata.creationTimestamp) }
+            case .starting, .running: break
+            }
+            if known.isGone, !pod.hasEnded {
+                judge(
+                    index, PodFailure(.infrastructure, reason: "PodDeleted", message: "the pod \(name) is gone"),
+                    now: now)
+                return
+            }
+            if pod.nodeName.isEmpty, !pod.hasEnded { unscheduled += 1 }
+        }
+        if succeeded == spec.replicas,
+            case .succeeded(let message, let truncated)? = pods[podName(index, replica: 0)]?.pod.verdict
+        {
+            judgeSuccess(index, message, truncated: truncated, now: now)
+            return
+        }
+        if !missing.isEmpty {
+            createPods(index, missing, now: now)
+            guard tasks[index].status.phase == .running, tasks[index].status.stopping == nil else { return }
+        }
+        if isOverdue(index, began: began, stuck: stuck, unscheduled: unscheduled, now: now) { return }
+        if let stuck {
+            say(index, reason: stuck.failure.reason, message: stuck.failure.message)
+        } else if missing.isEmpty {
+            say(index, reason: "", message: "")
+        }
+    }
+
+    private mutating func createPods(_ index: Int, _ replicas: [Int], now: Timestamp) {
+        if let after = tasks[index].createAfter {
+            if now < after {
+                timers.add(after, index)
+                return
+            }
+            tasks[index].createAfter = nil
+        }
+        for replica in replicas {
+            let name = podName(index, replica: replica)
+            guard creating.insert(name).inserted else { continue }
+            do {
+                let pod = try pod(of: index, replica: replica)
+                let identity = PodIdentity(
+                    task: graph.nodes[index].spec.name, attempt: tasks[index].status.attempt, replica: replica)
+                output.actions.append(.createPod(identity, name: name, pod))
+            } catch {
+                creating.remove(name)
+                let message = (error as? ReferenceProblem)?.message ?? "\(error)"
+                judge(index, PodFailure(.failed, reason: "InvalidReference", message: message), now: now)
+                return
+            }
+        }
+    }
+
+    /// Fails the attempt if a time of it is over; sets the timers for those that are not. Whether it failed.
+    private mutating func isOverdue(
+        _ index: Int, began: Timestamp?, stuck: (failure: PodFailure, since: Timestamp?)?, unscheduled: Int,
+        now: Timestamp
+    ) -> Bool {
+        let spec = graph.nodes[index].spec
+        var failure: PodFailure?
+        func check(_ since: Timestamp?, _ limit: Duration, _ overdue: () -> PodFailure) {
+            guard let since, failure == nil else { return }
+            if since + limit <= now { failure = overdue() } else { timers.add(since + limit, index) }
+        }
+        if let timeout = spec.timeout {
+            check(began, timeout) {
+                PodFailure(
+                    .timeout, reason: "Timeout",
+                    message: "the attempt took longer than its timeout of \(timeout.goText)")
+            }
+        }
+        if let stuck {
+            check(stuck.since, settings.startUpDeadline) {
+                var failure = stuck.failure
+                failure.message = "not started within \(settings.startUpDeadline.goText): " + failure.message
+                return failure
+            }
+        }
+        if spec.replicas > 1, unscheduled > 0 {
+            check(began, settings.gangTimeout) {
+                PodFailure(
+                    .infrastructure, reason: "GangTimeout",
+                    message:
+                        "\(unscheduled) of \(spec.replicas) pods were not scheduled within \(settings.gangTimeout.goText)"
+                )
+            }
+        }
+        guard let failure else { return false }
+        judge(index, failure, now: now)
+        return true
+    }
+
+    // MARK: Verdicts
+
+    private mutating func judge(_ index: Int, _ failure: PodFailure, now: Timestamp) {
+        tasks[index].status.exitCode = failure.exitCode
+        stop(index, .failure(failure.failureClass), reason: failure.reason, message: failure.message)
+        evaluateStopping(index, now: now)
+    }
+
+    private mutating func judgeSuccess(_ index: Int, _ message: String, truncated: Bool, now: Timestamp) {
+        switch TaskResults.read(message, truncated: truncated, declared: graph.nodes[index].spec.results) {
+        case .failure(let failure): judge(index, failure, now: now)
+        case .success(let results):
+            tasks[index].status.results = results
+            tasks[index].status.exitCode = 0
+            stop(index, .succeeded, reason: "", message: "")
+            evaluateStopping(index, now: now)
+        }
+    }
+
+    mutating func stop(_ index: Int, _ cause: StopCause, reason: String, message: String) {
+        tasks[index].status.stopping = cause
+        tasks[index].status.nextAttemptTime = nil
+        tasks[index].status.reason = reason
+        tasks[index].status.message = message
+        output.statusChanged = true
+        worklist.append(index)
+    }
+
+    /// Ends what still runs of a decided attempt; once nothing does, draws the consequence (rule E7: no overlap).
+    private mutating func evaluateStopping(_ index: Int, now: Timestamp) {
+        guard let cause = tasks[index].status.stopping else { return }
+        let attempt = tasks[index].status.attempt
+        var mayRun = false
+        for replica in 0..<graph.nodes[index].spec.replicas {
+            let name = podName(index, replica: replica)
+            if creating.contains(name) { mayRun = true }
+            guard let known = pods[name], !known.isGone, !known.pod.hasEnded else { continue }
+            mayRun = true
+            delete(known)
+        }
+        guard !mayRun else { return }
+        let (reason, message) = (tasks[index].status.reason, tasks[index].status.message)
+        switch cause {
+        case .succeeded: finish(index, .succeeded, reason: "", message: "", now: now)
+        case .cancelled: finish(index, .cancelled, reason: reason, message: message, now: now)
+        case .failure(let failure):
+            guard let wait = retryWait(index, failure) else {
+                finish(index, .failed, reason: reason, message: message, now: now)
+                return
+            }
+            let next = (attemptEnd(index) ?? now) + wait
+            tasks[index].status.attempt = attempt + 1
+            tasks[index].status.pods = []
+            tasks[index].status.stopping = nil
+            tasks[index].status.nextAttemptTime = max(next, tasks[index].createAfter ?? next)
+            tasks[index].createAfter = nil
+            tasks[index].status.message = "attempt \(attempt) failed: \(message)"
+            tell(
+                isWarning: true, reason: "TaskRetrying",
+                "task \(tasks[index].status.name): attempt \(attempt) failed: \(message); attempt \(attempt + 1) follows"
+            )
+            output.statusChanged = true
+            worklist.append(index)
+        }
+    }
+
+    /// Counts the failure; how long to wait before the next attempt, nil when there is none (rule E7).
+    private mutating func retryWait(_ index: Int, _ failure: FailureClass) -> Duration? {
+        let policy = graph.nodes[index].spec.retry
+        let isWanted = policy?.on?.contains(failure) ?? true
+        if failure == .infrastructure {
+            // A refused gang has cost nothing: it asks for as long as it takes, more and more seldom.
+            if tasks[index].createAfter != nil { return .zero }
+            tasks[index].status.disruptions += 1
+            tasks[index].refusals = 0
+            let disruptions = tasks[index].status.disruptions
+            guard isWanted, disruptions <= settings.disruptionLimit else { return nil }
+            return settings.disruptionBackoff.wait(afterFailures: disruptions)
+        }
+        tasks[index].status.failures += 1
+        tasks[index].refusals = 0
+        guard let policy, isWanted, tasks[index].status.failures <= policy.limit else { return nil }
+        if failure == .failed, !policy.exitCodes.isEmpty {
+            guard let code = tasks[index].status.exitCode, policy.exitCodes.contains(code) else { return nil }
+        }
+        return policy.backoff.wait(afterFailures: tasks[index].status.failures)
+    }
+
+    /// When the last container of the current attempt ended, as far as pods tell.
+    func attemptEnd(_ index: Int) -> Timestamp? {
+        var end: Timestamp?
+        for name in tasks[index].pods {
+            guard let known = pods[name], known.identity.attempt == tasks[index].status.attempt else { continue }
+            for container in known.pod.status.initContainers + known.pod.status.containers {
+                guard let finished = container.termination?.finishedAt else { continue }
+                end = max(end ?? finished, finished)
+            }
+        }
+        return end
+    }
+
+    // MARK: Pods that are done with
+
+    private mutating func delete(_ known: ObservedPod) {
+        let name = known.pod.metadata.name
+        guard !known.pod.metadata.isBeingDeleted, deleting.insert(name).inserted else { return }
+        output.actions.append(.deletePod(name: name, uid: known.pod.metadata.uid))
+    }
+
+    /// Takes the finalizer off the ended pods of attempts that are over, and ends those that still run (rule E4).
+    mutating func letGoOfPods(of index: Int) {
+        let isFinished = tasks[index].status.phase.isFinished
+        for name in tasks[index].pods {
+            guard let known = pods[name], !known.isGone,
+                isFinished || known.identity.attempt < tasks[index].status.attempt
+                    || known.identity.replica >= graph.nodes[index].spec.replicas
+            else { continue }
+            if !known.pod.hasEnded {
+                delete(known)
+            } else if known.pod.isTracked, untracking.insert(name).inserted {
+                output.actions.append(.untrackPod(name: name, uid: known.pod.metadata.uid))
+            }
+        }
+    }
+}

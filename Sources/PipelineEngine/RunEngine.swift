@@ -1,0 +1,330 @@
+import Expressions
+public import KubernetesModel
+public import SluiceAPI
+
+/// One run as it goes on: told what happens to its pods and what its user wants, it says what to do next and what the
+/// status is. Pure: no clock, no I/O; the same history gives the same decisions, and an engine made anew from the status it
+/// wrote last and the pods that exist goes on where the old one was (rule E14).
+///
+/// Incremental: an event about one pod costs the work on its task and on what that task makes ready, not a walk over the graph.
+public struct RunEngine: Sendable {
+    let run: RunIdentity
+    let spec: PipelineRunSpec
+    let graph: TaskGraph
+    let results: [ResultSpec]
+    let parameters: JSONObject
+    let settings: EngineSettings
+    let pipelineSnapshot: JSONValue?
+
+    var generation: Int64
+    var desired: DesiredState
+    var tasks: [TaskState]
+    var pods: [String: ObservedPod] = [:]
+
+    var phase = RunPhase.pending
+    var startTime: Timestamp?
+    var completionTime: Timestamp?
+    var finalReason = ""
+    var finalMessage = ""
+    var finalResults = JSONObject()
+    var conditions: [Condition]
+    var timedOut = false
+
+    /// Tasks to look at, those that may start, those that want to be looked at later.
+    var worklist: [Int] = []
+    var ready: [Int] = []
+    var timers = TimerHeap()
+    var activeCount = 0
+    var unfinishedMain: Int
+    var unfinished: Int
+    /// The task whose failure is the run's: the one that failed first.
+    var firstFailure: Int?
+
+    /// What has been asked for and not been answered: names of pods.
+    var creating: Set<String> = []
+    var deleting: Set<String> = []
+    var untracking: Set<String> = []
+
+    var output = EngineOutput()
+
+    /// What is known of one task.
+    struct TaskState: Sendable {
+        var status: TaskStatus
+        /// Dependencies that have not ended.
+        var unmet = 0
+        /// Names of its pods that are known to exist, of any attempt.
+        var pods: [String] = []
+        /// How often the API server refused a pod of this attempt, and when to ask again.
+        var refusals = 0
+        var createAfter: Timestamp?
+        var isReady = false
+    }
+
+    /// One pod of the run.
+    struct ObservedPod: Sendable {
+        var task: Int
+        var identity: PodIdentity
+        var pod: Pod
+        var isGone = false
+    }
+
+    /// An engine for a run in the state that its status tells. `parameters` are resolved: defaults filled in, types right.
+    /// `pipelineSnapshot` is kept in the status for runs by `pipelineRef`. O(tasks + edges).
+    public init(
+        run: RunIdentity, generation: Int64, spec: PipelineRunSpec, pipeline: PipelineSpec, parameters: JSONObject,
+        status: PipelineRunStatus, pipelineSnapshot: JSONValue? = nil, settings: EngineSettings = EngineSettings()
+    ) {
+        self.run = run
+        self.generation = generation
+        self.spec = spec
+        self.parameters = parameters
+        self.settings = settings
+        self.pipelineSnapshot = pipelineSnapshot
+        graph = TaskGraph(pipeline)
+        results = pipeline.results
+        desired = spec.state
+        conditions = status.conditions
+
+        tasks = graph.nodes.map { TaskState(status: TaskStatus(name: $0.spec.name), unmet: $0.dependencies.count) }
+        for known in status.tasks {
+            if let index = graph.indexByName[known.name] { tasks[index].status = known }
+        }
+        unfinishedMain = 0
+        unfinished = 0
+        for index in tasks.indices {
+            if tasks[index].status.phase.isFinished {
+                for dependent in graph.nodes[index].dependents { tasks[dependent].unmet -= 1 }
+            } else {
+                unfinished += 1
+                if index < graph.mainCount { unfinishedMain += 1 }
+                if tasks[index].status.phase == .running { activeCount += 1 }
+            }
+        }
+        phase = status.phase
+        startTime = status.startTime
+        completionTime = status.completionTime
+        if phase.isFinished {
+            finalReason = status.reason
+            finalMessage = status.message
+            finalResults = status.results
+        }
+        // A cancel that has begun is not taken back.
+        if phase == .cancelling, desired == .running || desired == .suspended { desired = .cancelled }
+        timedOut = !phase.isFinished && status.reason == Self.timeoutReason
+        for index in tasks.indices { noteFailure(index) }
+        worklist = Array(tasks.indices)
+    }
+
+    static let timeoutReason = "Timeout"
+
+    /// Whether the run has ended and every pod of it has been let go: nothing is left to do.
+    public var isDone: Bool {
+        phase.isFinished && untracking.isEmpty && creating.isEmpty
+            && pods.values.allSatisfy { $0.isGone || ($0.pod.hasEnded && !$0.pod.isTracked) }
+    }
+
+    // MARK: What happens
+
+    /// The user wants something else of the run, or edited what does not matter here.
+    public mutating func wants(_ state: DesiredState, generation: Int64) {
+        self.generation = generation
+        guard state != desired, !phase.isFinished else { return }
+        switch (desired, state) {
+        case (.terminated, _), (.cancelled, .running), (.cancelled, .suspended): return
+        default: desired = state
+        }
+        worklist.append(contentsOf: tasks.indices)
+    }
+
+    /// A pod as it is now. Pods that are not of this run are passed over, and so is a state that an ended pod has left behind.
+    public mutating func podObserved(_ pod: Pod) {
+        guard let identity = PodIdentity(pod.metadata, in: run), let task = graph.indexByName[identity.task] else {
+            return
+        }
+        let name = pod.metadata.name
+        if let known = pods[name], known.pod.metadata.uid == pod.metadata.uid {
+            guard !known.isGone, !known.pod.hasEnded || pod.hasEnded else { return }
+        } else if !tasks[task].pods.contains(name) {
+            tasks[task].pods.append(name)
+        }
+        creating.remove(name)
+        if !pod.isTracked { untracking.remove(name) }
+        pods[name] = ObservedPod(task: task, identity: identity, pod: pod)
+        if let created = pod.metadata.creationTimestamp, startTime.map({ created < $0 }) ?? true, !phase.isFinished {
+            startTime = created
+            output.statusChanged = true
+        }
+        let attemptIsCurrent = identity.attempt == tasks[task].status.attempt
+        if attemptIsCurrent, tasks[task].status.phase == .running, !tasks[task].status.pods.contains(name) {
+            tasks[task].status.pods.append(name)
+            tasks[task].status.pods.sort()
+            output.statusChanged = true
+        }
+        worklist.append(task)
+    }
+
+    /// The pod of that name and UID does not exist any more.
+    public mutating func podGone(name: String, uid: String) {
+        guard var known = pods[name], known.pod.metadata.uid == uid else { return }
+        deleting.remove(name)
+        untracking.remove(name)
+        known.isGone = true
+        pods[name] = known
+        worklist.append(known.task)
+    }
+
+    /// The pod that was asked for exists: the one just made, or one that an earlier create had made.
+    public mutating func podCreated(_ pod: Pod) {
+        creating.remove(pod.metadata.name)
+        podObserved(pod)
+    }
+
+    /// The API server did not take a pod.
+    public mutating func podRefused(_ identity: PodIdentity, _ refusal: PodRefusal, now: Timestamp) {
+        guard let index = graph.indexByName[identity.task] else { return }
+        creating.remove(identity.name(in: run))
+        worklist.append(index)
+        guard tasks[index].status.phase == .running, tasks[index].status.attempt == identity.attempt,
+            tasks[index].status.stopping == nil
+        else { return }
+        switch refusal {
+        case .unknown: break
+        case .rejected(let reason, let message):
+            stop(index, .failure(.failed), reason: reason, message: message)
+        case .refused(let reason, let message):
+            tasks[index].refusals += 1
+            let wait = settings.refusalBackoff.wait(afterFailures: tasks[index].refusals)
+            tasks[index].createAfter = now + wait
+            say(index, reason: reason, message: message)
+            if graph.nodes[index].spec.replicas > 1 {
+                // Half a gang must not hold what the other half needs (rule Q8): all of it goes, and comes again together.
+                stop(index, .failure(.infrastructure), reason: reason, message: message)
+            }
+        }
+    }
+
+    /// A delete or an untrack did not get through: it is asked for again at the next step.
+    public mutating func actionFailed(name: String) {
+        deleting.remove(name)
+        untracking.remove(name)
+        if let known = pods[name] { worklist.append(known.task) }
+    }
+
+    // MARK: The step
+
+    /// Decides on all that has happened since the last step. A second step with nothing in between does nothing (rule E14).
+    public mutating func step(now: Timestamp) -> EngineOutput {
+        updateRunTimeout(now: now)
+        while let task = timers.takeDue(now) {
+            if task >= 0 { worklist.append(task) }
+        }
+        var next = 0
+        var finallyIsOpen = unfinishedMain == 0
+        while true {
+            while next < worklist.count {
+                evaluate(worklist[next], now: now)
+                next += 1
+            }
+            if !finallyIsOpen, unfinishedMain == 0 {
+                finallyIsOpen = true
+                worklist.append(contentsOf: graph.mainCount..<tasks.count)
+                continue
+            }
+            if startNext(now: now) { continue }
+            break
+        }
+        worklist.removeAll(keepingCapacity: true)
+        finishIfOver(now: now)
+        updatePhase()
+        output.wakeUp = phase.isFinished ? nil : timers.earliest
+        defer { output = EngineOutput() }
+        return output
+    }
+
+    /// The run's time-out counts from its first pod; once it is over, that stays so.
+    private mutating func updateRunTimeout(now: Timestamp) {
+        guard let timeout = spec.timeout, let startTime, !timedOut, !phase.isFinished, unfinishedMain > 0 else {
+            return
+        }
+        let due = startTime + timeout
+        if due <= now {
+            timedOut = true
+            output.statusChanged = true
+            worklist.append(contentsOf: tasks.indices)
+        } else {
+            timers.add(due, -1)
+        }
+    }
+
+    private mutating func updatePhase() {
+        guard !phase.isFinished else { return }
+        let newPhase: RunPhase =
+            switch desired {
+            case .cancelled, .terminated: .cancelling
+            case .suspended: .suspended
+            case .running: .running
+            }
+        if phase == .pending, newPhase == .running {
+            tell(reason: "Started", "the run has started: \(tasks.count) tasks")
+        } else if newPhase != phase, phase != .pending || newPhase != .running {
+            switch newPhase {
+            case .suspended: tell(reason: "Suspended", "the run is suspended: nothing new starts")
+            case .cancelling: tell(reason: "Cancelling", "the run is being cancelled")
+            default: tell(reason: "Resumed", "the run goes on")
+            }
+        }
+        if newPhase != phase {
+            phase = newPhase
+            output.statusChanged = true
+        }
+    }
+
+    /// Ends the run once no task of it is left.
+    private mutating func finishIfOver(now: Timestamp) {
+        guard unfinished == 0, !phase.isFinished else { return }
+        let last = tasks.compactMap(\.status.completionTime).max()
+        completionTime = last ?? now
+        output.statusChanged = true
+        if desired == .cancelled || desired == .terminated {
+            phase = .cancelled
+            finalReason = desired.rawValue
+            finalMessage = "the run was \(desired == .cancelled ? "cancelled" : "terminated") by its spec.state"
+        } else if timedOut {
+            phase = .failed
+            finalReason = Self.timeoutReason
+            finalMessage = "the run took longer than its timeout of \(spec.timeout.map(\.goText) ?? "")"
+        } else if let firstFailure {
+            phase = .failed
+            let task = tasks[firstFailure].status
+            finalReason = task.reason
+            finalMessage = "task \(task.name) failed: \(task.message)"
+        } else {
+            phase = .succeeded
+            finalReason = "Succeeded"
+            finalMessage = "all tasks have ended well"
+            for result in results {
+                if let value = try? result.value.substitutingReferences({ try resolve($0, in: nil) }) {
+                    finalResults[result.name] = value
+                }
+            }
+        }
+        tell(isWarning: phase != .succeeded, reason: phase.rawValue, finalMessage)
+    }
+
+    mutating func tell(isWarning: Bool = false, reason: String, _ message: String) {
+        output.events.append(EngineEvent(isWarning: isWarning, reason: reason, message: message))
+    }
+
+    /// Shows why a task waits, without deciding anything.
+    mutating func say(_ index: Int, reason: String, message: String) {
+        guard tasks[index].status.reason != reason || tasks[index].status.message != message else { return }
+        tasks[index].status.reason = reason
+        tasks[index].status.message = message
+        output.statusChanged = true
+    }
+}
+
+extension Pod {
+    /// Whether the pod still holds Sluice's finalizer.
+    var isTracked: Bool { metadata.finalizers.contains(Sluice.trackFinalizer) }
+}

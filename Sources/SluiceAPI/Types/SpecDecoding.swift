@@ -1,0 +1,82 @@
+import KubernetesModel
+
+// The decoders below read what validation has passed: a value of the wrong kind cannot be there any more, and a missing
+// one takes the default that the schema documents. Nothing but validation calls them.
+
+extension PipelineSpec {
+    init(validated json: JSONValue) {
+        description = json["description"]?.string
+        parameters = (json["parameters"]?.array ?? []).map(ParameterSpec.init(validated:))
+        tasks = (json["tasks"]?.array ?? []).map(TaskSpec.init(validated:))
+        finally = (json["finally"]?.array ?? []).map(TaskSpec.init(validated:))
+        results = (json["results"]?.array ?? []).map {
+            ResultSpec(name: $0["name"]?.string ?? "", value: $0["value"] ?? .null)
+        }
+    }
+}
+
+extension ParameterSpec {
+    init(validated json: JSONValue) {
+        self.init(
+            name: json["name"]?.string ?? "",
+            type: json["type"]?.string.flatMap(ParameterType.init(rawValue:)) ?? .string,
+            defaultValue: json["default"], description: json["description"]?.string,
+            allowedValues: json["enum"]?.array ?? [])
+    }
+}
+
+extension TaskSpec {
+    init(validated json: JSONValue) {
+        name = json["name"]?.string ?? ""
+        container = json["container"]
+        podTemplate = json["podTemplate"]
+        dependsOn = (json["dependsOn"]?.array ?? []).map(Dependency.init(validated:))
+        replicas = json["replicas"]?.int.map(Int.init) ?? 1
+        successPolicy = json["successPolicy"]?.string.flatMap(SuccessPolicy.init(rawValue:)) ?? .all
+        retry = json["retry"].map(RetryPolicy.init(validated:))
+        timeout = json["timeout"]?.string.flatMap(Duration.init(goText:))
+        onFailure = json["onFailure"]?.string.flatMap(FailureEffect.init(rawValue:)) ?? .fail
+        results = json["results"]?.strings ?? []
+    }
+}
+
+extension Dependency {
+    init(validated json: JSONValue) {
+        self.init(
+            task: json.string ?? json["task"]?.string ?? "",
+            on: json["on"]?.string.flatMap(Condition.init(rawValue:)) ?? .succeededOrSkipped)
+    }
+}
+
+extension RetryPolicy {
+    init(validated json: JSONValue) {
+        self.init(
+            limit: json["limit"]?.int.map(Int.init) ?? 0,
+            backoff: json["backoff"].map(Backoff.init(validated:)) ?? Backoff(),
+            on: json["on"]?.strings.map { Set($0.compactMap(FailureClass.init(rawValue:))) },
+            exitCodes: Set((json["exitCodes"]?.array ?? []).compactMap { $0.int.map(Int.init) }))
+    }
+}
+
+extension Backoff {
+    init(validated json: JSONValue) {
+        self.init()
+        if let initial = json["initial"]?.string.flatMap(Duration.init(goText:)) { self.initial = initial }
+        if let factor = json["factor"]?.double { factorThousandths = Int((factor * 1000).rounded()) }
+        if let max = json["max"]?.string.flatMap(Duration.init(goText:)) { self.max = max }
+    }
+}
+
+extension PipelineRunSpec {
+    init(validated json: JSONValue) {
+        pipelineRef = json["pipelineRef"]?["name"]?.string
+        pipelineSpec = json["pipelineSpec"].map(PipelineSpec.init(validated:))
+        parameters = json["parameters"]?.object ?? JSONObject()
+        parallelism = json["parallelism"]?.int.map(Int.init)
+        timeout = json["timeout"]?.string.flatMap(Duration.init(goText:))
+        failurePolicy = json["failurePolicy"]?.string.flatMap(FailurePolicy.init(rawValue:)) ?? .failFast
+        state = json["state"]?.string.flatMap(DesiredState.init(rawValue:)) ?? .running
+        ttlSecondsAfterFinished = json["ttlSecondsAfterFinished"]?.int.map(Int.init)
+        podTemplate = json["podTemplate"]
+    }
+}

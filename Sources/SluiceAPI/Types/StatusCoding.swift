@@ -1,0 +1,114 @@
+public import KubernetesModel
+
+extension PipelineRunStatus: JSONReadable, JSONWritable {
+    public init(from reader: inout JSONReader) throws {
+        try reader.readFields { key, reader in
+            switch key {
+            case "observedGeneration": observedGeneration = try reader.readInt64()
+            case "phase": phase = RunPhase(rawValue: try reader.readString()) ?? .pending
+            case "reason": reason = try reader.readString()
+            case "message": message = try reader.readString()
+            case "startTime": startTime = try reader.readOptional { try Timestamp(from: &$0) }
+            case "completionTime": completionTime = try reader.readOptional { try Timestamp(from: &$0) }
+            case "progress": progress = try reader.readString()
+            case "counts":
+                try reader.readFields { key, reader in
+                    let count = try reader.readInt()
+                    if let phase = TaskPhase(rawValue: key.string) { counts[phase] = count }
+                }
+            case "tasks": tasks = try reader.readArray { try TaskStatus(from: &$0) }
+            case "results": results = try reader.readValue().object ?? JSONObject()
+            case "conditions": conditions = try reader.readArray { try Condition(from: &$0) }
+            case "pipelineSpec": pipelineSpec = try reader.readValue()
+            default: try reader.skip()
+            }
+        }
+    }
+
+    public var json: JSONValue {
+        var fields: JSONObject = [
+            "observedGeneration": .int(observedGeneration), "phase": .string(phase.rawValue),
+        ]
+        if !reason.isEmpty { fields["reason"] = .string(reason) }
+        if !message.isEmpty { fields["message"] = .string(message) }
+        if let startTime { fields["startTime"] = startTime.json }
+        if let completionTime { fields["completionTime"] = completionTime.json }
+        if !progress.isEmpty { fields["progress"] = .string(progress) }
+        if !counts.isEmpty {
+            fields["counts"] = .object(JSONObject(counts.map { ($0.key.rawValue, .int(Int64($0.value))) }))
+        }
+        if !tasks.isEmpty { fields["tasks"] = .array(tasks.map(\.json)) }
+        if !results.isEmpty { fields["results"] = .object(results) }
+        if !conditions.isEmpty { fields["conditions"] = .array(conditions.map(\.json)) }
+        if let pipelineSpec { fields["pipelineSpec"] = pipelineSpec }
+        return .object(fields)
+    }
+}
+
+extension TaskStatus: JSONReadable, JSONWritable {
+    public init(from reader: inout JSONReader) throws {
+        self.init(name: "")
+        try reader.readFields { key, reader in
+            switch key {
+            case "name": name = try reader.readString()
+            case "phase": phase = TaskPhase(rawValue: try reader.readString()) ?? .pending
+            case "reason": reason = try reader.readString()
+            case "message": message = try reader.readString()
+            case "attempt": attempt = try reader.readInt()
+            case "failures": failures = try reader.readInt()
+            case "disruptions": disruptions = try reader.readInt()
+            case "pods": pods = try reader.readArray { try $0.readString() }
+            case "startTime": startTime = try reader.readOptional { try Timestamp(from: &$0) }
+            case "completionTime": completionTime = try reader.readOptional { try Timestamp(from: &$0) }
+            case "nextAttemptTime": nextAttemptTime = try reader.readOptional { try Timestamp(from: &$0) }
+            case "exitCode": exitCode = try reader.readOptional { try $0.readInt() }
+            case "stopping": stopping = StopCause(rawValue: try reader.readString())
+            case "results": results = try reader.readValue().object ?? JSONObject()
+            default: try reader.skip()
+            }
+        }
+    }
+
+    public var json: JSONValue {
+        var fields: JSONObject = ["name": .string(name), "phase": .string(phase.rawValue)]
+        if !reason.isEmpty { fields["reason"] = .string(reason) }
+        if !message.isEmpty { fields["message"] = .string(message) }
+        if attempt != 0 { fields["attempt"] = .int(Int64(attempt)) }
+        if failures != 0 { fields["failures"] = .int(Int64(failures)) }
+        if disruptions != 0 { fields["disruptions"] = .int(Int64(disruptions)) }
+        if !pods.isEmpty { fields["pods"] = JSONValue(pods) }
+        if let startTime { fields["startTime"] = startTime.json }
+        if let completionTime { fields["completionTime"] = completionTime.json }
+        if let nextAttemptTime { fields["nextAttemptTime"] = nextAttemptTime.json }
+        if let exitCode { fields["exitCode"] = .int(Int64(exitCode)) }
+        if let stopping { fields["stopping"] = .string(stopping.rawValue) }
+        if !results.isEmpty { fields["results"] = .object(results) }
+        return .object(fields)
+    }
+}
+
+extension Condition: JSONReadable, JSONWritable {
+    public init(from reader: inout JSONReader) throws {
+        self.init(
+            type: "", status: "Unknown", reason: "", message: "", lastTransitionTime: Timestamp(seconds: 0),
+            observedGeneration: 0)
+        try reader.readFields { key, reader in
+            switch key {
+            case "type": type = try reader.readString()
+            case "status": status = try reader.readString()
+            case "reason": reason = try reader.readString()
+            case "message": message = try reader.readString()
+            case "lastTransitionTime": lastTransitionTime = try Timestamp(from: &reader)
+            case "observedGeneration": observedGeneration = try reader.readInt64()
+            default: try reader.skip()
+            }
+        }
+    }
+
+    public var json: JSONValue {
+        [
+            "type": .string(type), "status": .string(status), "reason": .string(reason), "message": .string(message),
+            "lastTransitionTime": lastTransitionTime.json, "observedGeneration": .int(observedGeneration),
+        ]
+    }
+}
