@@ -1,0 +1,168 @@
+/// Which item comes next, with no lock, no clock and no waiting: the time is a parameter.
+///
+/// An item is dirty from its being added until a worker takes it, and processing until that worker is done with it. It may
+/// be both; then it stays back until the worker is done. After client-go's work queues and controller-runtime's priority
+/// queue.
+struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
+    private struct Dirty {
+        var priority: WorkPriority
+        var since: Duration
+        /// Of the place in line that counts; an older one was left behind when the priority rose.
+        var ticket: UInt64
+    }
+
+    private struct Delay: Comparable {
+        var deadline: Duration
+        var ticket: UInt64
+        var key: Key
+
+        static func < (left: Delay, right: Delay) -> Bool {
+            (left.deadline, left.ticket) < (right.deadline, right.ticket)
+        }
+        static func == (left: Delay, right: Delay) -> Bool { left.ticket == right.ticket }
+    }
+
+    private struct Waiting {
+        var deadline: Duration
+        var ticket: UInt64
+        var priority: WorkPriority
+    }
+
+    private let limiter: RetryLimiter
+    private var dirty: [Key: Dirty] = [:]
+    private var processing: [Key: (priority: WorkPriority, since: Duration)] = [:]
+    private var lines: [WorkPriority: FIFO<(key: Key, ticket: UInt64)>] = [.high: FIFO(), .low: FIFO()]
+    private var heap = BinaryHeap<Delay>()
+    private var waiting: [Key: Waiting] = [:]
+    private var failures: [Key: Int] = [:]
+    private var lastTicket: UInt64 = 0
+    private(set) var isShutDown = false
+    private var counters = WorkQueueMetrics()
+
+    init(limiter: RetryLimiter) { self.limiter = limiter }
+
+    var metrics: WorkQueueMetrics {
+        var metrics = counters
+        metrics.delayed = waiting.count
+        metrics.processing = processing.count
+        return metrics
+    }
+
+    var isProcessing: Bool { !processing.isEmpty }
+
+    /// When the first delayed item is due.
+    var nextDeadline: Duration? {
+        mutating get {
+            while let first = heap.first, waiting[first.key]?.ticket != first.ticket { _ = heap.removeFirst() }
+            return heap.first?.deadline
+        }
+    }
+
+    func failureCount(_ key: Key) -> Int { failures[key] ?? 0 }
+
+    mutating func add(_ key: Key, priority: WorkPriority, at now: Duration) {
+        guard !isShutDown else { return }
+        // Now is earlier than any delay.
+        let priority = waiting.removeValue(forKey: key).map { max($0.priority, priority) } ?? priority
+        if let present = dirty[key] {
+            guard priority > present.priority else { return }
+            dirty[key]?.priority = priority
+            if processing[key] == nil {
+                count(present.priority, -1)
+                enqueue(key, at: present.since)
+            }
+            return
+        }
+        counters.adds += 1
+        dirty[key] = Dirty(priority: priority, since: now, ticket: 0)
+        if processing[key] == nil { enqueue(key, at: now) }
+    }
+
+    mutating func add(_ key: Key, after delay: Duration, priority: WorkPriority, at now: Duration) {
+        guard !isShutDown else { return }
+        guard delay > .zero else { return add(key, priority: priority, at: now) }
+        // What waits for a worker comes before any delay; it may still have to rise.
+        if dirty[key] != nil { return add(key, priority: priority, at: now) }
+        var entry = Waiting(deadline: now + delay, ticket: nextTicket(), priority: priority)
+        if let present = waiting[key] {
+            entry.priority = max(entry.priority, present.priority)
+            if present.deadline <= entry.deadline {
+                waiting[key]?.priority = entry.priority
+                return
+            }
+        }
+        waiting[key] = entry
+        heap.insert(Delay(deadline: entry.deadline, ticket: entry.ticket, key: key))
+    }
+
+    mutating func retry(_ key: Key, priority: WorkPriority, at now: Duration) {
+        let count = failures[key] ?? 0
+        failures[key] = count + 1
+        counters.retries += 1
+        add(key, after: limiter.delay(afterFailures: count), priority: priority, at: now)
+    }
+
+    mutating func forget(_ key: Key) { failures[key] = nil }
+
+    /// Makes ready what is due.
+    mutating func promote(at now: Duration) {
+        while let deadline = nextDeadline, deadline <= now, let due = heap.removeFirst() {
+            guard let entry = waiting.removeValue(forKey: due.key) else { continue }
+            add(due.key, priority: entry.priority, at: deadline)
+        }
+    }
+
+    /// The item to work on; nil when none is ready.
+    mutating func take(at now: Duration) -> (key: Key, priority: WorkPriority)? {
+        promote(at: now)
+        for priority in [WorkPriority.high, .low] {
+            while let (key, ticket) = lines[priority]?.removeFirst() {
+                guard let item = dirty[key], item.ticket == ticket else { continue }
+                dirty[key] = nil
+                count(priority, -1)
+                processing[key] = (priority, now)
+                counters.queueLatency.record(now - item.since)
+                return (key, priority)
+            }
+        }
+        return nil
+    }
+
+    mutating func done(_ key: Key, at now: Duration) {
+        guard let work = processing.removeValue(forKey: key) else { return }
+        counters.workDuration.record(now - work.since)
+        if let item = dirty[key] { enqueue(key, at: item.since) }
+    }
+
+    /// Takes nothing more in. What waits is dropped, or, with `finishing`, is still handed out; delays are dropped.
+    mutating func shutDown(finishing: Bool) {
+        isShutDown = true
+        heap.removeAll()
+        waiting = [:]
+        guard !finishing else { return }
+        dirty = [:]
+        lines = [.high: FIFO(), .low: FIFO()]
+        counters.depthHigh = 0
+        counters.depthLow = 0
+    }
+
+    /// Whether nothing will ever be handed out again.
+    var isFinished: Bool { isShutDown && dirty.isEmpty }
+
+    private mutating func enqueue(_ key: Key, at since: Duration) {
+        guard let priority = dirty[key]?.priority else { return }
+        let ticket = nextTicket()
+        dirty[key]?.ticket = ticket
+        lines[priority]?.append((key, ticket))
+        count(priority, 1)
+    }
+
+    private mutating func nextTicket() -> UInt64 {
+        lastTicket += 1
+        return lastTicket
+    }
+
+    private mutating func count(_ priority: WorkPriority, _ change: Int) {
+        if priority == .high { counters.depthHigh += change } else { counters.depthLow += change }
+    }
+}

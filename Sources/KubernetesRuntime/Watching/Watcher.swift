@@ -1,0 +1,96 @@
+import KubernetesClient
+public import KubernetesModel
+public import Logging
+
+/// Drives a ``WatchMachine`` against a server, for ever: pages, watches, resumes, lists again, backs off.
+public struct Watcher<Object: KubernetesObject>: Sendable {
+    private let source: any ListWatch<Object>
+    private let labelSelector: String?
+    private let fieldSelector: String?
+    private let pageSize: Int
+    private let clock: any RuntimeClock
+    private let random: RandomSource
+    private let logger: Logger
+
+    /// A watcher of what the selectors leave of the source.
+    public init(
+        _ source: any ListWatch<Object>, labelSelector: String? = nil, fieldSelector: String? = nil,
+        pageSize: Int = 500,
+        clock: any RuntimeClock = SystemClock(), random: @escaping RandomSource = systemRandom, logger: Logger
+    ) {
+        self.source = source
+        self.labelSelector = labelSelector
+        self.fieldSelector = fieldSelector
+        self.pageSize = pageSize
+        self.clock = clock
+        self.random = random
+        self.logger = logger
+    }
+
+    /// Runs until the task is cancelled. Every error is retried; `deliver` gets the events in order, never two batches at
+    /// once, `onFailure` each error.
+    public func run(
+        deliver: ([WatcherEvent<Object>]) -> Void, onFailure: (any Error) -> Void = { _ in }
+    ) async {
+        var machine = WatchMachine<Object>(pageSize: pageSize)
+        var backoff = Backoff()
+        while !Task.isCancelled {
+            do {
+                try await step(&machine, deliver: deliver)
+            } catch {
+                if Task.isCancelled { return }
+                machine.failed(error)
+                onFailure(error)
+                await pause(after: error, &backoff)
+            }
+        }
+    }
+
+    private func step(
+        _ machine: inout WatchMachine<Object>, deliver: ([WatcherEvent<Object>]) -> Void
+    ) async throws {
+        switch machine.request {
+        case .list(let token, let limit):
+            // No resourceVersion: the newest there is. A list from a cache could lie before what was seen already.
+            let page = try await source.list(
+                ListOptions(
+                    labelSelector: labelSelector, fieldSelector: fieldSelector, limit: limit, continueToken: token))
+            deliver(machine.received(page))
+        case .watch(let version):
+            let started = clock.monotonic
+            var hasAnswered = false
+            // Random, so that the watches of many clients do not end together.
+            let timeout = Duration.seconds(300) + .seconds(300) * random()
+            let options = WatchOptions(
+                labelSelector: labelSelector, fieldSelector: fieldSelector, resourceVersion: version,
+                timeout: .seconds(timeout.components.seconds))
+            try await source.watch(options) { batch in
+                hasAnswered = true
+                let (events, failure) = machine.received(batch)
+                if !events.isEmpty { deliver(events) }
+                if let failure { throw failure }
+            }
+            if !hasAnswered, clock.monotonic - started < .seconds(1) { throw WatchEndedAtOnce() }
+        }
+    }
+
+    private func pause(after error: any Error, _ backoff: inout Backoff) async {
+        let now = clock.monotonic
+        let status = error as? APIStatus
+        // A version may expire in the best of lives, and what is needed then is a list at once; but not time after time.
+        let isAtOnce = backoff.isFirst(at: now) && status?.isExpired == true
+        var delay = backoff.next(at: now, random: random)
+        if isAtOnce { delay = .zero }
+        if let seconds = status?.details?.retryAfterSeconds { delay = max(delay, .seconds(min(seconds, 300))) }
+        logger.log(
+            level: isAtOnce ? .debug : .warning, "watch of \(Object.resourceType.plural) interrupted",
+            metadata: ["error": "\(error)", "retryIn": "\(delay)"])
+        // Cancellation is seen by the loop.
+        try? await clock.sleep(for: delay)
+    }
+}
+
+/// The server ended a watch at once and without an event: retried, but not in a tight loop.
+struct WatchEndedAtOnce: Error, CustomStringConvertible {
+    var description: String { "the server ended the watch at once" }
+}
