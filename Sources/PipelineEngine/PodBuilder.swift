@@ -6,19 +6,6 @@ import SluiceAPI
 struct PodBuilder {
     var run: RunIdentity
     var runTemplate: JSONValue?
-    /// Most that users may give as their own labels and annotations is copied; what GitOps tools track by is not
-    /// (DESIGN.md, status): the tool would take the pod for an object that Git does not have, and delete it.
-    private static let trackingPrefixes = [
-        "argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "helm.sh/", "meta.helm.sh/",
-    ]
-    private static let trackingNames: Set<String> = [
-        "app.kubernetes.io/instance", "kubectl.kubernetes.io/last-applied-configuration",
-    ]
-
-    static func isTracking(_ name: String) -> Bool {
-        trackingNames.contains(name) || trackingPrefixes.contains { name.hasPrefix($0) }
-    }
-
     /// The pod of one replica; `resolve` gives the values of the references of the task, and its errors pass through.
     func pod(
         _ identity: PodIdentity, of task: TaskSpec, _ resolve: (Reference) throws -> JSONValue?
@@ -40,10 +27,11 @@ struct PodBuilder {
         if main["terminationMessagePolicy"] == nil { main["terminationMessagePolicy"] = "FallbackToLogsOnError" }
 
         var metadata = ObjectMeta(name: identity.name(in: run), namespace: run.namespace)
-        metadata.labels = (template["metadata"]?["labels"]?.stringMap ?? [:]).filter { !Self.isTracking($0.key) }
+        // What GitOps tools track by is not copied: they would take the pod for an object that Git does not have, and delete it.
+        metadata.labels = (template["metadata"]?["labels"]?.stringMap ?? [:]).filter { !Sluice.isTracking($0.key) }
         metadata.labels.merge(identity.labels(in: run)) { _, ours in ours }
         metadata.annotations = (template["metadata"]?["annotations"]?.stringMap ?? [:])
-            .filter { !Self.isTracking($0.key) }
+            .filter { !Sluice.isTracking($0.key) }
         metadata.ownerReferences = [run.ownerReference]
         metadata.finalizers = [Sluice.trackFinalizer]
 

@@ -210,6 +210,7 @@ extension RunEngine {
             tasks[index].status.stopping = nil
             tasks[index].status.nextAttemptTime = max(next, tasks[index].createAfter ?? next)
             tasks[index].createAfter = nil
+            tasks[index].isRefused = false
             tasks[index].status.message = "attempt \(attempt) failed: \(message)"
             tell(
                 isWarning: true, reason: "TaskRetrying",
@@ -226,7 +227,7 @@ extension RunEngine {
         let isWanted = policy?.on?.contains(failure) ?? true
         if failure == .infrastructure {
             // A refused gang has cost nothing: it asks for as long as it takes, more and more seldom.
-            if tasks[index].createAfter != nil { return .zero }
+            if tasks[index].isRefused { return .zero }
             tasks[index].status.disruptions += 1
             tasks[index].refusals = 0
             let disruptions = tasks[index].status.disruptions

@@ -57,6 +57,8 @@ public struct RunEngine: Sendable {
         /// How often the API server refused a pod of this attempt, and when to ask again.
         var refusals = 0
         var createAfter: Timestamp?
+        /// The attempt is taken down because the API server refused some of its pods, not because anything failed.
+        var isRefused = false
         var isReady = false
     }
 
@@ -187,17 +189,17 @@ public struct RunEngine: Sendable {
         guard tasks[index].status.phase == .running, tasks[index].status.attempt == identity.attempt,
             tasks[index].status.stopping == nil
         else { return }
-        switch refusal {
-        case .unknown: break
-        case .rejected(let reason, let message):
+        if case .rejected(let reason, let message) = refusal {
             stop(index, .failure(.failed), reason: reason, message: message)
-        case .refused(let reason, let message):
-            tasks[index].refusals += 1
-            let wait = settings.refusalBackoff.wait(afterFailures: tasks[index].refusals)
-            tasks[index].createAfter = now + wait
+            return
+        }
+        tasks[index].refusals += 1
+        tasks[index].createAfter = now + settings.refusalBackoff.wait(afterFailures: tasks[index].refusals)
+        if case .refused(let reason, let message) = refusal {
             say(index, reason: reason, message: message)
             if graph.nodes[index].spec.replicas > 1 {
                 // Half a gang must not hold what the other half needs (rule Q8): all of it goes, and comes again together.
+                tasks[index].isRefused = true
                 stop(index, .failure(.infrastructure), reason: reason, message: message)
             }
         }

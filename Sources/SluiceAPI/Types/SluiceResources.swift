@@ -22,6 +22,18 @@ public enum Sluice {
         public static let manager = "sluice"
     }
 
+    private static let trackingPrefixes = [
+        "argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "helm.sh/", "meta.helm.sh/",
+    ]
+    private static let trackingNames: Set<String> = [
+        "app.kubernetes.io/instance", "kubectl.kubernetes.io/last-applied-configuration",
+    ]
+
+    /// Whether a label or an annotation of that name is one by which GitOps tools know their objects.
+    public static func isTracking(_ name: String) -> Bool {
+        trackingNames.contains(name) || trackingPrefixes.contains { name.hasPrefix($0) }
+    }
+
     /// Held by a pod until its outcome is in the run's status (rule E4).
     public static let trackFinalizer = "sluice.dev/track"
     /// The name of the container that is the task; every other one is a sidecar.

@@ -1,0 +1,20 @@
+public import KubernetesModel
+public import KubernetesRuntime
+public import SluiceAPI
+
+/// What the operator writes to the cluster, and the live reads that decide a doubt. A protocol, so that the reconcilers can
+/// be tested against a cluster that fails at will; ``APIServerAccess`` is the real one.
+///
+/// All throw `APIStatus` for what the API server answered, other errors for requests that did not get through.
+public protocol ClusterAccess: Sendable {
+    func run(_ key: ObjectKey) async throws -> PipelineRun
+    /// Replaces the status of the run at that resourceVersion: a conflict says that the run has changed since.
+    func writeStatus(_ status: JSONValue, of key: ObjectKey, resourceVersion: String) async throws -> PipelineRun
+    func deleteRun(_ key: ObjectKey, uid: String) async throws
+
+    func pod(_ key: ObjectKey) async throws -> Pod
+    func createPod(_ pod: JSONValue, namespace: String) async throws -> Pod
+    func deletePod(_ key: ObjectKey, uid: String) async throws
+    /// Takes Sluice's finalizer off the pod of that UID.
+    func untrackPod(_ key: ObjectKey, uid: String) async throws
+}
