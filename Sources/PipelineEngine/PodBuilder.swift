@@ -12,8 +12,8 @@ struct PodBuilder {
     ) rethrows -> JSONValue {
         var template = runTemplate ?? [:]
         if let overlay = task.podTemplate { template = PodTemplateMerge.merge(overlay, over: template) }
-        var main = try (task.container ?? [:]).substitutingReferences(resolve)
-        template = try template.substitutingReferences(resolve)
+        var main = try (task.container ?? [:]).substitutingReferences(asText: true, resolve)
+        template = try template.substitutingReferences(asText: true, resolve)
 
         main["name"] = .string(Sluice.mainContainer)
         // The file of the results is the termination log, which travels in the pod's status and cannot get lost (E12).

@@ -119,15 +119,20 @@ extension JSONValue {
         }
     }
 
-    /// The same tree with the references in every string replaced, keys aside.
-    public func substitutingReferences(_ resolve: (Reference) throws -> JSONValue?) rethrows -> JSONValue {
+    /// The same tree with the references in every string replaced, keys aside. With `asText` strings stay strings, also
+    /// those that are one reference: for fields that must be strings, as all are in which a pod may have a reference.
+    public func substitutingReferences(
+        asText: Bool = false, _ resolve: (Reference) throws -> JSONValue?
+    ) rethrows -> JSONValue {
         switch self {
         case .string(let string):
             guard string.utf8.contains(UInt8(ascii: "$")) else { return self }
-            return try ReferenceTemplate(string).substitute(resolve)
-        case .array(let elements): return .array(try elements.map { try $0.substitutingReferences(resolve) })
+            let value = try ReferenceTemplate(string).substitute(resolve)
+            return asText ? .string(value.rendered) : value
+        case .array(let elements):
+            return .array(try elements.map { try $0.substitutingReferences(asText: asText, resolve) })
         case .object(var fields):
-            try fields.mapValues { _, value in value = try value.substitutingReferences(resolve) }
+            try fields.mapValues { _, value in value = try value.substitutingReferences(asText: asText, resolve) }
             return .object(fields)
         default: return self
         }
