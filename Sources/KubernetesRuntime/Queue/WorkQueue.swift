@@ -49,7 +49,7 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
     }
 
     private let state: Mutex<State>
-    private let clock: any RuntimeClock
+    let clock: any RuntimeClock
     private let timer = Doorbell()
     private let drained = Gate()
 

@@ -1,0 +1,158 @@
+import KubernetesClient
+import KubernetesModel
+import Logging
+import Synchronization
+import Testing
+
+@testable import KubernetesRuntime
+
+@Suite struct InformerTests {
+    let simulation = Simulation(seed: 1)
+    var logger = Logger(label: "test")
+
+    init() { logger.logLevel = .critical }
+
+    private func informer(_ server: FakeServer, pageSize: Int = 500) -> Informer<Widget> {
+        Informer(server, pageSize: pageSize, clock: simulation.clock, random: { 0 }, logger: logger)
+    }
+
+    @Test func `An informer lists in pages, watches and follows`() {
+        let server = FakeServer(clock: simulation.clock)
+        for index in 0..<5 { server.put("w\(index)", size: index) }
+        let informer = informer(server, pageSize: 2)
+        let task = simulation.start { await informer.run() }
+        simulation.settle()
+        #expect(server.requests == ["list 2", "list 2 continued", "list 2 continued", "watch 105"])
+        #expect(informer.hasSynced && informer.store.contents == server.contents)
+        server.put("w1", size: 10)
+        server.delete("w2")
+        simulation.run(for: .seconds(1))
+        #expect(informer.store.contents == server.contents)
+        task.cancel()
+    }
+
+    @Test func `A watch that ends is resumed from the last version at once, with no list`() {
+        let server = FakeServer(clock: simulation.clock)
+        let informer = informer(server)
+        let task = simulation.start { await informer.run() }
+        simulation.run(for: .seconds(10))
+        server.put("a", size: 1)
+        simulation.run(for: .seconds(291))
+        #expect(server.requests == ["list 500", "watch 100", "watch 101"])
+        task.cancel()
+    }
+
+    @Test func `After 410 the list is taken again at once, and what was missed is told`() {
+        let server = FakeServer(clock: simulation.clock)
+        server.put("a", size: 1)
+        server.put("b", size: 1)
+        let informer = informer(server)
+        let recorder = ViewRecorder()
+        informer.store.addHandler { recorder.record($0) }
+        let task = simulation.start { await informer.run() }
+        simulation.settle()
+        _ = recorder.lines
+        server.delete("a")
+        server.put("b", size: 2)
+        server.put("c", size: 1)
+        server.compact()
+        simulation.run(for: .seconds(1))
+        #expect(recorder.lines == ["deleted a 101 relist", "updated b 104 relist", "added c 105 relist"])
+        task.cancel()
+    }
+
+    @Test func `410 time after time is not answered in a tight loop`() {
+        let server = FakeServer(clock: simulation.clock)
+        server.state.withLock { $0.compactedBelow = .max }
+        let informer = informer(server)
+        let task = simulation.start { await informer.run() }
+        simulation.run(for: .seconds(60))
+        #expect((4...16).contains(server.requests.count), "\(server.requests)")
+        task.cancel()
+    }
+
+    @Test func `A server that is away is waited for with growing delays, and its coming back is noticed`() {
+        let server = FakeServer(clock: simulation.clock)
+        server.put("a", size: 1)
+        let informer = informer(server)
+        let task = simulation.start { await informer.run() }
+        simulation.settle()
+        server.state.withLock { $0.isDown = true }
+        simulation.run(for: .seconds(600))
+        #expect(informer.lastError is FakeServer.Broken)
+        #expect(informer.store.contents == server.contents)
+        #expect(server.requests.count < 40)
+        server.put("b", size: 1)
+        server.state.withLock { $0.isDown = false }
+        simulation.run(for: .seconds(31))
+        #expect(informer.store.contents == server.contents)
+        #expect(informer.lastError == nil)
+        task.cancel()
+    }
+
+    @Test func `A server that asks for patience gets it`() {
+        let server = FakeServer(clock: simulation.clock)
+        var details = APIStatus.Details()
+        details.retryAfterSeconds = 17
+        let status = APIStatus(code: 429, reason: "TooManyRequests", message: "later", details: details)
+        server.state.withLock { $0.failures = [status] }
+        let informer = informer(server)
+        let task = simulation.start { await informer.run() }
+        simulation.run(for: .milliseconds(16_900))
+        #expect(!informer.hasSynced)
+        simulation.run(for: .milliseconds(200))
+        #expect(informer.hasSynced)
+        task.cancel()
+    }
+
+    @Test func `One object that cannot be decoded leaves the others in the list`() {
+        let server = FakeServer(clock: simulation.clock)
+        server.put("a", size: 1)
+        server.put("bad", size: 1)
+        server.state.withLock { $0.undecodable = ["bad"] }
+        let informer = informer(server)
+        let task = simulation.start { await informer.run() }
+        simulation.settle()
+        #expect(informer.store.count == 2)
+        #expect(informer.store.entry(ObjectKey(namespace: "ns", name: "bad"))?.decodingError != nil)
+        task.cancel()
+    }
+
+    @Test(arguments: 0..<60 as Range<UInt64>)
+    func `E14 whatever is lost, repeated, cut off or expired, the store and its handlers end at the server's state`(
+        seed: UInt64
+    ) {
+        let simulation = Simulation(seed: seed)
+        let server = FakeServer(clock: simulation.clock, random: simulation.random, chaos: 0.06)
+        let informer = Informer(
+            server, pageSize: 3, clock: simulation.clock, random: simulation.random, logger: logger)
+        let recorder = ViewRecorder()
+        informer.store.addHandler { recorder.record($0) }
+        let task = simulation.start { await informer.run() }
+        for _ in 0..<300 {
+            let name = "w\(simulation.random(in: 0..<8))"
+            switch simulation.random(in: 0..<20) {
+            case 0: server.compact()
+            case 1: server.restart()
+            case 2..<6:
+                if let deleted = server.delete(name), simulation.random() < 0.3 {
+                    informer.store.noteDeleted(deleted.key, uid: deleted.metadata.uid)
+                }
+            case 6..<9:
+                // An own write, told at once or only after the stream has gone on.
+                let written = server.put(name, size: simulation.random(in: 0..<100))
+                if simulation.random() < 0.5 { simulation.run(for: .milliseconds(150)) }
+                informer.store.noteWritten(written)
+            default: server.put(name, size: simulation.random(in: 0..<100))
+            }
+            if simulation.random() < 0.4 {
+                simulation.run(for: .milliseconds(Int64(simulation.random(in: 1..<3000))))
+            }
+        }
+        simulation.run(for: .seconds(1800))
+        #expect(informer.store.contents == server.contents)
+        #expect(recorder.contents == server.contents)
+        task.cancel()
+        simulation.settle()
+    }
+}
