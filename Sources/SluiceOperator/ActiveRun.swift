@@ -82,9 +82,10 @@ actor ActiveRun {
             }
             guard try await write(&status) else { return Outcome(isSuperseded: true) }
         }
-        await release()
-        // What could not be done is asked for again by the next step.
-        if !held.isEmpty { outcome.wakeUp = .zero }
+        if await !release() {
+            // What could not be done is asked for again by the next step.
+            outcome.wakeUp = min(outcome.wakeUp ?? settings.retryDelay, settings.retryDelay)
+        }
         outcome.isDone = engine.isDone
         return outcome
     }
@@ -182,9 +183,11 @@ actor ActiveRun {
 
     // MARK: What the status allows
 
-    private func release() async {
+    /// Does what was held back; whether all of it got through.
+    private func release() async -> Bool {
         let actions = held
         held = []
+        var isComplete = true
         await withTaskGroup(of: (String, Bool).self) { group in
             var next = actions.startIndex
             func addNext() {
@@ -195,10 +198,14 @@ actor ActiveRun {
             }
             for _ in 0..<settings.concurrentWrites { addNext() }
             while let (name, succeeded) = await group.next() {
-                if !succeeded { engine.actionFailed(name: name) }
+                if !succeeded {
+                    engine.actionFailed(name: name)
+                    isComplete = false
+                }
                 addNext()
             }
         }
+        return isComplete
     }
 
     private nonisolated func carryOut(_ action: EngineAction) async -> (String, Bool) {

@@ -1,4 +1,4 @@
-import KubernetesModel
+public import KubernetesModel
 public import KubernetesRuntime
 public import Logging
 import PipelineEngine

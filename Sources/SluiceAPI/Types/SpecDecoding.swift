@@ -1,10 +1,10 @@
-import KubernetesModel
+package import KubernetesModel
 
 // The decoders below read what validation has passed: a value of the wrong kind cannot be there any more, and a missing
 // one takes the default that the schema documents. Nothing but validation calls them.
 
 extension PipelineSpec {
-    init(validated json: JSONValue) {
+    package init(validated json: JSONValue) {
         description = json["description"]?.string
         parameters = (json["parameters"]?.array ?? []).map(ParameterSpec.init(validated:))
         tasks = (json["tasks"]?.array ?? []).map(TaskSpec.init(validated:))
@@ -16,7 +16,7 @@ extension PipelineSpec {
 }
 
 extension ParameterSpec {
-    init(validated json: JSONValue) {
+    package init(validated json: JSONValue) {
         self.init(
             name: json["name"]?.string ?? "",
             type: json["type"]?.string.flatMap(ParameterType.init(rawValue:)) ?? .string,
@@ -26,7 +26,7 @@ extension ParameterSpec {
 }
 
 extension TaskSpec {
-    init(validated json: JSONValue) {
+    package init(validated json: JSONValue) {
         name = json["name"]?.string ?? ""
         container = json["container"]
         podTemplate = json["podTemplate"]
@@ -41,7 +41,7 @@ extension TaskSpec {
 }
 
 extension Dependency {
-    init(validated json: JSONValue) {
+    package init(validated json: JSONValue) {
         self.init(
             task: json.string ?? json["task"]?.string ?? "",
             on: json["on"]?.string.flatMap(Condition.init(rawValue:)) ?? .succeededOrSkipped)
@@ -49,7 +49,7 @@ extension Dependency {
 }
 
 extension RetryPolicy {
-    init(validated json: JSONValue) {
+    package init(validated json: JSONValue) {
         self.init(
             limit: json["limit"]?.int.map(Int.init) ?? 0,
             backoff: json["backoff"].map(Backoff.init(validated:)) ?? Backoff(),
@@ -59,7 +59,7 @@ extension RetryPolicy {
 }
 
 extension Backoff {
-    init(validated json: JSONValue) {
+    package init(validated json: JSONValue) {
         self.init()
         if let initial = json["initial"]?.string.flatMap(Duration.init(goText:)) { self.initial = initial }
         if let factor = json["factor"]?.double { factorThousandths = Int((factor * 1000).rounded()) }
@@ -68,7 +68,7 @@ extension Backoff {
 }
 
 extension PipelineRunSpec {
-    init(validated json: JSONValue) {
+    package init(validated json: JSONValue) {
         pipelineRef = json["pipelineRef"]?["name"]?.string
         pipelineSpec = json["pipelineSpec"].map(PipelineSpec.init(validated:))
         parameters = json["parameters"]?.object ?? JSONObject()

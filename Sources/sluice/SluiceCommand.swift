@@ -1,0 +1,22 @@
+import ArgumentParser
+
+@main
+struct SluiceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sluice",
+        abstract: "Runs machine-learning pipelines on Kubernetes, or on this machine with no cluster at all.",
+        discussion: """
+            EXAMPLES
+              sluice run config/samples/hello.yaml      run a pipeline here and now
+              sluice up                                 a small cluster for kubectl on this machine
+              sluice lint pipelines/*.yaml              find mistakes before a cluster does
+              sluice crds | kubectl apply -f -          teach a cluster the resources
+            """,
+        version: Version.text,
+        subcommands: [RunCommand.self, UpCommand.self, OperatorCommand.self, LintCommand.self, CRDsCommand.self])
+}
+
+/// Which Sluice this is.
+enum Version {
+    static let text = "0.1.0"
+}

@@ -1,0 +1,90 @@
+import KubernetesModel
+import KubernetesRuntime
+import Logging
+import SluiceAPI
+import SluiceOperator
+import Synchronization
+
+/// An operator in a simulation: informers, controller and reconciler as they run for real, over a ``FakeCluster``.
+struct OperatorHarness {
+    let simulation: Simulation
+    let cluster: FakeCluster
+    private var running: Task<Void, any Error>?
+    private var kubelet: Task<Void, any Error>?
+
+    init(
+        seed: UInt64, faults: Double = 0,
+        outcome: @escaping @Sendable (_ task: String, _ attempt: Int, _ run: String) -> FakeKubelet.Outcome = {
+            _, _, _ in
+            FakeKubelet.Outcome()
+        }
+    ) {
+        simulation = Simulation(seed: seed)
+        cluster = FakeCluster(clock: simulation.clock, faults: faults, random: simulation.random)
+        let kubelet = FakeKubelet(cluster: cluster, outcome: outcome)
+        self.kubelet = simulation.start { try await kubelet.run() }
+    }
+
+    /// Starts an operator that knows nothing.
+    mutating func startOperator() {
+        let cluster = cluster
+        let clock = simulation.clock
+        let random = simulation.random
+        running = simulation.start {
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let runs = Informer<PipelineRun>(
+                FakeSource(cluster: cluster, kind: "runs"), clock: clock, random: random, logger: logger)
+            let pipelines = Informer<Pipeline>(
+                FakeSource(cluster: cluster, kind: "pipelines"), clock: clock, random: random, logger: logger)
+            let pods = Informer<Pod>(
+                FakeSource(cluster: cluster, kind: "pods"), store: Store(indexes: [RunReconciler.podsByRun]),
+                clock: clock,
+                random: random, logger: logger)
+            let reconciler = RunReconciler(
+                cluster: cluster, runs: runs.store, pipelines: pipelines.store, pods: pods.store,
+                events: { _, _, _, _ in }, clock: clock, logger: logger)
+            let controller = reconciler.controller(workers: 4)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await runs.run() }
+                group.addTask { await pipelines.run() }
+                group.addTask { await pods.run() }
+                group.addTask {
+                    do {
+                        try await runs.waitUntilSynced()
+                        try await pipelines.waitUntilSynced()
+                        try await pods.waitUntilSynced()
+                    } catch { return }
+                    await controller.run()
+                }
+            }
+        }
+    }
+
+    /// Ends the operator between two of its steps, whatever it was doing, as SIGKILL does.
+    mutating func killOperator() {
+        running?.cancel()
+        running = nil
+    }
+
+    func end() {
+        running?.cancel()
+        kubelet?.cancel()
+        simulation.settle()
+    }
+
+    /// Lets time pass until every run has ended and no pod is held any more; false when that takes too long.
+    func runUntilDone(within limit: Duration = .seconds(600)) -> Bool {
+        let end = simulation.clock.monotonic + limit
+        while simulation.clock.monotonic < end {
+            simulation.run(for: .milliseconds(200))
+            let isDone = cluster.state.withLock { state in
+                state.runs.values.allSatisfy { run in
+                    run["status"]?["phase"]?.string.flatMap(RunPhase.init(rawValue:))?.isFinished ?? false
+                }
+                    && state.pods.values.allSatisfy { ($0["metadata"]?["finalizers"]?.array ?? []).isEmpty }
+            }
+            if isDone { return true }
+        }
+        return false
+    }
+}
