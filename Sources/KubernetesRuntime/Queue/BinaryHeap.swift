@@ -42,6 +42,8 @@ struct FIFO<Element: Sendable>: Sendable {
     private var elements: [Element] = []
     private var head = 0
 
+    var count: Int { elements.count - head }
+
     mutating func append(_ element: Element) { elements.append(element) }
 
     mutating func removeFirst() -> Element? {

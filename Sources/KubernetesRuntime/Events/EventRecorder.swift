@@ -1,0 +1,174 @@
+public import KubernetesModel
+public import Logging
+import Synchronization
+
+/// Tells people what happens to objects, by Events, without ever holding up or failing whoever records them.
+///
+/// Recording puts into a bounded queue; ``run()`` counts equal events together, holds back floods and sends the rest.
+public final class EventRecorder: Sendable {
+    private struct State {
+        var queue = FIFO<EventCorrelator.Occurrence>()
+        var correlator: EventCorrelator
+        var isStopped = false
+        var metrics = Metrics()
+    }
+
+    /// What a recorder has done.
+    public struct Metrics: Sendable, Hashable {
+        public var recorded: UInt64 = 0
+        /// Created or patched.
+        public var sent: UInt64 = 0
+        /// Held back by the flood filter.
+        public var filtered: UInt64 = 0
+        /// Refused since the queue was full or the recorder stopped.
+        public var dropped: UInt64 = 0
+        /// Given up after the API server would not take it.
+        public var failed: UInt64 = 0
+    }
+
+    /// The longest message that is sent, in bytes; the rest is cut off.
+    static let messageLimit = 1024
+
+    private let sink: any EventSink
+    private let clock: any RuntimeClock
+    private let random: RandomSource
+    private let capacity: Int
+    private let tries: Int
+    private let logger: Logger
+    private let state: Mutex<State>
+    private let bell = Doorbell()
+    private let drained = Gate()
+
+    /// A recorder for that component; it sends nothing until ``run()``. At most `capacity` events wait; each is tried `tries`
+    /// times. Of one object `burst` events are sent at once, and then one each `refill`.
+    public init(
+        _ sink: any EventSink, component: String, instance: String = "", capacity: Int = 1000, tries: Int = 5,
+        burst: Int = 25, refill: Duration = .seconds(300),
+        clock: any RuntimeClock = SystemClock(), random: @escaping RandomSource = systemRandom, logger: Logger
+    ) {
+        self.sink = sink
+        self.clock = clock
+        self.random = random
+        self.capacity = capacity
+        self.tries = tries
+        self.logger = logger
+        let correlator = EventCorrelator(component: component, instance: instance, burst: burst, refill: refill)
+        state = Mutex(State(correlator: correlator))
+    }
+
+    /// Records that something happened to an object. Never waits and never fails.
+    public func record(
+        _ type: Event.Kind = .normal, reason: String, message: String, on object: ObjectReference
+    ) {
+        let occurrence = EventCorrelator.Occurrence(
+            object: object, type: type, reason: reason, message: Self.cut(message), calendar: clock.now,
+            time: clock.monotonic)
+        let dropped: UInt64? = state.withLock { state in
+            guard !state.isStopped, state.queue.count < capacity else {
+                state.metrics.dropped += 1
+                return state.metrics.dropped
+            }
+            state.queue.append(occurrence)
+            state.metrics.recorded += 1
+            return nil
+        }
+        guard let dropped else { return bell.ring() }
+        // In a flood one line in a thousand says enough.
+        if dropped % 1000 == 1 {
+            logger.warning("event dropped", metadata: ["reason": "\(reason)", "dropped": "\(dropped)"])
+        }
+    }
+
+    /// Records that something happened to an object. Never waits and never fails.
+    public func record<Object: KubernetesObject>(
+        _ type: Event.Kind = .normal, reason: String, message: String, on object: Object
+    ) {
+        record(type, reason: reason, message: message, on: ObjectReference(object))
+    }
+
+    /// Sends what is recorded, until ``stop()`` and all is sent, or until the task is cancelled. To be called once.
+    public func run() async {
+        defer { drained.open() }
+        while !Task.isCancelled {
+            let (work, isStopped) = state.withLock { state in
+                guard let occurrence = state.queue.removeFirst() else {
+                    return ((EventCorrelator.Occurrence, EventCorrelator.Action)?.none, state.isStopped)
+                }
+                let action = state.correlator.correlate(occurrence)
+                if action == .drop { state.metrics.filtered += 1 }
+                return ((occurrence, action), state.isStopped)
+            }
+            if let (occurrence, action) = work {
+                await send(action, occurrence)
+            } else if isStopped {
+                return
+            } else {
+                await bell.wait()
+            }
+        }
+    }
+
+    /// Takes no more events: ``run()`` returns when those that wait are sent.
+    public func stop() {
+        state.withLock { $0.isStopped = true }
+        bell.ring()
+    }
+
+    /// Returns when ``run()`` has, or throws `CancellationError`.
+    public func waitUntilDrained() async throws { try await drained.wait() }
+
+    /// What the recorder has done.
+    public var metrics: Metrics { state.withLock(\.metrics) }
+
+    private func send(_ action: EventCorrelator.Action, _ occurrence: EventCorrelator.Occurrence) async {
+        var backoff = Backoff(initial: .milliseconds(500), maximum: .seconds(10))
+        for attempt in 1...max(1, tries) {
+            do {
+                switch action {
+                case .drop: return
+                case .create(let event): try await sink.create(event)
+                case .patch(let key, let patch, let event):
+                    do {
+                        try await sink.patch(key, patch)
+                    } catch let status as APIStatus where status.isNotFound {
+                        try await sink.create(event)
+                        state.withLock { $0.correlator.recreated(occurrence, as: event) }
+                    }
+                }
+                state.withLock { $0.metrics.sent += 1 }
+                return
+            } catch let status as APIStatus where status.isAlreadyExists {
+                // The answer to the try before was lost.
+                state.withLock { $0.metrics.sent += 1 }
+                return
+            } catch {
+                // What the server refuses it will refuse again: a namespace that is being deleted, a right that is missing.
+                let isRefused =
+                    if let status = error as? APIStatus { (400..<500).contains(status.code) && status.code != 429 } else
+                    { false }
+                if isRefused || attempt == tries || Task.isCancelled {
+                    state.withLock { $0.metrics.failed += 1 }
+                    logger.warning(
+                        "event not sent",
+                        metadata: [
+                            "object":
+                                "\(occurrence.object.kind) \(occurrence.object.namespace)/\(occurrence.object.name)",
+                            "reason": "\(occurrence.reason)", "error": "\(error)",
+                        ])
+                    return
+                }
+                // Cancellation shows in the next try.
+                try? await clock.sleep(for: backoff.next(at: clock.monotonic, random: random))
+            }
+        }
+    }
+
+    /// The message, at most ``messageLimit`` bytes of it, not cut inside a character's bytes.
+    private static func cut(_ message: String) -> String {
+        let bytes = Array(message.utf8)
+        guard bytes.count > messageLimit else { return message }
+        var end = messageLimit - 3
+        while end > 0, bytes[end] & 0xC0 == 0x80 { end -= 1 }
+        return String(decoding: bytes[..<end], as: UTF8.self) + "..."
+    }
+}
