@@ -104,8 +104,36 @@ extension Pod {
         metadata.deletionTimestamp.map { $0 - .seconds(metadata.deletionGracePeriodSeconds ?? 0) }
     }
 
+    /// Whether the deletion of the pod ended its container, rather than that the container had ended by itself.
+    private func wasDeleted(before failed: (failure: PodFailure, finishedAt: Timestamp?)?) -> Bool {
+        guard var deletionRequested else { return false }
+        guard let failed, let finishedAt = failed.finishedAt else { return true }
+        if metadata.deletionGracePeriodSeconds ?? 0 == 0 {
+            // The kubelet's last delete, a moment after the container ended, has overwritten when the first one was.
+            if [137, 143].contains(failed.failure.exitCode), failed.failure.failureClass == .failed { return true }
+            deletionRequested = deletionRequested - .seconds(2)
+        }
+        return finishedAt >= deletionRequested
+    }
+
+    /// When the pod failed or was doomed, as far as it tells.
+    var failedAt: Timestamp? {
+        if let disruption = status.condition("DisruptionTarget"), disruption.status == "True",
+            let time = disruption.lastTransitionTime
+        {
+            return time
+        }
+        let ends = (status.initContainers + status.containers).compactMap { container in
+            container.termination.flatMap { $0.exitCode == 0 ? nil : $0.finishedAt }
+        }
+        guard case .failed(let failure) = verdict, failure.reason == PodFailure.deletedReason else {
+            return ends.min() ?? deletionRequested
+        }
+        return (ends + [deletionRequested].compactMap(\.self)).min()
+    }
+
     private var deletedFailure: PodFailure {
-        PodFailure(.infrastructure, reason: "PodDeleted", message: "the pod \(metadata.name) was deleted")
+        PodFailure(.infrastructure, reason: PodFailure.deletedReason, message: "the pod \(metadata.name) was deleted")
     }
 
     private var failedVerdict: PodVerdict {
@@ -125,10 +153,7 @@ extension Pod {
         let failed =
             firstFailure(in: status.initContainers, kind: "init container", except: Set(nativeSidecars))
             ?? firstFailure(in: main.map { [$0] } ?? [], kind: "container")
-        // A container that ended before anyone asked for the deletion failed by itself; one that ended after it was ended.
-        if let deletionRequested, (failed?.finishedAt).map({ $0 >= deletionRequested }) ?? true {
-            return .failed(deletedFailure)
-        }
+        if wasDeleted(before: failed) { return .failed(deletedFailure) }
         if let failed { return .failed(failed.failure) }
         // A sidecar that was ended with the pod, 137 or 143, is no failure: the task has done its work.
         let sidecars = status.containers.filter { $0.name != main?.name }

@@ -19,11 +19,14 @@ extension RunEngine {
             return
         }
         if let next = tasks[index].status.nextAttemptTime {
-            if now < next {
-                timers.add(next, index)
-                return
+            // Pods that are there already need no waiting for.
+            if tasks[index].status.pods.isEmpty {
+                if now < next {
+                    wake(index, at: next)
+                    return
+                }
+                guard desired != .suspended else { return }
             }
-            guard desired != .suspended else { return }
             tasks[index].status.nextAttemptTime = nil
             tasks[index].status.reason = ""
             tasks[index].status.message = ""
@@ -40,9 +43,7 @@ extension RunEngine {
             let name = podName(index, replica: replica)
             guard let known = pods[name] else {
                 if tasks[index].status.pods.contains(name) {
-                    judge(
-                        index, PodFailure(.infrastructure, reason: "PodDeleted", message: "the pod \(name) is gone"),
-                        now: now)
+                    judge(index, .podGone(name), now: now)
                     return
                 }
                 missing.append(replica)
@@ -65,9 +66,7 @@ extension RunEngine {
             case .starting, .running: break
             }
             if known.isGone, !pod.hasEnded {
-                judge(
-                    index, PodFailure(.infrastructure, reason: "PodDeleted", message: "the pod \(name) is gone"),
-                    now: now)
+                judge(index, .podGone(name), now: now)
                 return
             }
             if pod.nodeName.isEmpty, !pod.hasEnded { unscheduled += 1 }
@@ -79,10 +78,15 @@ extension RunEngine {
             return
         }
         if !missing.isEmpty {
+            if hasPods(index, after: tasks[index].status.attempt) {
+                // Made by an engine that had given this attempt up, but died before the status could say so.
+                beginAttempt(index, tasks[index].status.attempt + 1)
+                return
+            }
             createPods(index, missing, now: now)
             guard tasks[index].status.phase == .running, tasks[index].status.stopping == nil else { return }
         }
-        if isOverdue(index, began: began, stuck: stuck, unscheduled: unscheduled, now: now) { return }
+        if isOverdue(index, began: began, stuck: stuck, unscheduled: unscheduled + missing.count, now: now) { return }
         if let stuck {
             say(index, reason: stuck.failure.reason, message: stuck.failure.message)
         } else if missing.isEmpty {
@@ -90,10 +94,29 @@ extension RunEngine {
         }
     }
 
+    /// Whether pods of a later attempt of the task are known.
+    private func hasPods(_ index: Int, after attempt: Int) -> Bool {
+        tasks[index].pods.contains { pods[$0].map { $0.identity.attempt > attempt } ?? false }
+    }
+
+    private mutating func beginAttempt(_ index: Int, _ attempt: Int) {
+        tasks[index].status.attempt = attempt
+        tasks[index].status.pods =
+            tasks[index].pods.filter { pods[$0].map { $0.identity.attempt == attempt } ?? false }.sorted()
+        tasks[index].status.stopping = nil
+        tasks[index].status.nextAttemptTime = nil
+        tasks[index].status.exitCode = nil
+        tasks[index].createAfter = nil
+        output.statusChanged = true
+        worklist.append(index)
+    }
+
     private mutating func createPods(_ index: Int, _ replicas: [Int], now: Timestamp) {
+        // Nothing new starts in a suspended run (rule E13); a gang of which a part runs has started.
+        if desired == .suspended, tasks[index].status.pods.isEmpty { return }
         if let after = tasks[index].createAfter {
             if now < after {
-                timers.add(after, index)
+                wake(index, at: after)
                 return
             }
             tasks[index].createAfter = nil
@@ -124,7 +147,7 @@ extension RunEngine {
         var failure: PodFailure?
         func check(_ since: Timestamp?, _ limit: Duration, _ overdue: () -> PodFailure) {
             guard let since, failure == nil else { return }
-            if since + limit <= now { failure = overdue() } else { timers.add(since + limit, index) }
+            if since + limit <= now { failure = overdue() } else { wake(index, at: since + limit) }
         }
         if let timeout = spec.timeout {
             check(began, timeout) {
@@ -190,11 +213,16 @@ extension RunEngine {
         for replica in 0..<graph.nodes[index].spec.replicas {
             let name = podName(index, replica: replica)
             if creating.contains(name) { mayRun = true }
+            if let until = unanswered[name], until > now {
+                mayRun = true
+                wake(index, at: until)
+            }
             guard let known = pods[name], !known.isGone, !known.pod.hasEnded else { continue }
             mayRun = true
             delete(known)
         }
         guard !mayRun else { return }
+        if reconsider(index, cause, now: now) { return }
         let (reason, message) = (tasks[index].status.reason, tasks[index].status.message)
         switch cause {
         case .succeeded: finish(index, .succeeded, reason: "", message: "", now: now)
@@ -205,19 +233,14 @@ extension RunEngine {
                 return
             }
             let next = (attemptEnd(index) ?? now) + wait
-            tasks[index].status.attempt = attempt + 1
-            tasks[index].status.pods = []
-            tasks[index].status.stopping = nil
-            tasks[index].status.nextAttemptTime = max(next, tasks[index].createAfter ?? next)
-            tasks[index].createAfter = nil
-            tasks[index].isRefused = false
+            let earliest = tasks[index].status.nextAttemptTime ?? next
+            beginAttempt(index, attempt + 1)
+            tasks[index].status.nextAttemptTime = max(next, earliest)
             tasks[index].status.message = "attempt \(attempt) failed: \(message)"
             tell(
                 isWarning: true, reason: "TaskRetrying",
                 "task \(tasks[index].status.name): attempt \(attempt) failed: \(message); attempt \(attempt + 1) follows"
             )
-            output.statusChanged = true
-            worklist.append(index)
         }
     }
 
@@ -226,8 +249,8 @@ extension RunEngine {
         let policy = graph.nodes[index].spec.retry
         let isWanted = policy?.on?.contains(failure) ?? true
         if failure == .infrastructure {
-            // A refused gang has cost nothing: it asks for as long as it takes, more and more seldom.
-            if tasks[index].isRefused { return .zero }
+            // A refused gang has cost nothing: it asks for as long as it takes, more and more seldom. Its next time is set.
+            if tasks[index].status.nextAttemptTime != nil { return .zero }
             tasks[index].status.disruptions += 1
             tasks[index].refusals = 0
             let disruptions = tasks[index].status.disruptions

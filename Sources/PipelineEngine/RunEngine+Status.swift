@@ -33,7 +33,7 @@ extension RunEngine {
     private func explanation(running: Int) -> (String, String) {
         let still = running == 1 ? "1 task is still running" : "\(running) tasks are still running"
         switch (phase, timedOut, firstFailure) {
-        case (.cancelling, _, _): return ("Cancelling", still)
+        case (.cancelling, _, _): return (desired == .terminated ? Self.terminatingReason : "Cancelling", still)
         case (_, true, _): return (Self.timeoutReason, "the run took longer than its timeout; \(still)")
         case (_, _, let failed?):
             return ("TaskFailed", "task \(tasks[failed].status.name) failed: \(tasks[failed].status.message); \(still)")

@@ -87,12 +87,16 @@ extension RunEngine {
             finish(index, .failed, reason: "InvalidReference", message: "\(error)", now: now)
             return true
         }
-        tasks[index].status.phase = .running
-        tasks[index].status.startTime = now
-        activeCount += 1
-        output.statusChanged = true
+        start(index, at: now)
         evaluateAttempt(index, now: now)
         return true
+    }
+
+    mutating func start(_ index: Int, at time: Timestamp?) {
+        tasks[index].status.phase = .running
+        tasks[index].status.startTime = time
+        activeCount += 1
+        output.statusChanged = true
     }
 
     // MARK: Ending

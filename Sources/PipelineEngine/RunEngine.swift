@@ -34,6 +34,7 @@ public struct RunEngine: Sendable {
     var worklist: [Int] = []
     var ready: [Int] = []
     var timers = TimerHeap()
+    var runTimer: Timestamp?
     var activeCount = 0
     var unfinishedMain: Int
     var unfinished: Int
@@ -42,6 +43,8 @@ public struct RunEngine: Sendable {
 
     /// What has been asked for and not been answered: names of pods.
     var creating: Set<String> = []
+    /// Creates that got no answer, and until when they may still bring a pod into being.
+    var unanswered: [String: Timestamp] = [:]
     var deleting: Set<String> = []
     var untracking: Set<String> = []
 
@@ -57,9 +60,9 @@ public struct RunEngine: Sendable {
         /// How often the API server refused a pod of this attempt, and when to ask again.
         var refusals = 0
         var createAfter: Timestamp?
-        /// The attempt is taken down because the API server refused some of its pods, not because anything failed.
-        var isRefused = false
         var isReady = false
+        /// The timer that is set for it; a later one need not be, since each look at the task sets the next.
+        var timer: Timestamp?
     }
 
     /// One pod of the run.
@@ -110,14 +113,23 @@ public struct RunEngine: Sendable {
             finalMessage = status.message
             finalResults = status.results
         }
-        // A cancel that has begun is not taken back.
-        if phase == .cancelling, desired == .running || desired == .suspended { desired = .cancelled }
+        // A cancel that has begun is not taken back, nor a termination.
+        if phase == .cancelling {
+            if status.reason == Self.terminatingReason {
+                desired = .terminated
+            } else if desired != .terminated {
+                desired = .cancelled
+            }
+        }
         timedOut = !phase.isFinished && status.reason == Self.timeoutReason
+        output.statusChanged = status.observedGeneration != generation
         for index in tasks.indices { noteFailure(index) }
         worklist = Array(tasks.indices)
     }
 
-    static let timeoutReason = "Timeout"
+    /// Reasons of the run that a later engine reads back. No task that runs on has such a reason: a task's own time-out is "Timeout".
+    static let timeoutReason = "RunTimeout"
+    static let terminatingReason = "Terminating"
 
     /// Whether the run has ended and every pod of it has been let go: nothing is left to do.
     public var isDone: Bool {
@@ -129,6 +141,7 @@ public struct RunEngine: Sendable {
 
     /// The user wants something else of the run, or edited what does not matter here.
     public mutating func wants(_ state: DesiredState, generation: Int64) {
+        if generation != self.generation { output.statusChanged = true }
         self.generation = generation
         guard state != desired, !phase.isFinished else { return }
         switch (desired, state) {
@@ -138,24 +151,31 @@ public struct RunEngine: Sendable {
         worklist.append(contentsOf: tasks.indices)
     }
 
-    /// A pod as it is now. Pods that are not of this run are passed over, and so is a state that an ended pod has left behind.
+    /// A pod as it is now. Pods that are not of this run are passed over, and so is a state that the pod has left behind.
     public mutating func podObserved(_ pod: Pod) {
         guard let identity = PodIdentity(pod.metadata, in: run), let task = graph.indexByName[identity.task] else {
             return
         }
         let name = pod.metadata.name
         if let known = pods[name], known.pod.metadata.uid == pod.metadata.uid {
-            guard !known.isGone, !known.pod.hasEnded || pod.hasEnded else { return }
+            guard !known.isGone, !known.pod.hasEnded || pod.hasEnded, !pod.metadata.isOlder(than: known.pod.metadata)
+            else {
+                creating.remove(name)
+                return
+            }
         } else if !tasks[task].pods.contains(name) {
             tasks[task].pods.append(name)
         }
         creating.remove(name)
+        unanswered[name] = nil
         if !pod.isTracked { untracking.remove(name) }
         pods[name] = ObservedPod(task: task, identity: identity, pod: pod)
         if let created = pod.metadata.creationTimestamp, startTime.map({ created < $0 }) ?? true, !phase.isFinished {
             startTime = created
             output.statusChanged = true
         }
+        // A pod is proof that its task had been started, whether or not the status came to tell (rule Q9).
+        if tasks[task].status.phase == .pending { start(task, at: pod.metadata.creationTimestamp ?? startTime) }
         let attemptIsCurrent = identity.attempt == tasks[task].status.attempt
         if attemptIsCurrent, tasks[task].status.phase == .running, !tasks[task].status.pods.contains(name) {
             tasks[task].status.pods.append(name)
@@ -184,12 +204,15 @@ public struct RunEngine: Sendable {
     /// The API server did not take a pod.
     public mutating func podRefused(_ identity: PodIdentity, _ refusal: PodRefusal, now: Timestamp) {
         guard let index = graph.indexByName[identity.task] else { return }
-        creating.remove(identity.name(in: run))
+        let name = identity.name(in: run)
+        creating.remove(name)
+        if refusal == .unknown, pods[name] == nil { unanswered[name] = now + settings.unansweredGrace }
         worklist.append(index)
         guard tasks[index].status.phase == .running, tasks[index].status.attempt == identity.attempt,
             tasks[index].status.stopping == nil
         else { return }
         if case .rejected(let reason, let message) = refusal {
+            tasks[index].status.exitCode = nil
             stop(index, .failure(.failed), reason: reason, message: message)
             return
         }
@@ -199,8 +222,9 @@ public struct RunEngine: Sendable {
             say(index, reason: reason, message: message)
             if graph.nodes[index].spec.replicas > 1 {
                 // Half a gang must not hold what the other half needs (rule Q8): all of it goes, and comes again together.
-                tasks[index].isRefused = true
                 stop(index, .failure(.infrastructure), reason: reason, message: message)
+                // The time of the next attempt, set this early, says that nothing has failed: see `evaluateStopping`.
+                tasks[index].status.nextAttemptTime = tasks[index].createAfter
             }
         }
     }
@@ -218,7 +242,12 @@ public struct RunEngine: Sendable {
     public mutating func step(now: Timestamp) -> EngineOutput {
         updateRunTimeout(now: now)
         while let task = timers.takeDue(now) {
-            if task >= 0 { worklist.append(task) }
+            if task >= 0 {
+                tasks[task].timer = nil
+                worklist.append(task)
+            } else {
+                runTimer = nil
+            }
         }
         var next = 0
         var finallyIsOpen = unfinishedMain == 0
@@ -253,7 +282,8 @@ public struct RunEngine: Sendable {
             timedOut = true
             output.statusChanged = true
             worklist.append(contentsOf: tasks.indices)
-        } else {
+        } else if runTimer == nil {
+            runTimer = due
             timers.add(due, -1)
         }
     }
@@ -291,7 +321,7 @@ public struct RunEngine: Sendable {
             phase = .cancelled
             finalReason = desired.rawValue
             finalMessage = "the run was \(desired == .cancelled ? "cancelled" : "terminated") by its spec.state"
-        } else if timedOut {
+        } else if timedOut, firstFailure ?? .max >= graph.mainCount {
             phase = .failed
             finalReason = Self.timeoutReason
             finalMessage = "the run took longer than its timeout of \(spec.timeout.map(\.goText) ?? "")"
@@ -313,6 +343,13 @@ public struct RunEngine: Sendable {
         tell(isWarning: phase != .succeeded, reason: phase.rawValue, finalMessage)
     }
 
+    /// Has a task looked at again at that time, or before.
+    mutating func wake(_ index: Int, at time: Timestamp) {
+        if let timer = tasks[index].timer, timer <= time { return }
+        tasks[index].timer = time
+        timers.add(time, index)
+    }
+
     mutating func tell(isWarning: Bool = false, reason: String, _ message: String) {
         output.events.append(EngineEvent(isWarning: isWarning, reason: reason, message: message))
     }
@@ -323,6 +360,15 @@ public struct RunEngine: Sendable {
         tasks[index].status.reason = reason
         tasks[index].status.message = message
         output.statusChanged = true
+    }
+}
+
+extension ObjectMeta {
+    /// Whether this is a state of the same object from before the other one. Resource versions of pods are numbers that grow; where
+    /// they are none, nothing is known.
+    func isOlder(than other: ObjectMeta) -> Bool {
+        guard let mine = UInt64(resourceVersion), let others = UInt64(other.resourceVersion) else { return false }
+        return mine < others
     }
 }
 

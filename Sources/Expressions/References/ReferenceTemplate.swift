@@ -17,31 +17,42 @@ public struct ReferenceTemplate: Sendable, Hashable {
     public init(_ text: String) {
         parts = []
         var literal = ""
-        var rest = text[...]
-        while let dollar = rest.firstIndex(of: "$") {
-            literal += rest[..<dollar]
+        // Bytes, not characters: a combining mark after the parenthesis does not make it another one.
+        let bytes = text.utf8
+        var rest = bytes[...]
+        var close = bytes.startIndex
+        while let dollar = rest.firstIndex(of: UInt8(ascii: "$")) {
+            literal += Substring(rest[..<dollar])
             rest = rest[dollar...]
-            let isEscaped = rest.hasPrefix("$$(")
-            guard isEscaped || rest.hasPrefix("$("),
-                let end = rest.firstIndex(of: ")"),
-                case let start = rest.index(dollar, offsetBy: isEscaped ? 3 : 2),
-                let part = Self.part(rest[start..<end])
-            else {
-                literal.append("$")
+            let isEscaped = rest.starts(with: "$$(".utf8)
+            guard isEscaped || rest.starts(with: "$(".utf8) else {
+                literal += "$"
                 rest = rest.dropFirst()
                 // `$$$(x)`: the first dollar is a literal, the other two are looked at again.
                 continue
             }
+            let start = bytes.index(dollar, offsetBy: isEscaped ? 3 : 2)
+            if close < start {
+                // Looked for once for all references before it; where there is none any more, nothing can follow.
+                guard let next = bytes[start...].firstIndex(of: UInt8(ascii: ")")) else { break }
+                close = next
+            }
+            guard let part = Self.part(Substring(bytes[start..<close])) else {
+                literal += "$"
+                rest = rest.dropFirst()
+                continue
+            }
             if isEscaped {
-                literal += "$(" + rest[start...end]
+                literal += "$("
+                literal += Substring(bytes[start...close])
             } else {
                 if !literal.isEmpty { parts.append(.literal(literal)) }
                 literal = ""
                 parts.append(part)
             }
-            rest = rest[rest.index(after: end)...]
+            rest = bytes[bytes.index(after: close)...]
         }
-        literal += rest
+        literal += Substring(rest)
         if !literal.isEmpty { parts.append(.literal(literal)) }
     }
 

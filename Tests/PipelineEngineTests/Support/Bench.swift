@@ -1,0 +1,242 @@
+import KubernetesModel
+import PipelineEngine
+import Testing
+
+@testable import SluiceAPI
+
+/// An engine with an API server that always answers at once, moved by hand: what the rule tables are written against.
+struct Bench {
+    static let start = Timestamp(seconds: 1_800_000_000)
+    let identity = RunIdentity(namespace: "ns", name: "run", uid: "0f0e")
+    var spec: PipelineRunSpec
+    let pipeline: PipelineSpec
+    let parameters: JSONObject
+    var engine: RunEngine
+    var now = Bench.start
+    var generation: Int64 = 1
+    /// What the API server has.
+    var pods: [String: Pod] = [:]
+    var persisted = PipelineRunStatus()
+    /// Manifests of all pods that were ever created, by name.
+    var created: [String: JSONValue] = [:]
+    var createdCount: [String: Int] = [:]
+    var creationOrder: [String] = []
+    var deleted: [String] = []
+    var untracked: [String] = []
+    var events: [EngineEvent] = []
+    /// What the API server answers to a create, by name of the pod; taken once.
+    var refusals: [String: [PodRefusal]] = [:]
+    /// Deleted pods keep running through their grace period until ``endDeleted(code:)``.
+    var lingers = false
+    private var nextUID = 0
+
+    init(
+        _ tasks: [JSONValue], finally: [JSONValue] = [], run: JSONValue = [:], results: JSONValue = [],
+        parameters: JSONObject = [:]
+    ) {
+        spec = PipelineRunSpec(validated: run)
+        pipeline = PipelineSpec(validated: ["tasks": .array(tasks), "finally": .array(finally), "results": results])
+        self.parameters = parameters
+        engine = RunEngine(
+            run: identity, generation: 1, spec: spec, pipeline: pipeline, parameters: parameters,
+            status: PipelineRunStatus())
+        settle()
+    }
+
+    // MARK: The operator
+
+    /// Steps and does what the engine asks for until it asks for nothing; checks E14 at the end.
+    mutating func settle(sourceLocation: SourceLocation = #_sourceLocation) {
+        for _ in 0..<1000 {
+            let output = step()
+            if output.actions.isEmpty {
+                let again = engine.step(now: now)
+                #expect(
+                    again.actions.isEmpty && !again.statusChanged && again.events.isEmpty, "E14: a second step",
+                    sourceLocation: sourceLocation)
+                return
+            }
+            for action in output.actions { perform(action) }
+        }
+        Issue.record("the engine never comes to rest", sourceLocation: sourceLocation)
+    }
+
+    /// One step; writes the status. What it asks for is left to the caller.
+    mutating func step() -> EngineOutput {
+        let output = engine.step(now: now)
+        events += output.events
+        if output.statusChanged { persisted = engine.status(now: now) }
+        return output
+    }
+
+    mutating func perform(_ action: EngineAction) {
+        switch action {
+        case .createPod(let identity, let name, let manifest):
+            if let refusal = refusals[name]?.first {
+                refusals[name]?.removeFirst()
+                engine.podRefused(identity, refusal, now: now)
+                return
+            }
+            engine.podCreated(create(name, manifest))
+        case .deletePod(let name, let uid):
+            deleted.append(name)
+            guard var pod = pods[name], pod.metadata.uid == uid else { return engine.podGone(name: name, uid: uid) }
+            pod.markDeleted(at: now)
+            pods[name] = pod
+            if !lingers, pod.isLive { pods[name]?.end(code: 137, at: now) }
+            observe(name)
+        case .untrackPod(let name, let uid):
+            untracked.append(name)
+            guard var pod = pods[name], pod.metadata.uid == uid else { return engine.podGone(name: name, uid: uid) }
+            pod.metadata.finalizers = []
+            pods[name] = pod
+            observe(name)
+        }
+    }
+
+    /// The API server's part of a create.
+    mutating func create(_ name: String, _ manifest: JSONValue) -> Pod {
+        if let existing = pods[name] { return existing }
+        created[name] = manifest
+        createdCount[name, default: 0] += 1
+        creationOrder.append(name)
+        nextUID += 1
+        var pod = Pod()
+        do { pod.metadata = try ObjectMeta(manifest["metadata"] ?? [:]) } catch { Issue.record(error) }
+        pod.metadata.uid = "pod-\(nextUID)"
+        pod.metadata.creationTimestamp = now.wholeSecond
+        pods[name] = pod
+        return pod
+    }
+
+    /// Tells the engine what the API server has; a deleted pod without finalizers that has ended is gone.
+    mutating func observe(_ name: String) {
+        guard let pod = pods[name] else { return }
+        engine.podObserved(pod)
+        if pod.metadata.isBeingDeleted, pod.metadata.finalizers.isEmpty, !pod.isLive {
+            pods[name] = nil
+            engine.podGone(name: name, uid: pod.metadata.uid)
+        }
+    }
+
+    /// Kills the operator: all that a new one knows is the status written last, as JSON, and the pods.
+    mutating func restart(settling: Bool = true) {
+        var status = PipelineRunStatus()
+        do { status = try PipelineRunStatus(persisted.json) } catch { Issue.record(error) }
+        engine = RunEngine(
+            run: identity, generation: generation, spec: spec, pipeline: pipeline, parameters: parameters,
+            status: status)
+        for name in pods.keys.sorted() { engine.podObserved(pods[name] ?? Pod()) }
+        if settling { settle() }
+    }
+
+    mutating func want(_ state: DesiredState, settling: Bool = true) {
+        spec.state = state
+        generation += 1
+        engine.wants(state, generation: generation)
+        if settling { settle() }
+    }
+
+    // MARK: The world
+
+    /// Changes a pod and tells the engine.
+    mutating func change(
+        _ task: String, _ replica: Int = 0, settling: Bool = true, _ body: (inout Pod, Timestamp) -> Void
+    ) {
+        let name = name(task, replica)
+        guard var pod = pods[name] else {
+            Issue.record("there is no pod \(name)")
+            return
+        }
+        body(&pod, now)
+        pods[name] = pod
+        observe(name)
+        if settling { settle() }
+    }
+
+    mutating func run(_ task: String, _ replica: Int = 0) { change(task, replica) { $0.run(at: $1) } }
+
+    mutating func succeed(_ task: String, _ replica: Int = 0, results: String = "", settling: Bool = true) {
+        change(task, replica, settling: settling) { $0.end(code: 0, at: $1, message: results) }
+    }
+
+    mutating func fail(_ task: String, _ replica: Int = 0, code: Int = 1, settling: Bool = true) {
+        change(task, replica, settling: settling) { $0.end(code: code, at: $1) }
+    }
+
+    /// Evicted and ended by now.
+    mutating func evict(_ task: String, _ replica: Int = 0, settling: Bool = true) {
+        change(task, replica, settling: settling) { pod, now in
+            pod.beDisrupted("EvictionByEvictionAPI", at: now)
+            pod.end(code: 137, at: now)
+        }
+    }
+
+    /// Ends the pods whose grace period runs.
+    mutating func endDeleted(code: Int = 137) {
+        for name in pods.keys.sorted() {
+            guard var pod = pods[name], pod.metadata.isBeingDeleted, pod.isLive else { continue }
+            pod.end(code: code, at: now)
+            pods[name] = pod
+            observe(name)
+        }
+        settle()
+    }
+
+    /// Lets time pass, waking the engine when it asked to be woken.
+    mutating func pass(_ seconds: Int64) {
+        let end = now + .seconds(seconds)
+        while true {
+            let output = step()
+            for action in output.actions { perform(action) }
+            if !output.actions.isEmpty { continue }
+            guard let wakeUp = output.wakeUp, wakeUp <= end else { break }
+            #expect(wakeUp > now, "a wake-up lies in the future")
+            now = max(wakeUp, now)
+        }
+        now = end
+        settle()
+    }
+
+    // MARK: Looking
+
+    var status: PipelineRunStatus {
+        var copy = engine
+        return copy.status(now: now)
+    }
+
+    func task(_ name: String) -> TaskStatus {
+        status.tasks.first { $0.name == name } ?? TaskStatus(name: name)
+    }
+
+    /// "Phase" or "Phase/Reason" of a task.
+    func state(_ name: String) -> String {
+        let task = task(name)
+        return task.reason.isEmpty ? task.phase.rawValue : "\(task.phase.rawValue)/\(task.reason)"
+    }
+
+    func states(_ names: String...) -> [String] { names.map { state($0) } }
+
+    func outcome() -> String { "\(status.phase.rawValue)/\(status.reason)" }
+
+    /// The pod of a replica of the current attempt.
+    func name(_ task: String, _ replica: Int = 0) -> String {
+        PodIdentity(task: task, attempt: self.task(task).attempt, replica: replica).name(in: identity)
+    }
+
+    func name(_ task: String, attempt: Int, _ replica: Int = 0) -> String {
+        PodIdentity(task: task, attempt: attempt, replica: replica).name(in: identity)
+    }
+
+    func isLive(_ task: String, attempt: Int = 0, _ replica: Int = 0) -> Bool {
+        pods[name(task, attempt: attempt, replica)]?.isLive ?? false
+    }
+}
+
+/// A task in YAML's shape: `task("a", ["dependsOn": ["b"]])`.
+func task(_ name: String, _ fields: JSONValue = [:]) -> JSONValue {
+    var task = fields
+    task["name"] = .string(name)
+    if task["container"] == nil { task["container"] = ["image": "busybox"] }
+    return task
+}
