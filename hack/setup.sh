@@ -55,22 +55,22 @@ if ((${#packages[@]})); then
     root=(sudo)
   fi
   echo "setup: installing ${packages[*]}" >&2
-  install_packages() {
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -y -qq --no-install-recommends "${packages[@]}" </dev/null >&2
+  log=$(mktemp)
+  trap 'rm -f "$log"' EXIT
+  apt() { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -qq "$@" </dev/null >"$log" 2>&1; }
+  # The package lists of a fresh machine are empty or old.
+  apt install --no-install-recommends "${packages[@]}" ||
+    { apt update && apt install --no-install-recommends "${packages[@]}"; } || {
+    cat "$log" >&2
+    fail "apt-get could not install ${packages[*]}"
   }
-  # The lists of a fresh machine are empty or old.
-  if ! install_packages; then
-    "${root[@]}" apt-get update -qq >&2 || fail "apt-get update failed"
-    install_packages || fail "apt-get could not install ${packages[*]}"
-  fi
 fi
 
 has swift || fail "Swift 6.2 or newer is needed, and there is no swift on the PATH (see https://www.swift.org/install)"
-version=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+)\.([0-9]+).*/\1 \2/p' | head -n 1)
-read -r major minor <<<"${version:-0 0}"
-((major > 6 || (major == 6 && minor >= 2))) ||
-  fail "Swift 6.2 or newer is needed, and the swift on the PATH is $major.$minor"
+version=$(swift --version 2>&1) || fail "swift does not run: $version"
+[[ $version =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] || fail "swift --version says no version: $version"
+major=${BASH_REMATCH[1]} minor=${BASH_REMATCH[2]}
+((major > 6 || (major == 6 && minor >= 2))) || fail "Swift 6.2 or newer is needed, and swift on the PATH is $major.$minor"
 
 if [[ $tests = yes ]]; then
   # The stamp is written last: a virtual environment that was left half made is made again.
