@@ -12,48 +12,102 @@ import Synchronization
 /// Runs `body` in a task that is cancelled when one of the signals arrives: SIGTERM and SIGINT, unless others are given.
 ///
 /// The first signal asks; with it the signals get their default meaning back, so that a second one kills the process.
-/// Throws what `body` throws.
+/// Throws what `body` throws. Of calls for the same signals there may be one at a time.
 public func withTerminationSignals<Success: Sendable>(
     _ signals: [Int32]? = nil, _ body: @escaping @Sendable () async throws -> Success
 ) async throws -> Success {
-    let task = Task { try await body() }
-    let watch = SignalWatch(signals ?? [SIGTERM, SIGINT]) { task.cancel() }
-    defer { watch.end() }
-    return try await withTaskCancellationHandler {
-        try await task.value
-    } onCancel: {
-        task.cancel()
+    let signals = signals ?? [SIGTERM, SIGINT]
+    let arrival = Gate()
+    // In force before the body begins.
+    let watch = SignalCenter.shared.watch(signals) { arrival.open() }
+    defer { SignalCenter.shared.end(watch, signals) }
+    return try await withThrowingTaskGroup(of: Success?.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            // Cancelled when the body has ended.
+            try? await arrival.wait()
+            return nil
+        }
+        defer { group.cancelAll() }
+        while let ended = try await group.next() {
+            if let success = ended { return success }
+            group.cancelAll()
+        }
+        throw CancellationError()
     }
 }
 
-/// Calls back at the first of some signals.
-private final class SignalWatch: Sendable {
-    private let signals: [Int32]
-    private let sources: Mutex<[any DispatchSourceSignal]>
+/// The end of the pipe that signal handlers write to: one byte, the signal's number. They may do no more than that.
+private let signalPipe = Atomic<Int32>(-1)
 
-    init(_ signals: [Int32], _ onSignal: @escaping @Sendable () -> Void) {
-        self.signals = signals
-        let queue = DispatchQueue(label: "termination signals")
-        let sources = signals.map { number in
-            // Dispatch only hears of a signal; that it does not kill the process is up to us.
-            signal(number, SIG_IGN)
-            return DispatchSource.makeSignalSource(signal: number, queue: queue)
-        }
-        for source in sources {
-            source.setEventHandler {
-                for number in signals { signal(number, SIG_DFL) }
-                onSignal()
-            }
-            source.resume()
-        }
-        self.sources = Mutex(sources)
+/// Hears of signals by a pipe: a handler is in force as soon as it is set, whatever threads there are, and no signal is lost.
+private final class SignalCenter: Sendable {
+    static let shared = SignalCenter()
+
+    private struct State {
+        var nextID = 0
+        var watches: [Int: (signals: [Int32], onSignal: @Sendable () -> Void)] = [:]
     }
 
-    func end() {
-        sources.withLock { sources in
-            for source in sources { source.cancel() }
-            sources = []
+    private let state = Mutex(State())
+    /// Kept for as long as the process lives.
+    private let source: Mutex<(any DispatchSourceRead)?>
+
+    private init() {
+        var ends: [Int32] = [-1, -1]
+        // It fails when the process may open no more files; then signals keep their default meaning.
+        guard pipe(&ends) == 0 else {
+            source = Mutex(nil)
+            return
         }
+        for end in ends {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+        }
+        signalPipe.store(ends[1], ordering: .sequentiallyConsistent)
+        let readEnd = ends[0]
+        let queue = DispatchQueue(label: "termination signals")
+        let source = DispatchSource.makeReadSource(fileDescriptor: readEnd, queue: queue)
+        source.setEventHandler {
+            var number: UInt8 = 0
+            while read(readEnd, &number, 1) == 1 { SignalCenter.shared.arrived(Int32(number)) }
+        }
+        source.resume()
+        self.source = Mutex(source)
+    }
+
+    func watch(_ signals: [Int32], _ onSignal: @escaping @Sendable () -> Void) -> Int {
+        let id = state.withLock { state in
+            state.nextID += 1
+            state.watches[state.nextID] = (signals, onSignal)
+            return state.nextID
+        }
+        guard signalPipe.load(ordering: .sequentiallyConsistent) >= 0 else { return id }
+        for number in signals {
+            signal(number) { number in
+                let error = errno
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = write(signalPipe.load(ordering: .relaxed), &byte, 1)
+                errno = error
+            }
+        }
+        return id
+    }
+
+    func end(_ id: Int, _ signals: [Int32]) {
+        // Gone already when a signal has arrived: the default meaning is back.
+        guard state.withLock({ $0.watches.removeValue(forKey: id) }) != nil else { return }
         for number in signals { signal(number, SIG_DFL) }
+    }
+
+    private func arrived(_ number: Int32) {
+        let due = state.withLock { state in
+            let ids = state.watches.filter { $0.value.signals.contains(number) }.keys
+            return ids.compactMap { state.watches.removeValue(forKey: $0) }
+        }
+        for watch in due {
+            for number in watch.signals { signal(number, SIG_DFL) }
+            watch.onSignal()
+        }
     }
 }
