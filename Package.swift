@@ -71,5 +71,6 @@ let package = Package(
             ], swiftSettings: settings),
 
         tests("KubernetesModel"),
+        tests("KubernetesRuntime", ["KubernetesModel", "KubernetesClient", log], resources: [.copy("Resources")]),
     ]
 )
