@@ -1,0 +1,54 @@
+public import KubernetesClient
+public import KubernetesModel
+public import KubernetesRuntime
+public import SluiceAPI
+
+/// ``ClusterAccess`` over a real API server.
+public struct APIServerAccess: ClusterAccess {
+    private let client: KubernetesClient
+
+    /// Access by a client.
+    public init(_ client: KubernetesClient) { self.client = client }
+
+    public func run(_ key: ObjectKey) async throws -> PipelineRun {
+        try await client.resource(PipelineRun.self, namespace: key.namespace).get(key.name)
+    }
+
+    public func writeStatus(
+        _ status: JSONValue, of key: ObjectKey, resourceVersion: String
+    ) async throws -> PipelineRun {
+        // A merge would have to name every field that went away; the resourceVersion in the patch makes it conditional.
+        let patch: JSONValue = [
+            ["op": "add", "path": "/metadata/resourceVersion", "value": .string(resourceVersion)],
+            ["op": "add", "path": "/status", "value": status],
+        ]
+        return try await client.resource(PipelineRun.self, namespace: key.namespace).patchStatus(key.name, .json(patch))
+    }
+
+    public func deleteRun(_ key: ObjectKey, uid: String) async throws {
+        _ = try await client.resource(PipelineRun.self, namespace: key.namespace)
+            .delete(key.name, DeleteOptions(uid: uid, propagation: .background))
+    }
+
+    public func pod(_ key: ObjectKey) async throws -> Pod {
+        try await client.resource(Pod.self, namespace: key.namespace).get(key.name)
+    }
+
+    public func createPod(_ pod: JSONValue, namespace: String) async throws -> Pod {
+        try await client.resource(Pod.self, namespace: namespace).create(pod)
+    }
+
+    public func deletePod(_ key: ObjectKey, uid: String) async throws {
+        _ = try await client.resource(Pod.self, namespace: key.namespace).delete(key.name, DeleteOptions(uid: uid))
+    }
+
+    public func untrackPod(_ key: ObjectKey, uid: String) async throws {
+        // Takes out this one finalizer whatever others there are; the UID makes it conditional.
+        let patch: JSONValue = [
+            "metadata": [
+                "uid": .string(uid), "$deleteFromPrimitiveList/finalizers": [.string(Sluice.trackFinalizer)],
+            ]
+        ]
+        _ = try await client.resource(Pod.self, namespace: key.namespace).patch(key.name, .strategic(patch))
+    }
+}

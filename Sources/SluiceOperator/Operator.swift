@@ -1,0 +1,59 @@
+public import KubernetesClient
+import KubernetesModel
+public import KubernetesRuntime
+public import Logging
+import SluiceAPI
+
+/// The whole operator over one API server: informers, the reconcilers and what they need to run, in the order in which they
+/// start and stop.
+public struct Operator: Sendable {
+    /// How an operator is run.
+    public struct Configuration: Sendable {
+        /// The namespace that is looked after; nil for all.
+        public var namespace: String?
+        /// The lease that one of several operators holds, and who this one is; nil where there is only one.
+        public var leaderElection: LeaderElector.Configuration?
+        /// Runs that are worked on at the same time.
+        public var workers = 16
+        public var runs = RunSettings()
+
+        /// All namespaces, one operator.
+        public init() {}
+    }
+
+    private let client: KubernetesClient
+    private let configuration: Configuration
+    private let logger: Logger
+
+    /// An operator; it does nothing until ``run()``.
+    public init(client: KubernetesClient, configuration: Configuration = Configuration(), logger: Logger) {
+        self.client = client
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Works until the task is cancelled, then finishes what it has in hand, sends the events that wait and gives the lease
+    /// back. Throws when leadership is lost or cannot be asked for: the process should then end and start anew.
+    public func run() async throws {
+        let namespace = configuration.namespace
+        let recorder = EventRecorder(
+            client.eventSink, component: "sluice", instance: configuration.leaderElection?.identity ?? "", logger: logger)
+        let elector = configuration.leaderElection.map { LeaderElector(client.leaseStore, configuration: $0, logger: logger) }
+        let manager = Manager(elector: elector, recorder: recorder, logger: logger)
+        let runs = Informer(client.resource(PipelineRun.self, namespace: namespace).listWatch, logger: logger)
+        let pipelines = Informer(client.resource(Pipeline.self, namespace: namespace).listWatch, logger: logger)
+        let pods = Informer(
+            client.resource(Pod.self, namespace: namespace).listWatch, store: Store(indexes: [RunReconciler.podsByRun]),
+            labelSelector: "\(Sluice.Label.managedBy)=\(Sluice.Label.manager)", logger: logger)
+        let reconciler = RunReconciler(
+            cluster: APIServerAccess(client), runs: runs.store, pipelines: pipelines.store, pods: pods.store,
+            events: { run, isWarning, reason, message in
+                recorder.record(isWarning ? .warning : .normal, reason: reason, message: message, on: run)
+            }, settings: configuration.runs, logger: logger)
+        manager.add(runs)
+        manager.add(pipelines)
+        manager.add(pods)
+        manager.add(reconciler.controller(workers: configuration.workers))
+        try await manager.run()
+    }
+}
