@@ -18,10 +18,10 @@ RUN swift build --configuration release --static-swift-stdlib --product sluice \
     && install -D --strip "$(swift build --configuration release --static-swift-stdlib --show-bin-path)/sluice" /out/sluice
 
 FROM debian:bookworm-slim
-# What the binary loads (curl and SQLite, OpenSSL with curl), the roots of public trust, and the time zones.
+# What the binary loads (libc, libcurl, libsqlite3, libssl, libcrypto, libstdc++, libgcc), the roots of public trust, and the time zones.
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        ca-certificates libcurl4 libsqlite3-0 libssl3 tzdata \
+        ca-certificates libcurl4 libsqlite3-0 libssl3 libstdc++6 tzdata \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/sluice /usr/local/bin/sluice
 COPY LICENSE /usr/share/doc/sluice/LICENSE
