@@ -1,0 +1,15 @@
+import ArgumentParser
+import SluiceAPI
+
+/// `sluice crds`: what a cluster must know of Sluice's resources.
+struct CRDsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "crds",
+        abstract: "Prints the CustomResourceDefinitions.",
+        discussion: """
+            EXAMPLE
+              sluice crds | kubectl apply -f -
+            """)
+
+    func run() throws { Console.print(CustomResourceDefinitions.yaml, terminator: "") }
+}

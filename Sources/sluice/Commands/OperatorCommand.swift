@@ -1,0 +1,90 @@
+import ArgumentParser
+import KubernetesClient
+import KubernetesRuntime
+import SluiceOperator
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// `sluice operator`: the controller, in a cluster or outside it.
+struct OperatorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "operator",
+        abstract: "Runs the controller against an API server.",
+        discussion: """
+            In a cluster it uses the service account of its pod; elsewhere the kubeconfig, as kubectl does. Several operators may
+            run at once: one leads, the others wait for its lease.
+
+            EXAMPLE
+              sluice operator
+              sluice operator --kubeconfig ~/.kube/config --context staging --namespace team-a
+            """)
+
+    @OptionGroup var connection: ClientOptions
+
+    @Option(name: .shortAndLong, help: "Looks after this namespace only; default: all.")
+    var namespace: String?
+
+    @Flag(inversion: .prefixedNo, help: "Takes a lease before it works, so that only one of several operators does.")
+    var leaderElection = true
+
+    @Option(help: "The namespace of the lease; default: $POD_NAMESPACE, else the namespace of the context.")
+    var leaseNamespace: String?
+
+    @Option(help: "Runs that are worked on at the same time.")
+    var workers = 16
+
+    @OptionGroup var log: LogOptions
+
+    func validate() throws {
+        guard workers > 0 else { throw ValidationError("--workers must be at least 1") }
+    }
+
+    func run() async throws {
+        let logger = log.logger(default: .info)
+        do {
+            let configuration = try connection.configuration()
+            let client = try KubernetesClient(configuration: configuration)
+            var settings = Operator.Configuration()
+            settings.namespace = namespace
+            settings.workers = workers
+            if leaderElection {
+                settings.leaderElection = try LeaderElector.Configuration(
+                    lease: ObjectKey(
+                        namespace: leaseNamespace ?? Self.environment("POD_NAMESPACE") ?? configuration.namespace,
+                        name: "sluice-operator"),
+                    identity: Self.identity())
+            }
+            logger.info(
+                "sluice operator", metadata: ["version": "\(Version.text)", "server": "\(configuration.server)"])
+            let final = settings
+            try await withTerminationSignals {
+                try await Operator(client: client, configuration: final, logger: logger).run()
+            }
+        } catch is CancellationError {
+            // Asked to end, and ended.
+        } catch {
+            Console.error("\(error)")
+            throw ExitCode(ExitStatus.notSucceeded)
+        }
+    }
+
+    private static func environment(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// Who this operator is on the lease: the pod, and something that no earlier process of that name had.
+    private static func identity() -> String {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        let host =
+            environment("POD_NAME")
+            ?? String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return "\(host)_\(String(UInt64.random(in: 0 ... .max), radix: 36))"
+    }
+}

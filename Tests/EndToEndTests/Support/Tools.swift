@@ -1,0 +1,32 @@
+import Foundation
+
+/// What the tests run.
+enum Tools {
+    /// The built binary, beside the test bundle.
+    static let sluice: String = {
+        let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        return bundle.deletingLastPathComponent().appendingPathComponent("sluice").path
+    }()
+
+    /// A real kubectl: $KUBECTL, or the one on the path; nil when there is none.
+    static let kubectl: String? = {
+        let environment = ProcessInfo.processInfo.environment
+        if let named = environment["KUBECTL"], !named.isEmpty { return named }
+        return (environment["PATH"] ?? "").split(separator: ":").map { "\($0)/kubectl" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }()
+
+    /// The root of the repository.
+    static let repository: String = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .path
+
+    static func sample(_ name: String) -> String { "\(repository)/config/samples/\(name)" }
+
+    /// A directory of its own for a test.
+    static func temporaryDirectory() throws -> String {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-e2e-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        return path
+    }
+}
