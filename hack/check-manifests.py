@@ -28,7 +28,8 @@ CHART = ROOT / "charts" / "sluice"
 NAMESPACE = "sluice-system"
 GROUP = "sluice.dev"
 
-# What the operator's code asks of the API server: (group, resource) -> verbs. More than this in a role is a fault, as is less.
+# What the operator's code asks of the API server: (group, resource and perhaps the only name) -> verbs. More than this in a
+# role is a fault, as is less.
 OPERATOR_CLUSTER_WIDE = {
     (GROUP, "pipelines"): {"get", "list", "watch"},
     (GROUP, "pipelineruns"): {"get", "list", "watch", "delete"},
@@ -37,7 +38,10 @@ OPERATOR_CLUSTER_WIDE = {
     ("", "pods"): {"get", "list", "watch", "create", "patch", "delete"},
     ("", "events"): {"create", "patch"},
 }
-OPERATOR_OWN_NAMESPACE = {("coordination.k8s.io", "leases"): {"get", "create", "update"}}
+OPERATOR_OWN_NAMESPACE = {
+    ("coordination.k8s.io", "leases"): {"create"},
+    ("coordination.k8s.io", "leases sluice-operator"): {"get", "update"},
+}
 
 CLUSTER_SCOPED = {"Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
 KINDS = CLUSTER_SCOPED | {"Deployment", "ServiceAccount", "Role", "RoleBinding"}
@@ -351,12 +355,13 @@ class Checks:
 
 
 def rights(role: Object) -> dict[tuple[str, str], set[str]]:
-    """(group, resource) -> verbs of a role."""
+    """(group, resource) -> verbs of a role; of rules for certain objects, (group, resource and name)."""
     result: dict[tuple[str, str], set[str]] = {}
     for rule in role["rules"]:
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:
-                result.setdefault((group, resource), set()).update(rule["verbs"])
+                for name in rule.get("resourceNames", [""]):
+                    result.setdefault((group, f"{resource} {name}".strip()), set()).update(rule["verbs"])
     return result
 
 

@@ -22,6 +22,11 @@ stage() {
 
 stage setup hack/setup.sh --tests
 export KUBECTL=$PWD/.venv/bin/kubectl
+if [[ -n ${KUBEBUILDER_ASSETS:-} ]]; then
+  echo "== the end-to-end suite also runs against the API server of $KUBEBUILDER_ASSETS"
+elif [[ -n ${KUBECONFIG:-} ]]; then
+  echo "== the end-to-end suite also runs against the cluster of KUBECONFIG=$KUBECONFIG, and changes it"
+fi
 
 stage format swift format lint --strict --parallel --recursive Package.swift Sources Tests
 stage build swift build --build-tests
