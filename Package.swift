@@ -15,10 +15,13 @@ func module(_ name: String, _ dependencies: [Target.Dependency], resources: [Res
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+/// The tests of the module of that name; of no module by itself where `testsModule` is false.
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil, testsModule: Bool = true
+) -> Target {
     .testTarget(
-        name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, resources: resources,
-        swiftSettings: settings)
+        name: name + "Tests", dependencies: (testsModule ? [.byName(name: name)] : []) + dependencies,
+        resources: resources, swiftSettings: settings)
 }
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -57,7 +60,9 @@ let package = Package(
         module("Expressions", ["KubernetesModel"]),
         module("PipelineEngine", ["KubernetesModel", "SluiceAPI", "Expressions"]),
 
-        module("SluiceOperator", ["KubernetesRuntime", "PipelineEngine"]),
+        module(
+            "SluiceOperator",
+            ["KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", "PipelineEngine", log]),
         module(
             "LocalCluster",
             [
@@ -67,10 +72,19 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceOperator", "LocalCluster", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "SluiceOperator", "LocalCluster", "KubernetesRuntime", "KubernetesClient", "KubernetesModel",
+                "SluiceAPI",
+                "PipelineEngine", "YAMLReader", log, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
 
         tests("KubernetesModel"),
+        tests("Expressions", ["KubernetesModel"]),
+        tests("PipelineEngine", ["KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
+        tests("SluiceOperator", ["KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", log]),
+        tests(
+            "EndToEnd",
+            ["sluice", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", log],
+            resources: [.copy("Resources")], testsModule: false),
         tests("KubernetesRuntime", ["KubernetesModel", "KubernetesClient", log], resources: [.copy("Resources")]),
     ]
 )
