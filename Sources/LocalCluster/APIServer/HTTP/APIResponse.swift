@@ -1,0 +1,47 @@
+import KubernetesModel
+
+/// What the API server answers, with no socket behind it.
+public struct APIResponse: Sendable {
+    public var status: Int
+    public var contentType: String
+    /// Further headers, names in lower case.
+    public var headers: [(name: String, value: String)] = []
+    public var body: Body
+
+    /// A body: whole, or written piece by piece for as long as the client listens.
+    public enum Body: Sendable {
+        case bytes([UInt8])
+        /// Called once; `write` suspends while the client does not read. Ends by returning; throws when the client is gone.
+        case stream(@Sendable (_ write: ([UInt8]) async throws -> Void) async throws -> Void)
+    }
+
+    init(status: Int = 200, contentType: String = "application/json", body: Body) {
+        self.status = status
+        self.contentType = contentType
+        self.body = body
+    }
+
+    init(_ json: JSONValue, status: Int = 200) { self.init(status: status, body: .bytes(json.bytes)) }
+
+    init(text: String, status: Int = 200) {
+        self.init(status: status, contentType: "text/plain; charset=utf-8", body: .bytes(Array(text.utf8)))
+    }
+
+    /// A failure as a Status object, with its Retry-After header.
+    init(_ status: APIStatus) {
+        self.init(status.serverJSON, status: status.code)
+        if let seconds = status.details?.retryAfterSeconds { headers.append(("retry-after", String(seconds))) }
+    }
+
+    /// The body of a whole response; empty for a stream.
+    public var bytes: [UInt8] { if case .bytes(let bytes) = body { bytes } else { [] } }
+}
+
+extension APIStatus {
+    /// The object as the server writes it: with no reason when there is none.
+    var serverJSON: JSONValue {
+        var json = json
+        if reason.isEmpty { json["reason"] = nil }
+        return json
+    }
+}

@@ -1,0 +1,71 @@
+/// What a path asks for.
+enum RequestPath: Sendable, Hashable {
+    case version
+    case health
+    case apiVersions
+    case apiGroups
+    case group(String)
+    case groupVersion(group: String, version: String)
+    case openAPIV2
+    /// The part behind `/openapi/v3/`; empty for the index.
+    case openAPIV3(String)
+    case resource(ResourcePath)
+    case unknown
+
+    /// A collection, an object or a subresource.
+    struct ResourcePath: Sendable, Hashable {
+        var group: String
+        var version: String
+        var resource: String
+        /// nil for cluster-scoped objects and for a list over all namespaces.
+        var namespace: String?
+        var name: String?
+        var subresource: String?
+    }
+
+    init(_ path: String) {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: true).map { APIRequest.percentDecoded($0) }
+        self = Self.parse(parts)
+    }
+
+    private static func parse(_ parts: [String]) -> RequestPath {
+        switch parts.first {
+        case "version": return parts.count == 1 ? .version : .unknown
+        case "healthz", "livez", "readyz": return .health
+        case "openapi":
+            if parts == ["openapi", "v2"] { return .openAPIV2 }
+            return parts.count > 1 && parts[1] == "v3"
+                ? .openAPIV3(parts.dropFirst(2).joined(separator: "/")) : .unknown
+        case "api":
+            if parts.count == 1 { return .apiVersions }
+            if parts.count == 2 { return .groupVersion(group: "", version: parts[1]) }
+            return resource(group: "", version: parts[1], Array(parts.dropFirst(2)))
+        case "apis":
+            if parts.count == 1 { return .apiGroups }
+            if parts.count == 2 { return .group(parts[1]) }
+            if parts.count == 3 { return .groupVersion(group: parts[1], version: parts[2]) }
+            return resource(group: parts[1], version: parts[2], Array(parts.dropFirst(3)))
+        default: return .unknown
+        }
+    }
+
+    private static func resource(group: String, version: String, _ parts: [String]) -> RequestPath {
+        var path = ResourcePath(group: group, version: version, resource: parts[0])
+        var rest = parts[...]
+        // /namespaces/NAME/RESOURCE... is inside a namespace; /namespaces, /namespaces/NAME and its own subresources are not.
+        if group.isEmpty, parts[0] == "namespaces", parts.count >= 3,
+            !(parts.count == 3 && ["status", "finalize"].contains(parts[2]))
+        {
+            path.namespace = parts[1]
+            rest = parts.dropFirst(2)
+        } else if !group.isEmpty, parts[0] == "namespaces", parts.count >= 3 {
+            path.namespace = parts[1]
+            rest = parts.dropFirst(2)
+        }
+        guard let resource = rest.first, rest.count <= 3 else { return .unknown }
+        path.resource = resource
+        path.name = rest.dropFirst().first
+        path.subresource = rest.dropFirst(2).first
+        return .resource(path)
+    }
+}
