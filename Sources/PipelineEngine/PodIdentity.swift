@@ -62,8 +62,13 @@ public struct PodIdentity: Sendable, Hashable {
         hash = (hash ^ hash >> 33) &* 0xff51_afd7_ed55_8ccd
         hash = (hash ^ hash >> 33) &* 0xc4ce_b9fe_1a85_ec53
         hash ^= hash >> 33
-        let digits = Array("0123456789abcdefghijklmnopqrstuv")
-        return String((0..<13).map { digits[Int(hash >> (UInt64($0) * 5) & 31)] })
+        var digits: [UInt8] = []
+        digits.reserveCapacity(13)
+        for place in 0..<13 as Range<UInt64> {
+            let digit = UInt8(hash >> (place * 5) & 31)
+            digits.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        }
+        return String(decoding: digits, as: UTF8.self)
     }
 
     /// The labels that tell who the pod is (rule E4).

@@ -23,6 +23,8 @@ public struct APIServerConfiguration: Sendable {
     public var bookmarkInterval: Duration
     /// The largest request body, in bytes.
     public var maximumBodySize: Int
+    /// What checks the CEL rules of custom resource definitions.
+    public var ruleEvaluator: any ValidationRuleEvaluator
     /// What time it is; nil reads the system's clock.
     public var clock: (@Sendable () -> Timestamp)?
 
@@ -30,8 +32,10 @@ public struct APIServerConfiguration: Sendable {
     public init(
         storage: Storage = .memory, port: Int = 0, token: String? = nil, watchWindow: Int = 10_000,
         bookmarkInterval: Duration = .seconds(60), maximumBodySize: Int = 3 << 20,
+        ruleEvaluator: any ValidationRuleEvaluator = TransitionRuleEvaluator(),
         clock: (@Sendable () -> Timestamp)? = nil
     ) {
+        self.ruleEvaluator = ruleEvaluator
         self.storage = storage
         self.port = port
         self.token = token

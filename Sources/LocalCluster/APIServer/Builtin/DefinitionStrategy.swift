@@ -71,6 +71,8 @@ struct DefinitionStrategy: ResourceStrategy {
             }
             if version["schema"]?["openAPIV3Schema"]?.object == nil {
                 errors.append(.required("spec.versions[\(index)].schema.openAPIV3Schema", "schemas are required"))
+            } else {
+                errors += schemaErrors(version["schema"]?["openAPIV3Schema"] ?? [:], "spec.versions[\(index)].schema.openAPIV3Schema")
             }
         }
         if let old {
@@ -84,5 +86,17 @@ struct DefinitionStrategy: ResourceStrategy {
             }
         }
         return errors
+    }
+
+    private func schemaErrors(_ schema: JSONValue, _ path: String) -> [ObjectError] {
+        do {
+            _ = try StructuralSchema(openAPI: schema)
+            return []
+        } catch let error as SchemaError {
+            let place = error.path.steps.isEmpty ? path : "\(path).\(error.path)"
+            return [.invalid(place, .string(schema["type"]?.rendered ?? ""), error.message)]
+        } catch {
+            return [.invalid(path, "", "\(error)")]
+        }
     }
 }

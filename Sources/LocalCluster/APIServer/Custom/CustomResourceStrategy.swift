@@ -3,19 +3,27 @@ import KubernetesModel
 /// Custom resources: everything comes from the definition's schema.
 struct CustomResourceStrategy: ResourceStrategy {
     let type: FieldType
-    let schema: JSONValue
+    /// The schema as the definition has it, for OpenAPI.
+    let openAPI: JSONValue
+    let schema: StructuralSchema
     let columns: [TableColumn]
     let selectableFields: [String]
+    private let rules: RuleCheck?
 
     var isCustom: Bool { true }
     var tracksGeneration: Bool { true }
     var skeleton: JSONValue { [:] }
 
-    init(version: JSONValue) {
-        schema = version["schema"]?["openAPIV3Schema"] ?? [:]
+    private static let metadataType = FieldType.object(BuiltinTypes.fields(of: "Object"), rest: .any)
+
+    /// The behaviour that one version of a definition describes. Throws when its schema is none.
+    init(version: JSONValue, evaluator: any ValidationRuleEvaluator) throws {
+        openAPI = version["schema"]?["openAPIV3Schema"] ?? [:]
+        schema = try StructuralSchema(openAPI: openAPI)
+        rules = RuleCheck.hasRules(schema) ? RuleCheck(evaluator: evaluator) : nil
         var fields = BuiltinTypes.fields(of: "Object")
         var rest: FieldType?
-        switch SchemaTypes.type(of: schema) {
+        switch SchemaTypes.type(of: openAPI) {
         case .object(let own, let more):
             fields.merge(own) { builtin, _ in builtin }
             rest = more
@@ -30,12 +38,38 @@ struct CustomResourceStrategy: ResourceStrategy {
         }
     }
 
-    func applyDefaults(_ object: inout JSONValue) {
-        type.dropUnknownFields(in: &object)
-        SchemaTypes.applyDefaults(schema, to: &object)
+    func unknownFields(in object: JSONValue) -> [String] {
+        var copy = object
+        let unknown = schema.prune(&copy).map(\.description)
+        return unknown + Self.metadataType.unknownFields(in: ["metadata": object["metadata"] ?? [:]])
     }
 
-    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [ObjectError] { [] }
+    func applyDefaults(_ object: inout JSONValue) {
+        var metadata: JSONValue = ["metadata": object["metadata"] ?? [:]]
+        Self.metadataType.dropUnknownFields(in: &metadata)
+        object["metadata"] = metadata["metadata"]
+        schema.prune(&object)
+        schema.dropNulls(&object)
+        schema.applyDefaults(&object)
+    }
+
+    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [ObjectError] {
+        var errors: [ObjectError] = []
+        var isBlocking = false
+        for error in schema.validate(object) {
+            let kind = ObjectError.Kind(rawValue: error.kind.rawValue) ?? .invalid
+            errors.append(ObjectError(type: kind, field: error.field, body: error.body))
+            if [.required, .typeInvalid, .notSupported, .tooLong, .tooMany].contains(kind) { isBlocking = true }
+        }
+        guard let rules else { return errors }
+        if isBlocking {
+            let text =
+                "some validation rules were not checked because the object was invalid; correct the existing errors to"
+                + " complete validation"
+            return errors + [ObjectError(type: .invalid, field: "<nil>", body: "Invalid value: null: \(text)")]
+        }
+        return errors + rules.errors(object, old: old, schema)
+    }
 
     private static func column(_ json: JSONValue) -> TableColumn? {
         guard let name = json["name"]?.string, let text = json["jsonPath"]?.string, let path = JSONPath(text) else {

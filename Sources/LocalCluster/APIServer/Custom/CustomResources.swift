@@ -6,18 +6,21 @@ enum CustomResources {
     /// Holds a definition back until its objects are gone.
     static let finalizer = "customresourcecleanup.apiextensions.k8s.io"
 
-    /// The resources that a definition adds, one a served version.
-    static func definitions(_ crd: JSONValue) -> [ResourceDefinition] {
+    /// The resources that a definition adds, one a served version. A version whose schema is none is left out: it was
+    /// refused when it came, so that it can only be from a newer program's file.
+    static func definitions(_ crd: JSONValue, _ evaluator: any ValidationRuleEvaluator) -> [ResourceDefinition] {
         guard let spec = crd["spec"], let group = spec["group"]?.string, let names = spec["names"],
             let kind = names["kind"]?.string, let plural = names["plural"]?.string
         else { return [] }
         let hash = crd["metadata"]?["uid"]?.string ?? ""
         return (spec["versions"]?.array ?? []).compactMap { version in
-            guard version["served"] == true, let name = version["name"]?.string else { return nil }
+            guard version["served"] == true, let name = version["name"]?.string,
+                let strategy = try? CustomResourceStrategy(version: version, evaluator: evaluator)
+            else { return nil }
             var resource = ResourceDefinition(
                 group: group, version: name, kind: kind, plural: plural,
                 singular: names["singular"]?.string ?? kind.lowercased(),
-                strategy: CustomResourceStrategy(version: version))
+                strategy: strategy)
             resource.listKind = names["listKind"]?.string ?? kind + "List"
             resource.shortNames = names["shortNames"]?.strings ?? []
             resource.categories = names["categories"]?.strings ?? []
@@ -38,7 +41,7 @@ extension APIServerCore {
     /// Serves what the stored definitions say.
     func refreshDefinitions() {
         let all = store.list(CustomResources.storageName, namespace: nil).objects.flatMap { object in
-            (try? JSONValue(parsing: object.body)).map { CustomResources.definitions($0) } ?? []
+            (try? JSONValue(parsing: object.body)).map { CustomResources.definitions($0, ruleEvaluator) } ?? []
         }
         registry.setCustom(all)
     }
@@ -50,7 +53,7 @@ extension APIServerCore {
         guard let object = store.get(key), let resource = registry.resource(storageName: key.resource) else { return }
         let json = try JSONValue(parsing: object.body)
         if object.isBeingDeleted {
-            for served in CustomResources.definitions(json).prefix(1) {
+            for served in CustomResources.definitions(json, ruleEvaluator).prefix(1) {
                 for content in store.list(served.storageName, namespace: nil).objects where !content.isBeingDeleted {
                     do {
                         _ = try await delete(content.key, served, DeletionOptions())

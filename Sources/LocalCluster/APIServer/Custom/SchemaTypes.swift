@@ -36,35 +36,4 @@ enum SchemaTypes {
         default: return .any
         }
     }
-
-    /// Fills in the schema's defaults where nothing is set.
-    static func applyDefaults(_ schema: JSONValue, to value: inout JSONValue) {
-        switch value {
-        case .object(var fields):
-            for (name, inner) in schema["properties"]?.object ?? [:] {
-                if let current = fields[name] {
-                    var changed = current
-                    applyDefaults(inner, to: &changed)
-                    if changed != current { fields[name] = changed }
-                } else if let defaultValue = inner["default"], !defaultValue.isNull {
-                    var filled = defaultValue
-                    applyDefaults(inner, to: &filled)
-                    fields[name] = filled
-                }
-            }
-            if let inner = schema["additionalProperties"], inner.object != nil {
-                fields.mapValues { _, field in applyDefaults(inner, to: &field) }
-            }
-            value = .object(fields)
-        case .array(let items):
-            guard let inner = schema["items"] else { return }
-            value = .array(
-                items.map { item in
-                    var item = item
-                    applyDefaults(inner, to: &item)
-                    return item
-                })
-        default: break
-        }
-    }
 }

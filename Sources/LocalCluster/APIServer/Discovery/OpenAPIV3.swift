@@ -104,7 +104,7 @@ struct OpenAPIV3: Sendable {
     private func schema(_ resource: ResourceDefinition) -> JSONValue {
         var json: JSONValue
         if let strategy = resource.strategy as? CustomResourceStrategy {
-            json = strategy.schema
+            json = strategy.openAPI
             var properties = json["properties"] ?? [:]
             for (name, field) in BuiltinTypes.fields(of: "Object") {
                 properties[name] = Self.described(Self.schema(of: field), name)

@@ -10,6 +10,7 @@ final class APIServerCore: Sendable {
     let logSource: (any PodLogSource)?
     let clock: @Sendable () -> Timestamp
     let bookmarkInterval: Duration
+    let ruleEvaluator: any ValidationRuleEvaluator
     let logger: Logger
     /// What the ConfigMap `kube-root-ca.crt` of every namespace holds.
     let certificateAuthority = Mutex("")
@@ -18,8 +19,10 @@ final class APIServerCore: Sendable {
 
     init(
         store: ObjectStore, registry: ResourceRegistry, logSource: (any PodLogSource)?,
-        clock: @escaping @Sendable () -> Timestamp, bookmarkInterval: Duration, logger: Logger
+        clock: @escaping @Sendable () -> Timestamp, bookmarkInterval: Duration,
+        ruleEvaluator: any ValidationRuleEvaluator, logger: Logger
     ) {
+        self.ruleEvaluator = ruleEvaluator
         self.store = store
         self.registry = registry
         self.logSource = logSource

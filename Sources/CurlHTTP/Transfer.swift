@@ -1,0 +1,268 @@
+import CLibcurl
+
+/// An easy handle with the buffer curl writes its messages into; used for one transfer after the other.
+final class EasyHandle {
+    let pointer: UnsafeMutableRawPointer
+    let message: UnsafeMutablePointer<CChar>
+
+    init?() {
+        guard let pointer = curl_easy_init() else { return nil }
+        self.pointer = pointer
+        message = .allocate(capacity: Int(CURL_ERROR_SIZE))
+        message[0] = 0
+    }
+
+    deinit {
+        curl_easy_cleanup(pointer)
+        message.deallocate()
+    }
+
+    /// Forgets the options of the last transfer; the connections stay, they are the multi handle's.
+    func reset() {
+        curl_easy_reset(pointer)
+        message[0] = 0
+    }
+}
+
+/// One transfer under way. Lives on the loop thread, as do all calls of curl for it.
+final class Transfer {
+    let order: TransferOrder
+    let easy: EasyHandle
+    var isRunning = false
+    /// What ended the transfer when it was not curl.
+    var failure: HTTPError?
+    /// When the answer, or a stream's head, must be there.
+    var deadline: ContinuousClock.Instant?
+    /// When the last bytes of a stream came.
+    var lastArrival = ContinuousClock.now
+    var isPaused = false
+
+    private var status = 0
+    private var headers: [HTTPHeader] = []
+    private var body: [UInt8] = []
+    private var lists: [UnsafeMutablePointer<curl_slist>] = []
+
+    init(_ order: TransferOrder, easy: EasyHandle) {
+        self.order = order
+        self.easy = easy
+    }
+
+    deinit { for list in lists { curl_slist_free_all(list) } }
+
+    // MARK: Setting up
+
+    /// Sets every option. Throws ``HTTPError`` for a request curl will not have.
+    func configure(_ configuration: HTTPClient.Configuration) throws {
+        let request = order.request
+        let handle = easy.pointer
+        let tls = request.tls ?? configuration.tls
+        let target = try RequestTarget(request, serverName: tls.serverName)
+        var results: [CURLcode] = []
+        func set(_ option: CURLoption, _ value: Int) { results.append(clibcurl_set_long(handle, option, value)) }
+        func set(_ option: CURLoption, _ value: String?) { results.append(clibcurl_set_string(handle, option, value)) }
+        func set(_ option: CURLoption, _ bytes: [UInt8]) {
+            results.append(bytes.withUnsafeBytes { clibcurl_set_blob(handle, option, $0.baseAddress, $0.count) })
+        }
+        func set(_ option: CURLoption, _ pointer: UnsafeRawPointer) {
+            results.append(clibcurl_set_pointer(handle, option, pointer))
+        }
+
+        set(CURLOPT_ERRORBUFFER, UnsafeRawPointer(easy.message))
+        let context = UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque())
+        set(CURLOPT_PRIVATE, context)
+        set(CURLOPT_WRITEDATA, context)
+        set(CURLOPT_HEADERDATA, context)
+        results.append(clibcurl_set_receiver(handle, CURLOPT_WRITEFUNCTION, receiveBody))
+        results.append(clibcurl_set_receiver(handle, CURLOPT_HEADERFUNCTION, receiveHeader))
+        results.append(clibcurl_set_socket_tuning(handle))
+
+        set(CURLOPT_URL, target.url)
+        set(CURLOPT_PROTOCOLS_STR, "http,https")
+        set(CURLOPT_PATH_AS_IS, 1)
+        set(CURLOPT_NOSIGNAL, 1)
+        set(CURLOPT_USERAGENT, configuration.userAgent)
+        set(CURLOPT_HTTP_VERSION, configuration.usesHTTP2 ? Int(CURL_HTTP_VERSION_2TLS) : Int(CURL_HTTP_VERSION_1_1))
+        // Without it the first burst of requests opens a connection each.
+        set(CURLOPT_PIPEWAIT, configuration.usesHTTP2 ? 1 : 0)
+        set(CURLOPT_TCP_KEEPALIVE, 1)
+        set(CURLOPT_TCP_KEEPIDLE, 30)
+        set(CURLOPT_TCP_KEEPINTVL, 10)
+        set(CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(clamping: request.timeouts.connect.wholeMilliseconds)))
+        if request.needsNewConnection { set(CURLOPT_FRESH_CONNECT, 1) }
+
+        // An empty proxy keeps curl from looking at the environment itself.
+        let proxy = configuration.proxy.proxy(scheme: target.scheme, host: target.host, port: target.port)
+        set(CURLOPT_PROXY, proxy ?? "")
+        set(CURLOPT_NOPROXY, "")
+        set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+
+        set(CURLOPT_SSL_VERIFYPEER, tls.verifiesServer ? 1 : 0)
+        set(CURLOPT_SSL_VERIFYHOST, tls.verifiesServer ? 2 : 0)
+        set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
+        if let authorities = tls.certificateAuthorities {
+            // The path is built into curl and would be trusted beside the blob.
+            set(CURLOPT_CAPATH, nil as String?)
+            set(CURLOPT_CAINFO_BLOB, authorities)
+        }
+        if let identity = tls.identity {
+            set(CURLOPT_SSLCERT_BLOB, identity.certificate)
+            set(CURLOPT_SSLCERTTYPE, "PEM")
+            set(CURLOPT_SSLKEY_BLOB, identity.key)
+            set(CURLOPT_SSLKEYTYPE, "PEM")
+        }
+
+        if let body = request.body {
+            results.append(clibcurl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)))
+            results.append(
+                body.withUnsafeBytes { bytes in
+                    // With no bytes at all curl would take a null pointer for "read from a callback".
+                    guard let address = bytes.baseAddress, !bytes.isEmpty else {
+                        return clibcurl_set_string(handle, CURLOPT_COPYPOSTFIELDS, "")
+                    }
+                    return clibcurl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, address)
+                })
+            set(CURLOPT_CUSTOMREQUEST, request.method)
+        } else if request.method == "HEAD" {
+            set(CURLOPT_NOBODY, 1)
+        } else if request.method != "GET" {
+            set(CURLOPT_CUSTOMREQUEST, request.method)
+        }
+        if let list = try headerList(host: target.hostHeader) { set(CURLOPT_HTTPHEADER, UnsafeRawPointer(list)) }
+        if let connectTo = target.connectTo {
+            let list = try appending(connectTo, to: nil)
+            lists.append(list)
+            set(CURLOPT_CONNECT_TO, UnsafeRawPointer(list))
+        }
+        if let failed = results.first(where: { $0 != CURLE_OK }) {
+            throw HTTPError(failed, text: String(cString: easy.message), requestBytes: 0, of: request)
+        }
+    }
+
+    private func headerList(host: String?) throws -> UnsafeMutablePointer<curl_slist>? {
+        let request = order.request
+        // curl would wait a second for a 100 before it sends a large body, and make a form of any body.
+        var lines = ["Expect:"]
+        if request.body != nil, request.headers.firstValue(of: "Content-Type") == nil { lines.append("Content-Type:") }
+        if let host { lines.append("Host: \(host)") }
+        for header in request.headers {
+            // A line break would let a value smuggle in more headers.
+            let isSafe = (header.name + header.value).utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+            guard isSafe, !header.name.isEmpty, !header.name.utf8.contains(UInt8(ascii: ":")) else {
+                throw HTTPError(
+                    .invalidRequest, "the header \(header.name) holds a character that no header may hold",
+                    method: request.method, url: request.url, mayHaveBeenSent: false)
+            }
+            // curl's way of writing a header with no value.
+            lines.append(header.value.isEmpty ? "\(header.name);" : "\(header.name): \(header.value)")
+        }
+        var list: UnsafeMutablePointer<curl_slist>?
+        do {
+            for line in lines { list = try appending(line, to: list) }
+        } catch {
+            curl_slist_free_all(list)
+            throw error
+        }
+        if let list { lists.append(list) }
+        return list
+    }
+
+    private func appending(
+        _ line: String, to list: UnsafeMutablePointer<curl_slist>?
+    ) throws -> UnsafeMutablePointer<curl_slist> {
+        guard let longer = curl_slist_append(list, line) else {
+            throw HTTPError(
+                .other, "out of memory", method: order.request.method, url: order.request.url, mayHaveBeenSent: false)
+        }
+        return longer
+    }
+
+    // MARK: What arrives
+
+    /// Takes one header line. The head of an interim answer (1xx) is dropped.
+    func receive(headerLine line: UnsafeRawBufferPointer) {
+        lastArrival = .now
+        var text = Substring(String(decoding: line, as: UTF8.self))
+        while let last = text.unicodeScalars.last, last == "\r" || last == "\n" { text.unicodeScalars.removeLast() }
+        if text.hasPrefix("HTTP/") {
+            let parts = text.split(separator: " ", maxSplits: 2)
+            status = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
+            headers = []
+        } else if text.isEmpty {
+            guard status >= 200, case .stream(let buffer) = order.receiver else { return }
+            deadline = nil
+            buffer.deliver(ResponseHead(status: status, headers: headers))
+        } else if let colon = text.firstIndex(of: ":") {
+            let value = text[text.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
+            headers.append(HTTPHeader(String(text[..<colon]), String(value)))
+        }
+    }
+
+    /// Takes bytes of the body; what curl's write callback is to return.
+    func receive(body bytes: UnsafeRawBufferPointer) -> Int {
+        lastArrival = .now
+        switch order.receiver {
+        case .stream(let buffer):
+            guard buffer.append(bytes) else {
+                isPaused = true
+                return Int(CURL_WRITEFUNC_PAUSE)
+            }
+        case .whole:
+            guard body.count + bytes.count <= order.request.maximumBodyBytes else {
+                failure = HTTPError(
+                    .bodyTooLarge, "the answer is larger than \(order.request.maximumBodyBytes) bytes",
+                    method: order.request.method, url: order.request.url)
+                return -1
+            }
+            body.append(contentsOf: bytes)
+        }
+        return bytes.count
+    }
+
+    // MARK: The end
+
+    /// Tells the receiver how it ended.
+    func finish(_ result: CURLcode) {
+        if result == CURLE_OK {
+            switch order.receiver {
+            case .whole(let continuation):
+                continuation.resume(returning: HTTPResponse(status: status, headers: headers, body: body))
+            case .stream(let buffer):
+                // For a protocol that never gave an empty line; no-op otherwise.
+                buffer.deliver(ResponseHead(status: status, headers: headers))
+                buffer.end()
+            }
+            return
+        }
+        var sent = 0
+        clibcurl_get_long(easy.pointer, CURLINFO_REQUEST_SIZE, &sent)
+        let error = HTTPError(result, text: String(cString: easy.message), requestBytes: sent, of: order.request)
+        order.fail(failure ?? error)
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded down; saturates.
+    var wholeMilliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        if overflow { return seconds < 0 ? .min : .max }
+        return product &+ attoseconds / 1_000_000_000_000_000
+    }
+}
+
+private func receiveBody(
+    _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
+) -> Int {
+    guard let context else { return -1 }
+    let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+    return transfer.receive(body: UnsafeRawBufferPointer(start: bytes, count: size * count))
+}
+
+private func receiveHeader(
+    _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
+) -> Int {
+    guard let context else { return -1 }
+    let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+    transfer.receive(headerLine: UnsafeRawBufferPointer(start: bytes, count: size * count))
+    return size * count
+}

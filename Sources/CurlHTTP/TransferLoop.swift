@@ -1,0 +1,196 @@
+import CLibcurl
+
+/// The thread that owns a curl multi handle: it alone starts, pauses, resumes and removes transfers.
+final class TransferLoop {
+    private let multi: UnsafeMutableRawPointer
+    private let mailbox: Mailbox
+    private let configuration: HTTPClient.Configuration
+    private var transfers: [UInt64: Transfer] = [:]
+    private var spareHandles: [EasyHandle] = []
+    /// No deadline is earlier; found anew when it has come.
+    private var nextDeadline: ContinuousClock.Instant?
+
+    /// Most easy handles that are kept for later transfers.
+    private static let maximumSpareHandles = 64
+
+    /// curl's own set-up, once a process; curl documents it as safe from any thread where it reports the feature.
+    private static let globalResult = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
+
+    /// Starts a loop on a thread of its own. Throws ``HTTPError``.
+    static func start(_ configuration: HTTPClient.Configuration) throws -> Mailbox {
+        func failure(_ message: String) -> HTTPError {
+            HTTPError(.other, message, method: "", url: "", mayHaveBeenSent: false)
+        }
+        guard globalResult == CURLE_OK, let multi = curl_multi_init() else {
+            throw failure("libcurl could not be set up")
+        }
+        clibcurl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
+        if let maximum = configuration.maximumConnectionsPerHost {
+            clibcurl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, maximum)
+        }
+        let wakeable = Mailbox.Wakeable(multi: multi)
+        let mailbox = Mailbox(wakeable)
+        let isStarted = startThread {
+            TransferLoop(wakeable.multi, mailbox, configuration).run()
+        }
+        guard isStarted else {
+            _ = mailbox.close()
+            curl_multi_cleanup(multi)
+            throw failure("no thread could be started")
+        }
+        return mailbox
+    }
+
+    private init(_ multi: UnsafeMutableRawPointer, _ mailbox: Mailbox, _ configuration: HTTPClient.Configuration) {
+        self.multi = multi
+        self.mailbox = mailbox
+        self.configuration = configuration
+    }
+
+    private func run() {
+        while perform(mailbox.take()) {
+            var running: Int32 = 0
+            curl_multi_perform(multi, &running)
+            finishTransfers()
+            checkDeadlines()
+            var wait: Int64 = 1000
+            if let nextDeadline {
+                wait = min(wait, max(0, (nextDeadline - .now).wholeMilliseconds + 1))
+            }
+            curl_multi_poll(multi, nil, 0, Int32(wait), nil)
+        }
+        for command in mailbox.close() {
+            if case .start(let order) = command { order.fail(HTTPError.shutDown(order.request)) }
+        }
+        for transfer in transfers.values {
+            transfer.failure = HTTPError.shutDown(transfer.order.request)
+            transfer.failure?.mayHaveBeenSent = true
+            end(transfer, with: CURLE_ABORTED_BY_CALLBACK)
+        }
+        spareHandles = []
+        curl_multi_cleanup(multi)
+    }
+
+    /// Does what the mailbox asks for; false when it asks for the end.
+    private func perform(_ commands: [LoopCommand]) -> Bool {
+        for (index, command) in commands.enumerated() {
+            switch command {
+            case .start(let order): start(order)
+            case .cancel(let id):
+                guard let transfer = transfers.removeValue(forKey: id) else { continue }
+                release(transfer)
+                transfer.order.fail(CancellationError())
+            case .resume(let id):
+                guard let transfer = transfers[id], transfer.isPaused else { continue }
+                transfer.isPaused = false
+                transfer.lastArrival = .now
+                noteDeadline(of: transfer)
+                // May call back at once with the bytes that were refused, and be refused again.
+                curl_easy_pause(transfer.easy.pointer, CURLPAUSE_CONT)
+            case .shutDown:
+                for case .start(let order) in commands[(index + 1)...] {
+                    order.fail(HTTPError.shutDown(order.request))
+                }
+                return false
+            }
+        }
+        return true
+    }
+
+    private func start(_ order: TransferOrder) {
+        let request = order.request
+        guard let easy = spareHandles.popLast() ?? EasyHandle() else {
+            return order.fail(
+                HTTPError(.other, "out of memory", method: request.method, url: request.url, mayHaveBeenSent: false))
+        }
+        let transfer = Transfer(order, easy: easy)
+        do {
+            try transfer.configure(configuration)
+        } catch {
+            release(transfer)
+            return order.fail(error)
+        }
+        transfer.deadline = request.timeouts.response.map { .now + $0 }
+        transfers[order.id] = transfer
+        transfer.isRunning = true
+        let code = curl_multi_add_handle(multi, easy.pointer)
+        guard code == CURLM_OK else {
+            transfers[order.id] = nil
+            transfer.isRunning = false
+            release(transfer)
+            let text = String(cString: curl_multi_strerror(code))
+            return order.fail(
+                HTTPError(.other, text, method: request.method, url: request.url, mayHaveBeenSent: false))
+        }
+        noteDeadline(of: transfer)
+    }
+
+    private func finishTransfers() {
+        var left: Int32 = 0
+        while let message = curl_multi_info_read(multi, &left) {
+            guard message.pointee.msg == CURLMSG_DONE else { continue }
+            let result = message.pointee.data.result
+            var context: UnsafeMutableRawPointer?
+            clibcurl_get_pointer(message.pointee.easy_handle, CURLINFO_PRIVATE, &context)
+            guard let context else { continue }
+            end(Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue(), with: result)
+        }
+    }
+
+    private func end(_ transfer: Transfer, with result: CURLcode) {
+        transfers[transfer.order.id] = nil
+        // Before the handle is reset: curl's message and the count of bytes sent are read from it.
+        transfer.finish(result)
+        release(transfer)
+    }
+
+    /// Takes the handle out of curl's hands, which closes what is not complete, and keeps it for the next transfer.
+    private func release(_ transfer: Transfer) {
+        if transfer.isRunning {
+            curl_multi_remove_handle(multi, transfer.easy.pointer)
+            transfer.isRunning = false
+        }
+        transfer.easy.reset()
+        if spareHandles.count < Self.maximumSpareHandles { spareHandles.append(transfer.easy) }
+    }
+
+    // MARK: Deadlines
+
+    private func deadline(of transfer: Transfer) -> (at: ContinuousClock.Instant, isIdle: Bool)? {
+        if let deadline = transfer.deadline { return (deadline, false) }
+        // The reader holds a paused stream back, not the server.
+        guard case .stream = transfer.order.receiver, !transfer.isPaused, let idle = transfer.order.request.timeouts.idle
+        else { return nil }
+        return (transfer.lastArrival + idle, true)
+    }
+
+    private func noteDeadline(of transfer: Transfer) {
+        // The idle limit counts from the head on, which comes without passing by here, but not earlier than now.
+        let idle = transfer.deadline == nil ? nil : transfer.order.request.timeouts.idle.map { .now + $0 }
+        for candidate in [deadline(of: transfer)?.at, idle].compactMap({ $0 }) {
+            nextDeadline = nextDeadline.map { min($0, candidate) } ?? candidate
+        }
+    }
+
+    private func checkDeadlines() {
+        let now = ContinuousClock.now
+        guard let nextDeadline, nextDeadline <= now else { return }
+        self.nextDeadline = nil
+        for transfer in Array(transfers.values) {
+            guard let (at, isIdle) = deadline(of: transfer) else { continue }
+            guard at <= now else {
+                noteDeadline(of: transfer)
+                continue
+            }
+            let request = transfer.order.request
+            let limit = isIdle ? request.timeouts.idle : request.timeouts.response
+            transfer.failure = HTTPError(
+                isIdle ? .idleTimeout : .responseTimeout,
+                isIdle
+                    ? "nothing came for \(limit.map { "\($0)" } ?? "too long")"
+                    : "no answer within \(limit.map { "\($0)" } ?? "the limit")", method: request.method,
+                url: request.url)
+            end(transfer, with: CURLE_OPERATION_TIMEDOUT)
+        }
+    }
+}

@@ -1,0 +1,261 @@
+/// An amount of a resource as Kubernetes writes it: `500m`, `1.5Gi`, `2`, `1e3`. Exact.
+///
+/// Held as a whole number of nano units, the finest that Kubernetes knows; what is finer is rounded away from zero when it is
+/// read, as there. Amounts beyond 2^63-1 units are refused (Kubernetes caps them silently). See
+/// https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+public struct Quantity: Sendable {
+    /// How an amount is written.
+    public enum Format: String, Sendable, Hashable, CaseIterable {
+        /// n u m k M G T P E
+        case decimal
+        /// Ki Mi Gi Ti Pi Ei
+        case binary
+        /// e3
+        case exponent
+    }
+
+    /// Billionths of a unit.
+    public private(set) var nanoUnits: Int128
+    public var format: Format
+
+    private static let unit: Int128 = 1_000_000_000
+    /// 2^63-1 units.
+    private static let limit = Int128(Int64.max) * unit
+
+    /// No amount at all.
+    public static let zero = Quantity(0)
+
+    /// A whole number of units.
+    public init(_ units: Int64, format: Format = .decimal) {
+        nanoUnits = Int128(units) * Self.unit
+        self.format = format
+    }
+
+    /// A number of thousandths.
+    public init(milli: Int64, format: Format = .decimal) {
+        nanoUnits = Int128(milli) * (Self.unit / 1000)
+        self.format = format
+    }
+
+    /// Billionths of a unit; nil beyond 2^63-1 units.
+    public init?(nanoUnits: Int128, format: Format = .decimal) {
+        guard nanoUnits.magnitude <= Self.limit.magnitude else { return nil }
+        self.nanoUnits = nanoUnits
+        self.format = format
+    }
+
+    /// Reads a quantity; throws ``QuantityError``.
+    public init(parsing text: String) throws {
+        var parser = QuantityParser(text: text)
+        let (digits, scale, format) = try parser.parse()
+        guard let nano = Self.scaled(digits, scale: scale, format: format), nano.magnitude <= Self.limit.magnitude else {
+            throw QuantityError(text: text, problem: "it is more than 2^63-1")
+        }
+        nanoUnits = parser.isNegative ? -nano : nano
+        // As in Kubernetes: less than one byte in a binary format is written in decimals.
+        self.format = format == .binary && nano > 0 && nano < Self.unit ? .decimal : format
+    }
+
+    /// digits x 10^scale (or x 1024^n) in nano units, rounded up; nil on overflow.
+    private static func scaled(_ digits: Int128, scale: QuantityParser.Scale, format: Format) -> Int128? {
+        if digits == 0 { return 0 }
+        var result = digits
+        func times(_ factor: Int128) -> Bool {
+            let (product, overflow) = result.multipliedReportingOverflow(by: factor)
+            result = product
+            return !overflow
+        }
+        for _ in 0..<scale.binary { guard times(1024) else { return nil } }
+        var decimal = scale.decimal + 9
+        guard decimal <= 38 else { return nil }
+        while decimal > 0 {
+            guard times(10) else { return nil }
+            decimal -= 1
+        }
+        var isRounded = false
+        while decimal < 0, result > 0 {
+            let (quotient, remainder) = result.quotientAndRemainder(dividingBy: 10)
+            if remainder != 0 { isRounded = true }
+            result = quotient
+            decimal += 1
+        }
+        return isRounded ? result + 1 : result
+    }
+
+    // MARK: Values
+
+    private func roundedAwayFromZero(per size: Int128) -> Int128 {
+        let (quotient, remainder) = nanoUnits.quotientAndRemainder(dividingBy: size)
+        return remainder == 0 ? quotient : quotient + remainder.signum()
+    }
+
+    /// Whole units, a fraction rounded away from zero.
+    public var value: Int64 { Int64(roundedAwayFromZero(per: Self.unit)) }
+
+    /// Thousandths, finer ones rounded away from zero; nil where 64 bits do not hold them.
+    public var milliValue: Int64? { Int64(exactly: roundedAwayFromZero(per: Self.unit / 1000)) }
+
+    public var isZero: Bool { nanoUnits == 0 }
+    public var isNegative: Bool { nanoUnits < 0 }
+
+    /// The sum; nil beyond 2^63-1 units. The format is this one's, or the other's when this is zero.
+    public func adding(_ other: Quantity) -> Quantity? {
+        Quantity(nanoUnits: nanoUnits + other.nanoUnits, format: isZero ? other.format : format)
+    }
+
+    /// The difference; nil beyond 2^63-1 units. The format is this one's, or the other's when this is zero.
+    public func subtracting(_ other: Quantity) -> Quantity? {
+        Quantity(nanoUnits: nanoUnits - other.nanoUnits, format: isZero ? other.format : format)
+    }
+
+    /// A multiple; nil beyond 2^63-1 units.
+    public func multiplied(by factor: Int64) -> Quantity? {
+        let (product, overflow) = nanoUnits.multipliedReportingOverflow(by: Int128(factor))
+        return overflow ? nil : Quantity(nanoUnits: product, format: format)
+    }
+}
+
+// Amounts are equal whatever their format: 1Ki is 1024.
+extension Quantity: Hashable, Comparable {
+    public static func == (left: Quantity, right: Quantity) -> Bool { left.nanoUnits == right.nanoUnits }
+    public static func < (left: Quantity, right: Quantity) -> Bool { left.nanoUnits < right.nanoUnits }
+    public func hash(into hasher: inout Hasher) { hasher.combine(nanoUnits) }
+}
+
+extension Quantity: CustomStringConvertible, JSONReadable, JSONWritable {
+    /// The canonical form: no precision lost, no fraction, the largest suffix that allows it.
+    public var description: String {
+        guard nanoUnits != 0 else { return "0" }
+        let sign = nanoUnits < 0 ? "-" : ""
+        // A binary amount below 1024 has no binary suffix.
+        if format == .binary, nanoUnits.magnitude >= 1024 * Self.unit.magnitude {
+            var number = roundedAwayFromZero(per: Self.unit).magnitude
+            var suffix = 0
+            while suffix < 6, number % 1024 == 0 {
+                number /= 1024
+                suffix += 1
+            }
+            return sign + String(number) + ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"][suffix]
+        }
+        var number = nanoUnits.magnitude
+        var exponent = -9
+        while number % 1000 == 0, format == .exponent || exponent < 18 {
+            number /= 1000
+            exponent += 3
+        }
+        let suffix =
+            if format == .exponent {
+                exponent == 0 ? "" : "e\(exponent)"
+            } else {
+                ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"][(exponent + 9) / 3]
+            }
+        return sign + String(number) + suffix
+    }
+
+    /// Reads a string or a number, as Kubernetes does.
+    public init(from reader: inout JSONReader) throws {
+        let offset = reader.offset
+        let value = try reader.readValue()
+        guard let quantity = Quantity(value) else { throw JSONError("expected a quantity", offset: offset) }
+        self = quantity
+    }
+
+    /// The quantity that a string or a number stands for; nil for anything else.
+    public init?(_ json: JSONValue) {
+        switch json {
+        case .string(let text): try? self.init(parsing: text)
+        case .int(let number): self.init(number)
+        case .double: try? self.init(parsing: json.text)
+        default: return nil
+        }
+    }
+
+    public var json: JSONValue { .string(description) }
+}
+
+/// Why a text is no quantity.
+public struct QuantityError: Error, Sendable, Hashable, CustomStringConvertible {
+    public var text: String
+    public var problem: String
+
+    public var description: String {
+        "\(JSONValue.string(String(text.prefix(64))).text) is no quantity: \(problem)"
+    }
+}
+
+/// Reads sign, digits and suffix.
+private struct QuantityParser {
+    struct Scale {
+        var decimal = 0
+        var binary = 0
+    }
+
+    /// More digits than any amount within the limits needs; kept so that the digits fit 128 bits with room.
+    private static let maximumDigits = 30
+
+    let text: String
+    var isNegative = false
+
+    func error(_ problem: String) -> QuantityError { QuantityError(text: text, problem: problem) }
+
+    mutating func parse() throws -> (digits: Int128, scale: Scale, format: Quantity.Format) {
+        var rest = text.utf8[...]
+        if rest.first == UInt8(ascii: "-") || rest.first == UInt8(ascii: "+") {
+            isNegative = rest.first == UInt8(ascii: "-")
+            rest = rest.dropFirst()
+        }
+        var digits: Int128 = 0
+        var scale = Scale()
+        var hasDigit = false
+        var isFraction = false
+        var count = 0
+        var hasLostDigits = false
+        while let byte = rest.first {
+            if byte == UInt8(ascii: "."), !isFraction {
+                isFraction = true
+            } else if byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
+                hasDigit = true
+                if count < Self.maximumDigits {
+                    digits = digits * 10 + Int128(byte - UInt8(ascii: "0"))
+                    if digits > 0 { count += 1 }
+                    if isFraction { scale.decimal -= 1 }
+                } else if isFraction {
+                    if byte != UInt8(ascii: "0") { hasLostDigits = true }
+                } else {
+                    throw error("it is more than 2^63-1")
+                }
+            } else {
+                break
+            }
+            rest = rest.dropFirst()
+        }
+        // Digits beyond the 30th of a fraction only say that the number is a little more.
+        if hasLostDigits { digits += 1 }
+        guard hasDigit else { throw error("expected a number such as 500m, 2 or 1.5Gi") }
+        let format = try suffix(String(Substring(rest)), &scale)
+        return (digits, scale, format)
+    }
+
+    private func suffix(_ suffix: String, _ scale: inout Scale) throws -> Quantity.Format {
+        if let index = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"].firstIndex(of: suffix) {
+            scale.binary = index + 1
+            return .binary
+        }
+        if let index = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"].firstIndex(of: suffix) {
+            scale.decimal += 3 * index - 9
+            return .decimal
+        }
+        if suffix.first == "e" || suffix.first == "E" {
+            let digits = suffix.utf8.dropFirst()
+            let magnitude = digits.first == UInt8(ascii: "-") || digits.first == UInt8(ascii: "+") ? digits.dropFirst() : digits
+            guard !magnitude.isEmpty, magnitude.allSatisfy({ (48...57).contains($0) }) else {
+                throw error("expected digits after \(suffix.prefix(1))")
+            }
+            // An exponent that is no Int is as good as one of a million either way.
+            let exponent = Int(suffix.dropFirst()) ?? (digits.first == UInt8(ascii: "-") ? -1_000_000 : 1_000_000)
+            scale.decimal += min(max(exponent, -1_000_000), 1_000_000)
+            return .exponent
+        }
+        throw error("the suffix \(JSONValue.string(String(suffix.prefix(16))).text) is none of n u m k M G T P E Ki Mi Gi Ti Pi Ei")
+    }
+}

@@ -1,0 +1,174 @@
+public import KubernetesClient
+public import KubernetesModel
+public import Logging
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// A cluster in this process: an API server on loopback, a node that runs containers as processes, and nothing that they
+/// leave behind.
+public struct EmbeddedCluster: Sendable {
+    /// How a cluster is set up.
+    public struct Configuration: Sendable {
+        /// Keeps objects, logs and files of pods there; nil: in memory and in a temporary directory.
+        public var dataDirectory: String?
+        /// The port on 127.0.0.1; 0: any that is free.
+        public var port: Int
+        /// CustomResourceDefinitions that are there from the start.
+        public var definitions: [JSONValue]
+
+        /// A configuration; everything has a default.
+        public init(dataDirectory: String? = nil, port: Int = 0, definitions: [JSONValue] = []) {
+            self.dataDirectory = dataDirectory
+            self.port = port
+            self.definitions = definitions
+        }
+    }
+
+    /// `https://127.0.0.1:PORT`.
+    public let url: String
+    /// A kubeconfig with the token of the cluster's administrator.
+    public let kubeconfig: String
+    public let client: KubernetesClient
+
+    /// Runs a cluster for as long as `body` does, and gives what `body` returns. Ends every container before it returns.
+    /// Throws what `body` throws, and when the port or the directory cannot be had.
+    public static func run<Success: Sendable>(
+        _ configuration: Configuration = Configuration(), logger: Logger,
+        _ body: @escaping @Sendable (EmbeddedCluster) async throws -> Success
+    ) async throws -> Success {
+        let directory = try WorkDirectory(configuration.dataDirectory)
+        defer { directory.removeIfTemporary() }
+        let logs = LateLogSource()
+        let server = try APIServer(
+            configuration: APIServerConfiguration(
+                storage: configuration.dataDirectory == nil ? .memory : .file("\(directory.path)/objects.sqlite"),
+                port: configuration.port),
+            logSource: logs, logger: logger)
+
+        return try await withThrowingTaskGroup(of: Success?.self) { group in
+            group.addTask {
+                try await server.run()
+                return nil
+            }
+            group.addTask {
+                let url = await server.url
+                let client = try KubernetesClient(
+                    configuration: .embedded(
+                        server: url, certificateAuthorityPEM: server.certificateAuthorityPEM, token: server.token))
+                try await install(configuration.definitions, client)
+                let node = try ProcessNode(
+                    client: client, configuration: .init(directory: "\(directory.path)/node"), logger: logger)
+                logs.set(node)
+                let cluster = EmbeddedCluster(url: url, kubeconfig: await server.kubeconfig(), client: client)
+                return try await withThrowingTaskGroup(of: Success?.self) { group in
+                    group.addTask {
+                        try await node.run()
+                        return nil
+                    }
+                    group.addTask { try await body(cluster) }
+                    return try await firstResult(&group)
+                }
+            }
+            return try await firstResult(&group)
+        }
+    }
+
+    /// The first result of a group; the other tasks are ended and waited for.
+    private static func firstResult<Success: Sendable>(
+        _ group: inout ThrowingTaskGroup<Success?, any Error>
+    ) async throws -> Success {
+        var result: Result<Success, any Error>?
+        while let next = await group.nextResult() {
+            switch next {
+            case .success(let success?): result = result ?? .success(success)
+            case .success(nil): break
+            case .failure(let error): result = result ?? .failure(error)
+            }
+            if result != nil { group.cancelAll() }
+        }
+        return try result?.get() ?? { throw CancellationError() }()
+    }
+
+    private static func install(_ definitions: [JSONValue], _ client: KubernetesClient) async throws {
+        let resource = client.dynamic(
+            ResourceType(
+                group: "apiextensions.k8s.io", version: "v1", kind: "CustomResourceDefinition",
+                plural: "customresourcedefinitions", isNamespaced: false))
+        for definition in definitions {
+            let name = definition["metadata"]?["name"]?.string ?? ""
+            do {
+                _ = try await resource.create(definition)
+            } catch let status as APIStatus where status.isAlreadyExists {
+                _ = try await resource.patch(name, .merge(["spec": definition["spec"] ?? [:]]))
+            }
+        }
+    }
+}
+
+/// The node is made after the server that asks it for logs.
+private final class LateLogSource: PodLogSource {
+    private let source = Mutex<(any PodLogSource)?>(nil)
+
+    func set(_ source: any PodLogSource) { self.source.withLock { $0 = source } }
+
+    func logs(
+        namespace: String, pod: String, uid: String, container: String, options: PodLogOptions
+    ) async throws -> AsyncThrowingStream<[UInt8], any Error> {
+        guard let source = source.withLock({ $0 }) else {
+            throw APIStatus(code: 503, reason: "ServiceUnavailable", message: "the node has not started yet")
+        }
+        return try await source.logs(namespace: namespace, pod: pod, uid: uid, container: container, options: options)
+    }
+}
+
+/// Where a cluster keeps its files.
+private struct WorkDirectory: Sendable {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let path: String
+    private let isTemporary: Bool
+
+    init(_ given: String?) throws {
+        if let given {
+            guard mkdir(given, 0o700) == 0 || errno == EEXIST else {
+                throw Failure(description: "cannot make the directory \(given): \(String(cString: strerror(errno)))")
+            }
+            path = given
+            isTemporary = false
+            return
+        }
+        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(base)/sluice-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else {
+            throw Failure(description: "cannot make a directory in \(base): \(String(cString: strerror(errno)))")
+        }
+        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        isTemporary = true
+    }
+
+    func removeIfTemporary() {
+        if isTemporary { FileTree.remove(path) }
+    }
+}
+
+/// Directories with all that is in them.
+enum FileTree {
+    /// Removes a file or a directory; links are not followed. What cannot be removed stays.
+    static func remove(_ path: String) {
+        _ = nftw(
+            path,
+            { path, _, _, _ in
+                _ = path.map { Glibc.remove($0) }
+                return 0
+            }, 32, FTW_DEPTH | FTW_PHYS)
+    }
+}
