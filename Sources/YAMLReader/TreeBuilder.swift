@@ -102,7 +102,10 @@ struct TreeBuilder {
 
     private func key(of node: Node, at position: SourcePosition) throws -> String {
         guard case .scalar(let scalar) = node else { throw error("a key must be a scalar", at: position) }
-        switch try value(of: scalar, at: position) {
+        // Yams has resolved the tags of keys when it looked for repeated ones: a plain key says `!!str` by now.
+        let key =
+            scalar.style == .plain ? try resolve(scalar.string, at: position) : try value(of: scalar, at: position)
+        switch key {
         case .string(let string): return string
         case .null: throw error("a key must not be null", at: position)
         case let other: return other.text

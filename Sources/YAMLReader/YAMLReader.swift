@@ -73,8 +73,15 @@ extension YAMLError {
         case .memory: message = "the text needs more memory than there is"
         default: message = "the text is not YAML"
         }
-        // libyaml counts lines and columns from 0 in places; a place is never before the first.
-        self.init(file: file, line: max(place?.line ?? 1, 1), column: max(place?.column ?? 1, 1), message: message)
+        // libyaml counts from 0 in places, and puts the end of a text with no line feed on a line of its own.
+        var line = max(place?.line ?? 1, 1)
+        var column = max(place?.column ?? 1, 1)
+        let lines = text.utf8.count { $0 == 0x0A } + 1
+        if line > lines {
+            line = lines
+            column = text.unicodeScalars.reversed().prefix { $0 != "\n" }.count + 1
+        }
+        self.init(file: file, line: line, column: column, message: message)
     }
 
     /// libyaml's words, put clearer where people meet them often.
@@ -127,13 +134,16 @@ private enum AliasKeys {
                 if end > index, line[line.index(before: end)] == UInt8(ascii: ":") { end = line.index(before: end) }
                 let rest = line[end...].drop { $0 == 0x20 || $0 == 0x09 }
                 let before = line[..<index].reversed().drop { $0 == 0x20 || $0 == 0x09 }
-                if rest.first == UInt8(ascii: ":") || before.first == UInt8(ascii: "?") { firstKey = firstKey ?? number }
+                if rest.first == UInt8(ascii: ":") || before.first == UInt8(ascii: "?") {
+                    firstKey = firstKey ?? number
+                }
             }
         }
         // A key may also stand alone on the line after a question mark.
         if firstKey == nil, text.utf8.contains(UInt8(ascii: "?")), hasBareQuestionMark(text) { firstKey = 0 }
         guard let firstKey, aliases > harmless else { return }
-        throw YAMLError(file: file, line: firstKey + 1, column: 1, message: "an alias cannot be a key in a text of many aliases")
+        throw YAMLError(
+            file: file, line: firstKey + 1, column: 1, message: "an alias cannot be a key in a text of many aliases")
     }
 
     private static func isStart(_ line: Substring.UTF8View, _ index: Substring.UTF8View.Index) -> Bool {
@@ -146,7 +156,8 @@ private enum AliasKeys {
     private static func hasBareQuestionMark(_ text: String) -> Bool {
         text.utf8.split(separator: 0x0A).contains { line in
             let trimmed = line.drop { $0 == 0x20 || $0 == 0x2D }
-            return trimmed.first == UInt8(ascii: "?") && trimmed.dropFirst().allSatisfy { [0x20, 0x09, 0x0D].contains($0) }
+            return trimmed.first == UInt8(ascii: "?")
+                && trimmed.dropFirst().allSatisfy { [0x20, 0x09, 0x0D].contains($0) }
         }
     }
 }

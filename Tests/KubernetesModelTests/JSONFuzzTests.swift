@@ -5,10 +5,12 @@ import Testing
 /// JSONReader against Foundation's JSONSerialization as the oracle.
 struct JSONFuzzTests {
     /// Foundation is more lenient or stricter here, as RFC 8259 allows: it refuses a lone surrogate in an escape, takes a
-    /// byte order mark and UTF-16, and keeps numbers beyond 64 bits as decimals.
+    /// byte order mark, UTF-16 and a comma before the end of a list, which we refuse.
     private static func isKnownDifference(_ bytes: [UInt8]) -> Bool {
         let text = String(decoding: bytes, as: UTF8.self)
-        return text.contains("\\ud") || text.contains("\\uD") || bytes.starts(with: [0xEF, 0xBB, 0xBF])
+        let dense = text.filter { !$0.isWhitespace }
+        return dense.contains(",]") || dense.contains(",}") || text.contains("\\ud") || text.contains("\\uD")
+            || bytes.starts(with: [0xEF, 0xBB, 0xBF])
             || bytes.contains(0)
     }
 
@@ -48,14 +50,18 @@ struct JSONFuzzTests {
             let bytes = Array(text.utf8)
             let value = try JSONValue(parsing: bytes)
             #expect(Self.isSame(value, try #require(Self.oracle(bytes))), "\(text)")
-            #expect(try JSONValue(parsing: value.bytes) == value)
-            #expect(try JSONValue(parsing: value.prettyText) == value)
+            // As text, since an integral double is written, and so read back, as an integer.
+            #expect(try JSONValue(parsing: value.bytes).text == value.text)
+            #expect(try JSONValue(parsing: value.prettyText).text == value.text)
         }
     }
 
     @Test
     func `Mutated text is taken and refused as by Foundation, and skipping takes what reading takes`() throws {
-        let alphabet = Array("{}[]\",:\\/ubfnrt0123456789.eE+-truefalsn \t\n\r".utf8) + [0x00, 0x1F, 0x7F, 0x80, 0xC0, 0xC3, 0xE0, 0xED, 0xF4, 0xFF]
+        let alphabet =
+            Array("{}[]\",:\\/ubfnrt0123456789.eE+-truefalsn \t\n\r".utf8) + [
+                0x00, 0x1F, 0x7F, 0x80, 0xC0, 0xC3, 0xE0, 0xED, 0xF4, 0xFF,
+            ]
         var taken = 0
         for seed in 0..<30_000 {
             var generator = SeededGenerator(seed: UInt64(seed))
@@ -104,8 +110,12 @@ struct JSONFuzzTests {
                 }
             }
             #expect(try rest { try $0.skip() } == 7, "seed \(seed)")
-            #expect(try rest { #expect(try $0.readValue() == value) } == 7, "seed \(seed)")
-            #expect(try rest { #expect(Array(try $0.readRaw()) == value.bytes) } == 7, "seed \(seed)")
+            var read: JSONValue?
+            let afterValue = try rest { read = try $0.readValue() }
+            #expect(afterValue == 7 && read == value, "seed \(seed)")
+            var raw: [UInt8] = []
+            let afterRaw = try rest { raw = Array(try $0.readRaw()) }
+            #expect(afterRaw == 7 && raw == value.bytes, "seed \(seed)")
         }
     }
 
@@ -123,10 +133,12 @@ struct JSONFuzzTests {
         }
     }
 
-    @Test(arguments: [
-        [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF0, 0x80, 0x80, 0x80], [0xF4, 0x90, 0x80, 0x80],
-        [0xF5, 0x80, 0x80, 0x80], [0x80], [0xC3], [0xE2, 0x82], [0xFF], [0xE2, 0x28, 0xA1],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF0, 0x80, 0x80, 0x80],
+            [0xF4, 0x90, 0x80, 0x80],
+            [0xF5, 0x80, 0x80, 0x80], [0x80], [0xC3], [0xE2, 0x82], [0xFF], [0xE2, 0x28, 0xA1],
+        ] as [[UInt8]])
     func `Strings that are not UTF-8 are refused`(bytes: [UInt8]) {
         let text = [0x22] + bytes + [0x22]
         #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
@@ -134,7 +146,10 @@ struct JSONFuzzTests {
         #expect(throws: JSONError.self) { try JSONValue(parsing: [0x7B] + text + Array(":1}".utf8)) }
     }
 
-    @Test(arguments: ["01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1", "NaN", "Infinity", "1e999", "-1e999", "--1", "1 2", "00", "-01"])
+    @Test(arguments: [
+        "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1", "NaN", "Infinity", "1e999", "-1e999", "--1", "1 2", "00",
+        "-01",
+    ])
     func `What is no number is refused`(text: String) {
         #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
     }
@@ -185,7 +200,8 @@ extension SeededGenerator {
         case 4, 5: return .string(string())
         case 6: return .array((0..<Int.random(in: 0...3, using: &self)).map { _ in json(depth: depth - 1) })
         default:
-            return .object(JSONObject((0..<Int.random(in: 0...4, using: &self)).map { _ in (string(), json(depth: depth - 1)) }))
+            return .object(
+                JSONObject((0..<Int.random(in: 0...4, using: &self)).map { _ in (string(), json(depth: depth - 1)) }))
         }
     }
 }

@@ -9,22 +9,27 @@ struct YAMLReaderTests {
         ("yes", "true"), ("No", "false"), ("on", "true"), ("OFF", "false"), ("y", "true"), ("n", "false"),
         ("true", "true"), ("tRUE", #""tRUE""#), ("'yes'", #""yes""#), ("~", "null"), ("Null", "null"), ("", "null"),
         ("0777", "511"), ("0o17", "15"), ("0x1F", "31"), ("0b101", "5"), ("08", "8"), ("1_000", "1000"), ("+5", "5"),
-        ("-0x10", "-16"), ("9223372036854775807", "9223372036854775807"), ("-9223372036854775808", "-9223372036854775808"),
-        ("18446744073709551615", "1.8446744073709552e+19"), ("123456789012345678901234567890", "1.2345678901234568e+29"),
-        ("1.0", "1"), ("1e3", "1000"), ("1.5", "1.5"), (".5", "0.5"), ("5.", "5"), ("1e-2", "0.01"), ("1:30", #""1:30""#),
+        ("-0x10", "-16"), ("9223372036854775807", "9223372036854775807"),
+        ("-9223372036854775808", "-9223372036854775808"),
+        ("18446744073709551615", "1.8446744073709552e+19"),
+        ("123456789012345678901234567890", "1.2345678901234568e+29"),
+        ("1.0", "1"), ("1e3", "1000"), ("1.5", "1.5"), (".5", "0.5"), ("5.", "5"), ("1e-2", "0.01"),
+        ("1:30", #""1:30""#),
         ("2026-01-01T00:00:00Z", #""2026-01-01T00:00:00Z""#), ("2026-01-01", #""2026-01-01""#), ("1.2.3", #""1.2.3""#),
         ("-", #"[null]"#), ("--x", #""--x""#), ("0x", #""0x""#), ("1e", #""1e""#), ("!!str 5", #""5""#),
-        ("!!int '5'", "5"), ("! 5", #""5""#), ("a: |\n  x\n  y\n", #"{"a":"x\ny\n"}"#), ("{1: a, true: b, 1.5: c}", #"{"1":"a","1.5":"c","true":"b"}"#),
+        ("!!int '5'", "5"), ("! 5", #""5""#), ("a: |\n  x\n  y\n", #"{"a":"x\ny\n"}"#),
+        ("{1: a, true: b, 1.5: c}", #"{"1":"a","1.5":"c","true":"b"}"#),
         ("{\"a\": [1, \"x\\u00e9\"]}", #"{"a":[1,"xé"]}"#), ("a: &x {b: 1}\nc: *x", #"{"a":{"b":1},"c":{"b":1}}"#),
-        ("x: &x {b: 1, c: 2}\ny: {<<: *x, c: 3}", #"{"x":{"b":1,"c":2},"y":{"b":1,"c":3}}"#),
-        ("x: &x {b: 1}\nz: &z {b: 2, d: 4}\ny: {<<: [*x, *z]}", #"{"x":{"b":1},"y":{"b":1,"d":4},"z":{"b":2,"d":4}}"#),
-        ("a: '<<'\n'<<': 1", #"{"<<":1,"a":"<<"}"#),
+        ("x: &x {b: 1, c: 2}\nw: {<<: *x, c: 3}", #"{"w":{"b":1,"c":3},"x":{"b":1,"c":2}}"#),
+        ("x: &x {b: 1}\nz: &z {b: 2, d: 4}\nw: {<<: [*x, *z]}", #"{"w":{"b":1,"d":4},"x":{"b":1},"z":{"b":2,"d":4}}"#),
+        ("y: 1", #"{"true":1}"#), ("a: '<<'\n'<<': 1", #"{"<<":1,"a":"<<"}"#),
     ])
     func `Scalars mean what they mean to kubectl`(text: String, json: String) throws {
         if text == "~" || text == "Null" || text.isEmpty {
             #expect(try YAMLReader.parse(text).isEmpty)
         } else {
-            #expect(try value(text).text == json)
+            let read = try value(text).text
+            #expect(read == json)
         }
     }
 
@@ -40,8 +45,12 @@ struct YAMLReaderTests {
         ("a: !!binary aGk=", "line 1, column 4: the tag tag:yaml.org,2002:binary is not supported"),
         ("a: !!int x", #"line 1, column 4: "x" is no int"#),
         ("a: *b", "line 1, column 4: an alias of an anchor that is not defined before"),
-        ("a: b: c", "line 1, column 5: a mapping is not allowed here: check the indentation, or quote the text if \": \" is part of it"),
-        ("a: [1, 2", "line 1, column 9: expected \",\" or \"]\""), ("a: 'x", "line 1, column 6: the text ends inside of a quoted string"),
+        (
+            "a: b: c",
+            "line 1, column 5: a mapping is not allowed here: check the indentation, or quote the text if \": \" is part of it"
+        ),
+        ("a: [1, 2", "line 1, column 9: expected \",\" or \"]\""),
+        ("a: 'x", "line 1, column 6: the text ends inside of a quoted string"),
         ("<<: 5", "line 1, column 5: << takes a mapping or a list of mappings"),
         ("a: 1\nb: \u{1}", "line 2, column 4: a control character is not allowed"),
     ])
@@ -90,7 +99,9 @@ struct YAMLReaderTests {
     func `Text that blows up is refused in bounded time`() throws {
         var bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
         for level in 1...12 {
-            bomb += "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ") + "]\n"
+            bomb +=
+                "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ")
+                + "]\n"
         }
         #expect(throws: YAMLError.self) { try YAMLReader.parse(bomb) }
         #expect(throws: YAMLError.self) { try YAMLReader.parse(bomb + "? *a12\n: 1\n") }
@@ -120,7 +131,10 @@ struct YAMLReaderTests {
 
     @Test
     func `No text crashes the reader`() throws {
-        let seeds = ["a: {b: [1, &x 'y', *x]}\n", "- |\n  x\n- >-\n  y\n", "? a\n: b\n", "<<: *x\n", "%YAML 1.1\n---\n...\n", "a: !!set {x}\n"]
+        let seeds = [
+            "a: {b: [1, &x 'y', *x]}\n", "- |\n  x\n- >-\n  y\n", "? a\n: b\n", "<<: *x\n", "%YAML 1.1\n---\n...\n",
+            "a: !!set {x}\n",
+        ]
         let pieces = Array(":-?[]{},#&*!|>'\"%@` \n\t\r~ab01.\u{FEFF}é".unicodeScalars.map(String.init))
         for seed in 0..<3000 {
             var generator = SeededGenerator(seed: UInt64(seed))
@@ -142,7 +156,8 @@ struct YAMLWriterTests {
     @Test
     func `Objects are written in block style with apiVersion first`() {
         let value: JSONValue = [
-            "kind": "K", "apiVersion": "v1", "metadata": ["name": "x"], "spec": ["list": [["b": 1, "a": "yes"], "0x1"], "empty": [:]],
+            "kind": "K", "apiVersion": "v1", "metadata": ["name": "x"],
+            "spec": ["list": [["b": 1, "a": "yes"], "0x1"], "empty": [:]],
             "data": ["text": "a\n b\n", "quoted": "a: b", "number": 1.5],
         ]
         #expect(
@@ -179,6 +194,7 @@ struct YAMLWriterTests {
     }
 }
 
+/// splitmix64. Strings hold what YAML treats specially, save a byte order mark, which Yams drops at the start of a scalar.
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
     init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 0x1234_5678 }
@@ -193,12 +209,15 @@ struct SeededGenerator: RandomNumberGenerator {
 
     mutating func string() -> String {
         let pieces = [
-            "a", "B", "0", "yes", "no", "null", "~", ": ", ":", " #", "#", "\n", "\t", "\r", " ", "-", "- ", "'", "\"", "\\",
-            "é", "😀", "\u{7F}", "\u{85}", "\u{2028}", "\u{FEFF}", "\u{0}", "\u{1B}", "{", "[", "&", "*", "!", "|", ">", "%",
+            "a", "B", "0", "yes", "no", "null", "~", ": ", ":", " #", "#", "\n", "\t", "\r", " ", "-", "- ", "'", "\"",
+            "\\",
+            "é", "😀", "\u{7F}", "\u{85}", "\u{2028}", "\u{0}", "\u{1B}", "{", "[", "&", "*", "!", "|", ">", "%",
             "@", "`", "1.5", "0x1", "---", "...", "<<", "$(params.x)", "=", "\u{FFFF}",
         ]
         var text = ""
-        for _ in 0..<Int.random(in: 0...5, using: &self) { text += pieces[Int.random(in: 0..<pieces.count, using: &self)] }
+        for _ in 0..<Int.random(in: 0...5, using: &self) {
+            text += pieces[Int.random(in: 0..<pieces.count, using: &self)]
+        }
         return text
     }
 
@@ -211,7 +230,8 @@ struct SeededGenerator: RandomNumberGenerator {
         case 4, 5: return .string(string())
         case 6: return .array((0..<Int.random(in: 0...3, using: &self)).map { _ in json(depth: depth - 1) })
         default:
-            return .object(JSONObject((0..<Int.random(in: 0...4, using: &self)).map { _ in (string(), json(depth: depth - 1)) }))
+            return .object(
+                JSONObject((0..<Int.random(in: 0...4, using: &self)).map { _ in (string(), json(depth: depth - 1)) }))
         }
     }
 }

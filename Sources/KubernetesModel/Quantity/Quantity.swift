@@ -48,7 +48,8 @@ public struct Quantity: Sendable {
     public init(parsing text: String) throws {
         var parser = QuantityParser(text: text)
         let (digits, scale, format) = try parser.parse()
-        guard let nano = Self.scaled(digits, scale: scale, format: format), nano.magnitude <= Self.limit.magnitude else {
+        guard let nano = Self.scaled(digits, scale: scale, format: format), nano.magnitude <= Self.limit.magnitude
+        else {
             throw QuantityError(text: text, problem: "it is more than 2^63-1")
         }
         nanoUnits = parser.isNegative ? -nano : nano
@@ -156,12 +157,12 @@ extension Quantity: CustomStringConvertible, JSONReadable, JSONWritable {
     public init(from reader: inout JSONReader) throws {
         let offset = reader.offset
         let value = try reader.readValue()
-        guard let quantity = Quantity(value) else { throw JSONError("expected a quantity", offset: offset) }
+        guard let quantity = Quantity(json: value) else { throw JSONError("expected a quantity", offset: offset) }
         self = quantity
     }
 
     /// The quantity that a string or a number stands for; nil for anything else.
-    public init?(_ json: JSONValue) {
+    public init?(json: JSONValue) {
         switch json {
         case .string(let text): try? self.init(parsing: text)
         case .int(let number): self.init(number)
@@ -247,7 +248,8 @@ private struct QuantityParser {
         }
         if suffix.first == "e" || suffix.first == "E" {
             let digits = suffix.utf8.dropFirst()
-            let magnitude = digits.first == UInt8(ascii: "-") || digits.first == UInt8(ascii: "+") ? digits.dropFirst() : digits
+            let magnitude =
+                digits.first == UInt8(ascii: "-") || digits.first == UInt8(ascii: "+") ? digits.dropFirst() : digits
             guard !magnitude.isEmpty, magnitude.allSatisfy({ (48...57).contains($0) }) else {
                 throw error("expected digits after \(suffix.prefix(1))")
             }
@@ -256,6 +258,8 @@ private struct QuantityParser {
             scale.decimal += min(max(exponent, -1_000_000), 1_000_000)
             return .exponent
         }
-        throw error("the suffix \(JSONValue.string(String(suffix.prefix(16))).text) is none of n u m k M G T P E Ki Mi Gi Ti Pi Ei")
+        throw error(
+            "the suffix \(JSONValue.string(String(suffix.prefix(16))).text) is none of n u m k M G T P E Ki Mi Gi Ti Pi Ei"
+        )
     }
 }
