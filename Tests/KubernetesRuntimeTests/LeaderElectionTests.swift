@@ -111,6 +111,25 @@ import Testing
         #expect(taken.holderIdentity == "b" && taken.leaseTransitions == 1 && taken.leaseDurationSeconds == 15)
     }
 
+    @Test(arguments: [(Int64.max, Int64.max), (-5, 1), (0, 1), (7, 8)])
+    func `A lease with any numbers in it is taken when it has run out`(transitions: Int64, next: Int64) throws {
+        var record = LeaseRecord(try configuration("b"))
+        var lease = Lease(key)
+        lease.holderIdentity = "a"
+        lease.leaseTransitions = transitions
+        lease.leaseDurationSeconds = -3
+        record.observe(lease, at: .zero)
+        #expect(record.decide(at: .milliseconds(999), calendar: Timestamp(seconds: 0)) == .wait)
+        guard case .update(let taken) = record.decide(at: .seconds(1), calendar: Timestamp(seconds: 0)) else {
+            Issue.record("not taken")
+            return
+        }
+        #expect(taken.leaseTransitions == next)
+        lease.leaseDurationSeconds = .max
+        record.observe(lease, at: .seconds(2))
+        #expect(record.decide(at: .seconds(1_000_000), calendar: Timestamp(seconds: 0)) == .wait)
+    }
+
     @Test func `A renewal keeps the time of acquisition and the transitions`() throws {
         var record = LeaseRecord(try configuration("a"))
         var lease = Lease(key)

@@ -160,6 +160,13 @@ import Testing
         #expect(store.count == 2)
     }
 
+    @Test func `The largest versions there are do no harm`() {
+        list([Widget("a", version: .max)], at: .max)
+        store.noteWritten(Widget("b", version: .max))
+        store.apply([.progress(resourceVersion: "\(UInt64.max)"), .delete(.object(Widget("a", version: .max)))])
+        #expect(store.count == 0)
+    }
+
     @Test func `An object that cannot be decoded is there, with its metadata and the error`() throws {
         let bad = Widget("bad", version: 6)
         store.apply([

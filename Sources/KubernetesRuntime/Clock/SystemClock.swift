@@ -25,6 +25,12 @@ public struct SystemClock: RuntimeClock {
 
     public func sleep(for duration: Duration) async throws {
         guard duration > .zero else { return try Task.checkCancellation() }
-        try await Task.sleep(for: duration, clock: .continuous)
+        // In pieces, since the timers below count nanoseconds in 64 bits and a caller may well mean "never".
+        let end = monotonic + duration
+        var left = duration
+        while left > .zero {
+            try await Task.sleep(for: min(left, Duration.seconds(86_400)), clock: .continuous)
+            left = end - monotonic
+        }
     }
 }

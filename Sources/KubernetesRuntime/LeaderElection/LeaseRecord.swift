@@ -42,7 +42,8 @@ struct LeaseRecord: Sendable {
         }
         let isHeld = !next.holderIdentity.isEmpty && now < seenAt + .seconds(max(1, next.leaseDurationSeconds))
         if isHeld { return .wait }
-        next.leaseTransitions += 1
+        // Whatever somebody may have written there.
+        next.leaseTransitions = min(max(next.leaseTransitions, 0), .max - 1) + 1
         claim(&next, calendar)
         return .update(next)
     }

@@ -37,7 +37,7 @@ struct StoreState<Object: KubernetesObject>: Sendable {
         case .progress(let version):
             guard let version = ResourceVersion.number(version) else { return }
             reached(version, &changes)
-            dropUnconfirmed(below: version + 1, &changes)
+            dropUnconfirmed({ $0 <= version }, &changes)
         }
     }
 
@@ -92,13 +92,13 @@ struct StoreState<Object: KubernetesObject>: Sendable {
     /// The stream has come to that version.
     private mutating func reached(_ version: UInt64, _ changes: inout [Event]) {
         observed = max(observed ?? 0, version)
-        dropUnconfirmed(below: version, &changes)
+        dropUnconfirmed({ $0 < version }, &changes)
     }
 
     /// Own writes that the stream passed without telling of them are none of its objects: a selector leaves them out.
-    private mutating func dropUnconfirmed(below version: UInt64, _ changes: inout [Event]) {
+    private mutating func dropUnconfirmed(_ isPassed: (UInt64) -> Bool, _ changes: inout [Event]) {
         guard !unconfirmed.isEmpty else { return }
-        for key in unconfirmed.filter({ $0.value < version }).keys.sorted() {
+        for key in unconfirmed.filter({ isPassed($0.value) }).keys.sorted() {
             unconfirmed[key] = nil
             if let entry = entries[key] { remove(entry, .watch, &changes) }
         }
