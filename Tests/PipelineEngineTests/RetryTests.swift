@@ -221,6 +221,21 @@ struct RetryTests {
         #expect(bench.engine.isDone)
     }
 
+    @Test func `E14 and timeout: a pod that ended by itself before its time-out could stop it counts as it ended`() {
+        var bench = Bench([task("a", ["timeout": "10s"])], finally: [task("f")])
+        bench.run("a")
+        bench.now = bench.now + .seconds(10)
+        let before = bench.persisted
+        // The time-out is decided; the operator cannot write the status, so that the pod is not deleted.
+        #expect(bench.step().actions.count == 1)
+        bench.now = bench.now + .seconds(5)
+        bench.succeed("a")
+        #expect(bench.states("a", "f") == ["Succeeded", "Running"])
+        bench.persisted = before
+        bench.restart()
+        #expect(bench.states("a", "f") == ["Succeeded", "Running"])
+    }
+
     @Test func `A container that ended before its time-out has not timed out, however late that is heard of`() {
         var bench = Bench([task("a", ["timeout": "10s"])])
         let ended = bench.now + .seconds(9)

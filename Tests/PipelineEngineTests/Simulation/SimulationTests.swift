@@ -24,10 +24,12 @@ struct SimulationTests {
         PipelineRunStatus, Int
     )? {
         var simulator = Simulator(scenario, roughness, seed: seed)
+        if Self.environment["SLUICE_SEED"] != nil { simulator.log = Simulator.Log() }
         do {
             return (try simulator.run(), simulator.steps)
         } catch {
             Issue.record("SLUICE_SEED=\(scenario.seed) (world \(seed)): \(error)\n\(scenario.text)\n\(roughness)")
+            if let log = simulator.log { print(log.lines.joined(separator: "\n")) }
             return nil
         }
     }

@@ -23,6 +23,8 @@ struct Simulator {
 
     struct Crash: Error {}
 
+    final class Log { var lines: [String] = [] }
+
     let scenario: Scenario
     let roughness: Roughness
     var random: SplitMix
@@ -37,6 +39,8 @@ struct Simulator {
     var answers: [(PodIdentity, Result<Pod, Refused>)] = []
     var isDirty = true
     var steps = 0
+    /// What happened, one line each; kept only where a single seed is looked at.
+    var log: Log?
     var crashes = 0
     var pendingWants: [(time: Timestamp, state: DesiredState)]
     var createdNames: [String: Int] = [:]
@@ -147,12 +151,31 @@ struct Simulator {
                 throw Broken(description: "E14: a second step does \(again.actions) \(again.events)")
             }
         }
+        for action in output.actions {
+            switch action {
+            case .createPod(_, let name, _): note("create \(name)")
+            case .deletePod(let name, _): note("delete \(name)")
+            case .untrackPod(let name, _): note("let go \(name)")
+            }
+        }
         if output.statusChanged {
             let status = engine.status(now: world.now)
             try check(seen, status, wanted: wanted)
             seen = status
+            note("decided: \(summary(status))")
         }
         return output
+    }
+
+    private func note(_ line: @autoclosure () -> String) {
+        log?.lines.append("\(world.now) \(line())")
+    }
+
+    private func summary(_ status: PipelineRunStatus) -> String {
+        "\(status.phase) \(status.reason) "
+            + status.tasks.map {
+                "\($0.name)=\($0.phase)/\($0.reason)/\($0.attempt)/\($0.stopping?.rawValue ?? "")"
+            }.joined(separator: " ")
     }
 
     private mutating func crashPoint() throws {
@@ -161,6 +184,7 @@ struct Simulator {
 
     private mutating func restart() throws {
         crashes += 1
+        note("restart from \(summary(persisted)); pods \(world.pods.keys.sorted())")
         var status = persisted
         if crashes % 4 == 1 {
             status = try PipelineRunStatus(JSONValue(parsing: persisted.json.text))
@@ -190,6 +214,7 @@ struct Simulator {
         try checkPersisted(persisted, status)
         persisted = status
         isDirty = false
+        note("written: \(summary(status))")
         try crashPoint()
     }
 
