@@ -61,6 +61,22 @@ import Testing
         task.cancel()
     }
 
+    @Test func `A server that comes back and has forgotten the version is listed at once`() {
+        let server = FakeServer(clock: simulation.clock)
+        let informer = informer(server)
+        let task = simulation.start { await informer.run() }
+        simulation.settle()
+        server.state.withLock { $0.isDown = true }
+        simulation.run(for: .seconds(5))
+        server.put("a", size: 1)
+        server.compact()
+        server.state.withLock { $0.isDown = false }
+        // The wait that was under way, and no other.
+        simulation.run(for: .milliseconds(6400))
+        #expect(informer.store.contents == server.contents)
+        task.cancel()
+    }
+
     @Test func `410 time after time is not answered in a tight loop`() {
         let server = FakeServer(clock: simulation.clock)
         server.state.withLock { $0.compactedBelow = .max }

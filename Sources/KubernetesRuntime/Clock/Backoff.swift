@@ -28,7 +28,7 @@ public struct Backoff: Sendable {
     }
 
     /// Whether a failure at that monotonic time would be the first of its series.
-    public func isFirst(at now: Duration) -> Bool {
+    private func isFirst(at now: Duration) -> Bool {
         guard let lastFailure else { return true }
         return now - lastFailure > resetAfter
     }

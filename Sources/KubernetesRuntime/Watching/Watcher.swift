@@ -34,6 +34,7 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
     ) async {
         var machine = WatchMachine<Object>(pageSize: pageSize)
         var backoff = Backoff()
+        var lastRelistAtOnce: Duration?
         while !Task.isCancelled {
             do {
                 try await step(&machine, deliver: deliver)
@@ -41,7 +42,7 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
                 if Task.isCancelled { return }
                 machine.failed(error)
                 onFailure(error)
-                await pause(after: error, &backoff)
+                await pause(after: error, &backoff, &lastRelistAtOnce)
             }
         }
     }
@@ -74,13 +75,17 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
         }
     }
 
-    private func pause(after error: any Error, _ backoff: inout Backoff) async {
+    private func pause(after error: any Error, _ backoff: inout Backoff, _ lastRelistAtOnce: inout Duration?) async {
         let now = clock.monotonic
         let status = error as? APIStatus
-        // A version may expire in the best of lives, and what is needed then is a list at once; but not time after time.
-        let isAtOnce = backoff.isFirst(at: now) && status?.isExpired == true
         var delay = backoff.next(at: now, random: random)
-        if isAtOnce { delay = .zero }
+        // A server that says that a version has expired is there and answers, as one that was just restarted does: the list
+        // is taken at once. But not time after time.
+        let isAtOnce = status?.isExpired == true && (lastRelistAtOnce.map { now - $0 > backoff.maximum } ?? true)
+        if isAtOnce {
+            lastRelistAtOnce = now
+            delay = .zero
+        }
         if let seconds = status?.details?.retryAfterSeconds { delay = max(delay, .seconds(min(seconds, 300))) }
         logger.log(
             level: isAtOnce ? .debug : .warning, "watch of \(Object.resourceType.plural) interrupted",
