@@ -63,7 +63,8 @@ public final class APIServer: Sendable {
         }
         core = APIServerCore(
             store: store, registry: registry, logSource: logSource, clock: clock,
-            bookmarkInterval: configuration.bookmarkInterval, ruleEvaluator: configuration.ruleEvaluator, logger: logger)
+            bookmarkInterval: configuration.bookmarkInterval, ruleEvaluator: configuration.ruleEvaluator, logger: logger
+        )
         core.refreshDefinitions()
         try core.seed(certificateAuthorityPEM: certificateAuthorityPEM)
         core.resumeUpkeep()

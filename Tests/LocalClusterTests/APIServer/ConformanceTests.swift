@@ -10,16 +10,27 @@ import Testing
 /// Sluice serves is compared; the descriptions of table columns are documentation and not compared.
 @Suite struct ConformanceTests {
     /// How many exchanges must be right: lowered by nobody, raised as the server gets better.
-    static let floor = 120
+    static let floor = 125
 
     /// Exchanges that differ on purpose, with the reason.
-    static let accepted: [String: String] = [:]
+    static let accepted: [String: String] = [
+        "custom-resources[5]": "the real server gives several errors in the random order of a Go map",
+        "core-resources[4]": "the real server shows a diff of Go structs after the sentence",
+        "core-resources[15]": "a real scheduler had written into that pod",
+        "core-resources[18]":
+            "the recording's cluster had one more controller, which puts a config map into each namespace",
+        "core-resources[38]":
+            "the recording has events of a scheduler and a volume controller, which were not replayed",
+        "core-resources[46]": "the node's metadata were written by a real kubelet and a controller manager",
+        "discovery[4]": "the group batch is not served",
+    ]
 
     @Test func `Recorded exchanges are answered as a real API server answers them`() async throws {
         let test = try TestServer()
         var right = 0
         var all = 0
         var wrong: [String] = []
+        var unexplained = 0
         var replay = Replay()
         for file in ["crd", "namespaces", "custom-resources", "core-resources", "discovery"] {
             if file == "core-resources" { try await Self.setUpNode(test) }
@@ -27,9 +38,12 @@ import Testing
                 all += 1
                 let name = "\(file)[\(index)] \(recording.method) \(recording.path)"
                 let request = replay.request(recording)
+                test.time.advance(to: recording.response)
                 let response = await test.server.respond(to: request)
                 if let difference = replay.difference(recording, response) {
-                    wrong.append("\(name) \(recording.note): \(difference)")
+                    let reason = Self.accepted["\(file)[\(index)]"]
+                    wrong.append("\(name) \(recording.note): \(reason ?? difference)")
+                    if reason == nil { unexplained += 1 }
                 } else {
                     right += 1
                 }
@@ -39,6 +53,7 @@ import Testing
         }
         print("recorded exchanges right: \(right) of \(all)")
         for line in wrong { print("  differs: \(line)") }
+        #expect(unexplained == 0, "every difference has its reason")
         #expect(right >= Self.floor, "\(right) of \(all) exchanges are right")
     }
 
@@ -51,7 +66,9 @@ import Testing
         await test.send(
             "POST", "/api/v1/nodes",
             [
-                "metadata": ["name": metadata["name"]!, "labels": metadata["labels"]!, "annotations": metadata["annotations"]!]
+                "metadata": [
+                    "name": metadata["name"]!, "labels": metadata["labels"]!, "annotations": metadata["annotations"]!,
+                ]
             ])
         await test.send(
             "PATCH", "/api/v1/nodes/\(metadata["name"]!.rendered)/status",
@@ -106,7 +123,8 @@ struct Replay {
     /// Notes what the server chose.
     mutating func learn(_ recorded: JSONValue, _ actual: JSONValue, key: String = "") {
         switch (recorded, actual) {
-        case (.string(let old), .string(let new)) where ["uid", "resourceVersion", "continue"].contains(key) && !old.isEmpty:
+        case (.string(let old), .string(let new))
+        where ["uid", "resourceVersion", "continue"].contains(key) && !old.isEmpty:
             names[old] = new
         case (.array(let old), .array(let new)):
             for (old, new) in zip(old, new) { learn(old, new) }
@@ -124,11 +142,15 @@ struct Replay {
     /// What is different; nil when the answer is right.
     func difference(_ recording: Recording, _ response: APIResponse) -> String? {
         guard response.status == recording.status else {
-            return "status \(response.status) instead of \(recording.status): \(String(decoding: response.bytes.prefix(300), as: UTF8.self))"
+            return
+                "status \(response.status) instead of \(recording.status): \(String(decoding: response.bytes.prefix(300), as: UTF8.self))"
         }
         let warning = response.headers.first { $0.name == "warning" }?.value
-        if warning != recording.warning { return "warning \(warning ?? "none") instead of \(recording.warning ?? "none")" }
-        let actual = (try? JSONValue(parsing: response.bytes)) ?? .string(String(decoding: response.bytes, as: UTF8.self))
+        if warning != recording.warning {
+            return "warning \(warning ?? "none") instead of \(recording.warning ?? "none")"
+        }
+        let actual =
+            (try? JSONValue(parsing: response.bytes)) ?? .string(String(decoding: response.bytes, as: UTF8.self))
         var (expected, found) = (Normal.form(recording.response), Normal.form(actual))
         Normal.restrict(&expected, to: &found, path: recording.path)
         return Normal.firstDifference(expected, found)
@@ -141,7 +163,8 @@ enum Normal {
         switch value {
         case .string(let text):
             switch key {
-            case "uid", "resourceVersion", "continue", "storageVersionHash", "serverAddress", "gitCommit", "goVersion", "compiler":
+            case "uid", "resourceVersion", "continue", "storageVersionHash", "serverAddress", "gitCommit", "goVersion",
+                "compiler":
                 return text.isEmpty ? "" : "*"
             case "description": return "*"
             default: return .string(normal(text))
@@ -197,15 +220,20 @@ enum Normal {
             (expected, found) = (essence(expected), essence(found))
         case "/api":
             guard expected["kind"] == "APIGroupDiscoveryList" else { return }
-            var (left, right) = (expected["items"]?[0]?["versions"]?[0] ?? .null, found["items"]?[0]?["versions"]?[0] ?? .null)
+            var (left, right) = (
+                expected["items"]?[0]?["versions"]?[0] ?? .null, found["items"]?[0]?["versions"]?[0] ?? .null
+            )
             let offered = Set((right["resources"]?.array ?? []).compactMap { $0["resource"]?.string })
-            left["resources"] = .array((left["resources"]?.array ?? []).filter { offered.contains($0["resource"]?.string ?? "") })
+            left["resources"] = .array(
+                (left["resources"]?.array ?? []).filter { offered.contains($0["resource"]?.string ?? "") })
             func withoutUnserved(_ json: JSONValue) -> JSONValue {
                 .array(
                     (json["resources"]?.array ?? []).map { resource in
                         var resource = resource
                         let served = ["binding", "eviction", "log", "status", "finalize"]
-                        let kept = (resource["subresources"]?.array ?? []).filter { served.contains($0["subresource"]?.string ?? "") }
+                        let kept = (resource["subresources"]?.array ?? []).filter {
+                            served.contains($0["subresource"]?.string ?? "")
+                        }
                         resource["subresources"] = kept.isEmpty ? nil : .array(kept)
                         return resource
                     })

@@ -1,12 +1,14 @@
 import Foundation
 import KubernetesModel
 import Logging
+import Synchronization
 
 @testable import LocalCluster
 
 /// A server in memory whose clock stands still, and short ways to talk to it.
 struct TestServer: Sendable {
     let server: APIServer
+    let time = TestClock()
 
     init(
         storage: APIServerConfiguration.Storage = .memory, watchWindow: Int = 10_000,
@@ -14,7 +16,7 @@ struct TestServer: Sendable {
     ) throws {
         var configuration = APIServerConfiguration(
             storage: storage, watchWindow: watchWindow, bookmarkInterval: bookmarkInterval)
-        configuration.clock = { Timestamp(seconds: 1_795_475_257) }
+        configuration.clock = { [time] in time.now }
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         server = try APIServer(configuration: configuration, logSource: logSource, logger: logger)
@@ -27,7 +29,7 @@ struct TestServer: Sendable {
     ) async -> (status: Int, json: JSONValue) {
         let response = await server.respond(
             to: APIRequest(
-                method, target, accept: accept, contentType: body == nil ? "" : type, userAgent: "test/1",
+                method, target, accept: accept, contentType: body == nil ? "" : type, userAgent: "python-requests/2",
                 body: body?.bytes ?? []))
         return (response.status, (try? JSONValue(parsing: response.bytes)) ?? .null)
     }
@@ -50,6 +52,25 @@ struct TestServer: Sendable {
         } catch is EnoughFrames {}
         return collector.frames
     }
+}
+
+/// A clock that the test moves.
+final class TestClock: Sendable {
+    private let seconds = Mutex<Int64>(1_795_475_252)
+
+    var now: Timestamp { Timestamp(seconds: seconds.withLock { $0 }) }
+
+    /// Goes forward to the latest time that a recorded answer shows as its own.
+    func advance(to recorded: JSONValue) {
+        var times = (recorded["metadata"]?["managedFields"]?.array ?? []).compactMap { $0["time"]?.string }
+        if let time = recorded["metadata"]?["deletionTimestamp"]?.string { times.append(time) }
+        for time in times {
+            guard let stamp = Timestamp(rfc3339: time) else { continue }
+            seconds.withLock { $0 = max($0, stamp.seconds) }
+        }
+    }
+
+    func advance(by duration: Duration) { seconds.withLock { $0 += duration.components.seconds } }
 }
 
 struct EnoughFrames: Error {}

@@ -72,7 +72,8 @@ struct DefinitionStrategy: ResourceStrategy {
             if version["schema"]?["openAPIV3Schema"]?.object == nil {
                 errors.append(.required("spec.versions[\(index)].schema.openAPIV3Schema", "schemas are required"))
             } else {
-                errors += schemaErrors(version["schema"]?["openAPIV3Schema"] ?? [:], "spec.versions[\(index)].schema.openAPIV3Schema")
+                errors += schemaErrors(
+                    version["schema"]?["openAPIV3Schema"] ?? [:], "spec.versions[\(index)].schema.openAPIV3Schema")
             }
         }
         if let old {

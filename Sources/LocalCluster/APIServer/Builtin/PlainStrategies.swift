@@ -174,6 +174,7 @@ enum PlainStrategies {
         var strategy = SimpleStrategy("PersistentVolumeClaim")
         strategy.returnsDeletedObject = true
         strategy.skeleton = ["metadata": [:], "spec": ["resources": [:]], "status": ["phase": "Pending"]]
+        strategy.finalizers = ["kubernetes.io/pvc-protection"]
         strategy.defaults = [(["spec", "volumeMode"], "Filesystem"), (["status", "phase"], "Pending")]
         strategy.columns = [
             .name, TableColumn("Status", path: "status.phase"), TableColumn("Volume", path: "spec.volumeName"),

@@ -12,6 +12,8 @@ struct SimpleStrategy: ResourceStrategy {
     var defaults: [(path: [String], value: JSONValue)] = []
     var checks: @Sendable (_ object: JSONValue, _ old: JSONValue?) -> [ObjectError] = { _, _ in [] }
     var prepare: @Sendable (_ object: inout JSONValue) -> Void = { _ in }
+    /// Set by admission at creation.
+    var finalizers: [String] = []
     var nameError: @Sendable (String) -> String? = NameRules.subdomainError
 
     init(_ kind: String) {
@@ -26,7 +28,12 @@ struct SimpleStrategy: ResourceStrategy {
         for (path, value) in defaults { object.setDefault(path[...], value) }
     }
 
-    func prepareForCreate(_ object: inout JSONValue, now: Timestamp) {}
+    func admit(_ object: inout JSONValue, cluster: any ClusterView, now: Timestamp) throws {
+        let present = object["metadata"]?["finalizers"]?.strings ?? []
+        let missing = finalizers.filter { !present.contains($0) }
+        if !missing.isEmpty { object["metadata"]?["finalizers"] = JSONValue(present + missing) }
+    }
+
     func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [ObjectError] { checks(object, old) }
     func validateName(_ name: String) -> String? { nameError(name) }
 }

@@ -34,7 +34,10 @@ public struct TransitionRuleEvaluator: ValidationRuleEvaluator {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard let first = parts.first, first == "self" || first == "oldSelf",
             parts.allSatisfy({ part in
-                !part.isEmpty && part.utf8.allSatisfy { $0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A || (0x30...0x39).contains($0) || $0 == 0x5F }
+                !part.isEmpty
+                    && part.utf8.allSatisfy {
+                        $0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A || (0x30...0x39).contains($0) || $0 == 0x5F
+                    }
             })
         else { return nil }
         return (first == "oldSelf", Array(parts.dropFirst()))
@@ -69,7 +72,8 @@ struct RuleCheck: Sendable {
             // Only items of list maps have a past: they are found by their keys.
             let keys = schema.listMapKeys
             for (index, item) in items.enumerated() {
-                let before = keys.isEmpty
+                let before =
+                    keys.isEmpty
                     ? nil : old?.array?.first { other in keys.allSatisfy { other[$0] == item[$0] } }
                 errors += self.errors(item, old: before, inner, path: "\(path)[\(index)]")
             }

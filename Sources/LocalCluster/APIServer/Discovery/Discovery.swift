@@ -47,8 +47,9 @@ struct Discovery: Sendable {
     private static let version: JSONValue = [
         "major": .string(kubernetesVersion.major), "minor": .string(kubernetesVersion.minor), "emulationMajor": "1",
         "emulationMinor": "36", "minCompatibilityMajor": "1", "minCompatibilityMinor": "35",
-        "gitVersion": .string(kubernetesVersion.git), "gitCommit": "", "gitTreeState": "",
-        "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "swift", "platform": "linux/amd64",
+        "gitVersion": .string(kubernetesVersion.git), "gitCommit": .string(String(repeating: "0", count: 40)),
+        "gitTreeState": "",
+        "buildDate": "1970-01-01T00:00:00Z", "goVersion": "none", "compiler": "swiftc", "platform": "linux/amd64",
     ]
 
     /// All resources, with those that are only asked and never stored.

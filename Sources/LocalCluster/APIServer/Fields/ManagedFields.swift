@@ -99,10 +99,18 @@ struct FieldOwnership: Sendable {
     }
 
     /// A plain write: what it changed is the writer's, and no longer anybody else's.
+    ///
+    /// `ignoresStatus`: the status is not this writer's to set, whatever the server put there.
     mutating func update(
-        from old: JSONValue, to new: JSONValue, _ type: FieldType, writer: ManagedFieldsEntry
+        from old: JSONValue, to new: JSONValue, _ type: FieldType, writer: ManagedFieldsEntry,
+        ignoresStatus: Bool = false
     ) {
-        let difference = FieldDifference(from: Self.stripped(old), to: Self.stripped(new), type)
+        var (old, new) = (Self.stripped(old), Self.stripped(new))
+        if ignoresStatus {
+            old["status"] = nil
+            new["status"] = nil
+        }
+        let difference = FieldDifference(from: old, to: new, type)
         let gained = Self.withoutUnowned(difference.added.union(difference.modified))
         if gained.isEmpty, difference.removed.isEmpty { return }
         let index = entries.firstIndex { $0.hasSameIdentity(as: writer) }

@@ -64,7 +64,7 @@ enum StrategicMergePatch {
         case .atomic: return patch
         case .set:
             let merged = target + patch.filter { !target.contains($0) }
-            return order.map { sort(merged, by: { $0 }, $0) } ?? merged
+            return sort(merged, server: target, by: { $0 }, order ?? patch)
         case .map(let keys):
             guard let key = keys.first else { return patch }
             if patch.contains(where: { $0["$patch"] == "replace" }) {
@@ -85,22 +85,31 @@ enum StrategicMergePatch {
                     result.append(.object(withoutDirectives(changes)))
                 }
             }
-            return order.map { sort(result, by: { $0[key] ?? .null }, $0.map { $0[key] ?? .null }) } ?? result
+            return sort(result, server: target, by: { $0[key] ?? .null }, (order ?? patch).map { $0[key] ?? .null })
         }
     }
 
-    /// Those named in `order` in that order; the others stay behind the one they stood behind.
-    private static func sort(_ items: [JSONValue], by key: (JSONValue) -> JSONValue, _ order: [JSONValue])
-        -> [JSONValue]
-    {
-        var last = -1
-        let ranked = items.enumerated().map { offset, item in
-            if let rank = order.firstIndex(of: key(item)) { last = rank }
-            return (rank: order.firstIndex(of: key(item)) ?? last, isNamed: order.contains(key(item)), offset, item)
+    /// Those named in `order` in that order, the others in the order they had; between the two, whoever stood before the other
+    /// stays there, and what is new goes first (apimachinery's `mergeSortedSlice`).
+    private static func sort(
+        _ items: [JSONValue], server: [JSONValue], by key: (JSONValue) -> JSONValue, _ order: [JSONValue]
+    ) -> [JSONValue] {
+        let named = order.compactMap { wanted in items.first { key($0) == wanted } }
+        let others = items.filter { !order.contains(key($0)) }
+        let before = server.map(key)
+        var result: [JSONValue] = []
+        var (left, right) = (named[...], others[...])
+        while let first = left.first, let second = right.first {
+            if let one = before.firstIndex(of: key(first)), let other = before.firstIndex(of: key(second)), other < one
+            {
+                result.append(second)
+                right = right.dropFirst()
+            } else {
+                result.append(first)
+                left = left.dropFirst()
+            }
         }
-        return ranked.sorted {
-            ($0.rank, $0.isNamed ? 0 : 1, $0.2) < ($1.rank, $1.isNamed ? 0 : 1, $1.2)
-        }.map(\.3)
+        return result + left + right
     }
 }
 

@@ -25,7 +25,8 @@ extension APIServerCore {
         var ownership = FieldOwnership(decoded) ?? FieldOwnership()
         ownership.update(
             from: resource.strategy.skeleton, to: object, resource.strategy.type,
-            writer: writer(call, .update, pipeline.now))
+            writer: writer(call, .update, pipeline.now), ignoresStatus: resource.hasStatus && resource.plural != "nodes"
+        )
         object = ownership.stamped(on: object)
         try resource.strategy.admit(&object, cluster: StoreView(core: self), now: pipeline.now)
         try pipeline.validate(object, old: nil)

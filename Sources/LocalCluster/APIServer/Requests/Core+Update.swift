@@ -54,7 +54,8 @@ extension APIServerCore {
             var ownership = applied ?? provided ?? FieldOwnership(old) ?? FieldOwnership()
             if applied == nil {
                 ownership.update(
-                    from: old, to: object, resource.strategy.type, writer: writer(call, .update, pipeline.now))
+                    from: old, to: object, resource.strategy.type, writer: writer(call, .update, pipeline.now),
+                    ignoresStatus: resource.hasStatus && call.subresource != "status")
             }
             object = ownership.stamped(on: object)
             try pipeline.validate(object, old: old, subresource: call.subresource)
@@ -121,6 +122,8 @@ extension APIServerCore {
     func removed(_ object: StoredObject, _ resource: ResourceDefinition) {
         upkeep.add(.ownerGone(object.uid))
         if resource.storageName == CustomResources.storageName { upkeep.add(.definition(object.key.name)) }
+        // The definition of its kind may wait for its last object.
+        if resource.strategy.isCustom { upkeep.add(.definition(resource.storageName)) }
         if !object.key.namespace.isEmpty { upkeep.add(.namespace(object.key.namespace)) }
         for owner in object.ownerUIDs { upkeep.add(.dependentGone(owner)) }
         upkeep.signal.fire()

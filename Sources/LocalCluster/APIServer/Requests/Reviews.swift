@@ -35,8 +35,8 @@ enum Reviews {
         let manager = request.nonEmptyParameter("fieldManager") ?? String(request.userAgent.prefix { $0 != "/" })
         review["metadata"] = metadata
         if let spec = review["spec"] {
-            let owned = FieldSet(present: ["spec": spec], FieldType.any).subtracting(
-                FieldSet(paths: [[.field("spec")]]))
+            // The spec is there in any review: what is in it was set.
+            let owned = FieldDifference(from: ["spec": [:]], to: ["spec": spec], .any).added
             let entry = ManagedFieldsEntry(
                 manager: manager, operation: .update, apiVersion: review["apiVersion"]?.string ?? "", time: now,
                 subresource: "", fields: owned)

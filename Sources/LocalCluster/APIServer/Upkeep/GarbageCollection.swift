@@ -47,6 +47,14 @@ extension APIServerCore {
         if finalizers.contains("orphan") {
             for dependent in store.dependents(of: object.uid) { try await orphan(dependent, from: object.uid) }
             try await removeFinalizer("orphan", from: key, resource)
+        } else if finalizers.contains("kubernetes.io/pvc-protection") {
+            let isUsed = store.list("pods", namespace: key.namespace).objects.contains { pod in
+                let json = try? JSONValue(parsing: pod.body)
+                return (json?["spec"]?["volumes"]?.array ?? []).contains {
+                    $0["persistentVolumeClaim"]?["claimName"]?.string == key.name
+                }
+            }
+            if !isUsed { try await removeFinalizer("kubernetes.io/pvc-protection", from: key, resource) }
         } else if finalizers.contains("foregroundDeletion") {
             for dependent in store.dependents(of: object.uid) { try await checkOwners(of: dependent) }
             let blocking = store.dependents(of: object.uid).contains { blocks($0, owner: object.uid) }
