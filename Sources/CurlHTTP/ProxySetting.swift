@@ -65,7 +65,9 @@ public struct ProxyVariables: Sendable, Hashable {
             return network.contains(address, prefixLength: length)
         }
         var name = entry
-        if IPAddress(entry) == nil, let colon = entry.lastIndex(of: ":"), let wanted = Int(entry[entry.index(after: colon)...]) {
+        if IPAddress(entry) == nil, let colon = entry.lastIndex(of: ":"),
+            let wanted = Int(entry[entry.index(after: colon)...])
+        {
             guard wanted == port else { return false }
             name = String(entry[..<colon])
         }

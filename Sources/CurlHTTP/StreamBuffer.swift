@@ -68,7 +68,10 @@ final class StreamBuffer: Sendable {
     func end(_ error: (any Error)? = nil) {
         let (head, reader) = state.withLock { state in
             guard state.end == nil else {
-                return (nil as CheckedContinuation<ResponseHead, any Error>?, nil as CheckedContinuation<[UInt8]?, any Error>?)
+                return (
+                    nil as CheckedContinuation<ResponseHead, any Error>?,
+                    nil as CheckedContinuation<[UInt8]?, any Error>?
+                )
             }
             state.end = error.map { .failure($0) } ?? .success(())
             if error is CancellationError { state.bytes = [] }

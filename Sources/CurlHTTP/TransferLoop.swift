@@ -159,14 +159,16 @@ final class TransferLoop {
     private func deadline(of transfer: Transfer) -> (at: ContinuousClock.Instant, isIdle: Bool)? {
         if let deadline = transfer.deadline { return (deadline, false) }
         // The reader holds a paused stream back, not the server.
-        guard case .stream = transfer.order.receiver, !transfer.isPaused, let idle = transfer.order.request.timeouts.idle
+        guard case .stream = transfer.order.receiver, !transfer.isPaused,
+            let idle = transfer.order.request.timeouts.idle
         else { return nil }
         return (transfer.lastArrival + idle, true)
     }
 
     private func noteDeadline(of transfer: Transfer) {
         // The idle limit counts from the head on, which comes without passing by here, but not earlier than now.
-        let idle = transfer.deadline == nil ? nil : transfer.order.request.timeouts.idle.map { .now + $0 }
+        let idle =
+            transfer.deadline == nil ? nil : transfer.order.request.timeouts.idle.map { ContinuousClock.now + $0 }
         for candidate in [deadline(of: transfer)?.at, idle].compactMap({ $0 }) {
             nextDeadline = nextDeadline.map { min($0, candidate) } ?? candidate
         }

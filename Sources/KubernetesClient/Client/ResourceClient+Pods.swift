@@ -1,0 +1,71 @@
+public import CurlHTTP
+public import KubernetesModel
+
+/// Which part of a pod's log is wanted.
+public struct LogOptions: Sendable, Hashable {
+    /// Needed where the pod has several.
+    public var container: String?
+    /// Goes on until the container ends.
+    public var follow = false
+    /// The log of the container's life before this one.
+    public var previous = false
+    public var timestamps = false
+    /// The last so many lines only.
+    public var tailLines: Int?
+    /// What is younger than that.
+    public var sinceSeconds: Int?
+    /// What is younger than that; not beside ``sinceSeconds``.
+    public var sinceTime: Timestamp?
+    public var limitBytes: Int?
+
+    /// The whole log as it is now.
+    public init() {}
+
+    var query: [(name: String, value: String)] {
+        var query: [(name: String, value: String)] = []
+        if let container { query.append(("container", container)) }
+        if follow { query.append(("follow", "true")) }
+        if previous { query.append(("previous", "true")) }
+        if timestamps { query.append(("timestamps", "true")) }
+        if let tailLines { query.append(("tailLines", String(tailLines))) }
+        if let sinceSeconds { query.append(("sinceSeconds", String(sinceSeconds))) }
+        if let sinceTime { query.append(("sinceTime", sinceTime.rfc3339)) }
+        if let limitBytes { query.append(("limitBytes", String(limitBytes))) }
+        return query
+    }
+}
+
+extension ResourceClient {
+    /// The log of a pod, as bytes in batches. A container that says nothing keeps a followed log open for ever.
+    public func logs(_ name: String, _ options: LogOptions = LogOptions()) async throws -> HTTPStream {
+        try await client.stream(
+            APIRequest(
+                method: "GET", path: try path(name, "log"), query: options.query,
+                accept: "application/json, */*", repeatability: .safe), idle: nil)
+    }
+
+    /// Asks for a pod to be taken off its node as its disruption budgets allow: 429 says not now, and is not tried again here.
+    public func evict(_ name: String, _ options: DeleteOptions = DeleteOptions()) async throws {
+        var metadata: JSONObject = ["name": .string(name)]
+        if let namespace { metadata["namespace"] = .string(namespace) }
+        let body: JSONValue = [
+            "apiVersion": "policy/v1", "kind": "Eviction", "metadata": .object(metadata),
+            "deleteOptions": options.body,
+        ]
+        _ = try await client.send(
+            APIRequest(
+                method: "POST", path: try path(name, "eviction"), body: body.bytes, repeatability: .never))
+    }
+
+    /// Puts a pod on a node, as a scheduler does; with a UID only that pod.
+    public func bind(_ name: String, to node: String, uid: String? = nil) async throws {
+        var metadata: JSONObject = ["name": .string(name)]
+        if let namespace { metadata["namespace"] = .string(namespace) }
+        if let uid { metadata["uid"] = .string(uid) }
+        let body: JSONValue = [
+            "apiVersion": "v1", "kind": "Binding", "metadata": .object(metadata),
+            "target": ["apiVersion": "v1", "kind": "Node", "name": .string(node)],
+        ]
+        _ = try await client.send(APIRequest(method: "POST", path: try path(name, "binding"), body: body.bytes))
+    }
+}

@@ -1,0 +1,35 @@
+import CurlHTTP
+
+extension ClientConfiguration {
+    /// The configuration of a pod, by its service account; the token is read again as it rotates. Throws
+    /// ``ConfigurationError`` outside of a cluster.
+    public static func inCluster(_ environment: ClientEnvironment = .process) throws -> ClientConfiguration {
+        guard environment.isInCluster, let host = environment.variables["KUBERNETES_SERVICE_HOST"],
+            let port = environment.variables["KUBERNETES_SERVICE_PORT"]
+        else {
+            throw ConfigurationError(
+                "this is no pod of a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set")
+        }
+        let directory = environment.serviceAccountDirectory
+        let authorities: [UInt8]
+        let tokenFile = "\(directory)/token"
+        let credentials = FileCredentials(tokenFile: tokenFile)
+        do {
+            authorities = try FileContents.read("\(directory)/ca.crt")
+            _ = try FileContents.read(tokenFile)
+        } catch let failure as FileContents.Failure {
+            throw ConfigurationError(
+                "the service account's file cannot be read: \(failure.reason)", file: failure.path)
+        }
+        var namespace = "default"
+        if let bytes = try? FileContents.read("\(directory)/namespace") {
+            let text = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).joined()
+            if !text.isEmpty { namespace = text }
+        }
+        // An IPv6 address stands in brackets in a URL.
+        let authority = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
+        return ClientConfiguration(
+            server: "https://\(authority):\(port)", tls: TLSConfiguration(certificateAuthorities: authorities),
+            proxy: environment.proxy, namespace: namespace, credentials: credentials)
+    }
+}

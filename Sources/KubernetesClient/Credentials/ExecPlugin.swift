@@ -1,0 +1,144 @@
+import CurlHTTP
+import FoundationEssentials
+import KubernetesModel
+
+/// `users[].user.exec` of a kubeconfig: a program that prints credentials (client.authentication.k8s.io v1 and v1beta1).
+struct ExecPlugin: Sendable, Hashable {
+    /// Whether the program gets our standard input.
+    enum InteractiveMode: String, Sendable, Hashable {
+        case never = "Never"
+        case ifAvailable = "IfAvailable"
+        case always = "Always"
+    }
+
+    /// As given, or absolute where it was relative to the kubeconfig.
+    var command: String
+    var arguments: [String] = []
+    var environment: [String: String] = [:]
+    var apiVersion: String
+    var installHint = ""
+    var interactiveMode = InteractiveMode.ifAvailable
+    /// What the program is told of the cluster, where it asks for it.
+    var cluster: JSONValue?
+
+    static let apiVersions = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"]
+
+    /// What a run of the program gave.
+    struct Output: Sendable, Hashable {
+        var credentials: Credentials
+        /// nil: good for as long as the server takes them.
+        var expires: Timestamp?
+    }
+
+    /// Runs the program. Throws ``CredentialError``.
+    func run(environment inherited: [String: String], hasTerminal: Bool) async throws -> Output {
+        guard interactiveMode != .always || hasTerminal else {
+            throw CredentialError(
+                "the exec plug-in \(command) needs a terminal (interactiveMode Always) and standard input is none")
+        }
+        let isInteractive = interactiveMode != .never && hasTerminal
+        var variables = inherited.merging(environment) { $1 }
+        variables["KUBERNETES_EXEC_INFO"] = request(isInteractive: isInteractive).text
+        do {
+            let printed = try await ChildProcess.run(
+                command, arguments, environment: variables, inheritsInput: isInteractive)
+            return try parse(printed)
+        } catch let failure as ChildProcess.Failure {
+            throw CredentialError(explain(failure))
+        }
+    }
+
+    /// The ExecCredential object that the program is given.
+    func request(isInteractive: Bool) -> JSONValue {
+        var spec: JSONObject = ["interactive": .bool(isInteractive)]
+        if let cluster { spec["cluster"] = cluster }
+        return ["apiVersion": .string(apiVersion), "kind": "ExecCredential", "spec": .object(spec)]
+    }
+
+    private func explain(_ failure: ChildProcess.Failure) -> String {
+        switch failure {
+        case .notStarted(let code):
+            let hint = installHint.isEmpty ? "" : "\n\(installHint)"
+            return "the exec plug-in \(command) could not be started: \(ChildProcess.reason(code))\(hint)"
+        case .exit(let code): return "the exec plug-in \(command) ended with exit code \(code)"
+        case .signal(let signal): return "the exec plug-in \(command) was ended by signal \(signal)"
+        case .unreadable(let code):
+            return "what the exec plug-in \(command) printed could not be read: \(ChildProcess.reason(code))"
+        }
+    }
+
+    /// Reads the ExecCredential object that the program has printed. Throws ``CredentialError``.
+    func parse(_ printed: [UInt8]) throws -> Output {
+        func wrong(_ what: String) -> CredentialError {
+            CredentialError("the exec plug-in \(command) printed no ExecCredential: \(what)")
+        }
+        let json: JSONValue
+        do {
+            json = try JSONValue(parsing: printed)
+        } catch {
+            throw wrong("it is not JSON: \(error)")
+        }
+        guard json["kind"]?.string == "ExecCredential" else { throw wrong("kind must be ExecCredential") }
+        guard json["apiVersion"]?.string == apiVersion else {
+            throw wrong(
+                "apiVersion is \(json["apiVersion"]?.string ?? "missing"), the kubeconfig asks for \(apiVersion)")
+        }
+        guard let status = json["status"], status.object != nil else { throw wrong("status is missing") }
+        func text(_ field: String) throws -> String? {
+            guard let value = status[field], !value.isNull else { return nil }
+            guard let text = value.string else { throw wrong("status.\(field) must be a string") }
+            return text.isEmpty ? nil : text
+        }
+        var output = Output(credentials: Credentials())
+        if let token = try text("token") { output.credentials.authorization = "Bearer \(token)" }
+        switch (try text("clientCertificateData"), try text("clientKeyData")) {
+        case (let certificate?, let key?):
+            output.credentials.identity = .init(certificate: Array(certificate.utf8), key: Array(key.utf8))
+        case (nil, nil):
+            guard output.credentials.authorization != nil else {
+                throw wrong("status has neither token nor clientCertificateData and clientKeyData")
+            }
+        default: throw wrong("status.clientCertificateData and status.clientKeyData belong together")
+        }
+        if let expiration = try text("expirationTimestamp") {
+            guard let time = Timestamp(rfc3339: expiration) else {
+                throw wrong("status.expirationTimestamp is no RFC 3339 time: \(expiration)")
+            }
+            output.expires = time
+        }
+        return output
+    }
+}
+
+/// Credentials of an exec plug-in: kept until they expire or are refused, and asked for once for all who wait.
+actor ExecCredentials: CredentialSource {
+    private let plugin: ExecPlugin
+    private let clock: ClientClock
+    private let environment: [String: String]
+    private var last: ExecPlugin.Output?
+    private var running: Task<ExecPlugin.Output, any Error>?
+
+    init(_ plugin: ExecPlugin, environment: [String: String], clock: ClientClock) {
+        self.plugin = plugin
+        self.environment = environment
+        self.clock = clock
+    }
+
+    func credentials() async throws -> Credentials {
+        if let last, last.expires.map({ clock.now() < $0 }) ?? true { return last.credentials }
+        if let running { return try await running.value.credentials }
+        let run = Task { [plugin, environment] in
+            try await plugin.run(environment: environment, hasTerminal: ChildProcess.hasTerminal)
+        }
+        running = run
+        defer { running = nil }
+        let output = try await run.value
+        last = output
+        return output.credentials
+    }
+
+    func refresh(after refused: Credentials) async -> Bool {
+        if last?.credentials == refused { last = nil }
+        return true
+    }
+}

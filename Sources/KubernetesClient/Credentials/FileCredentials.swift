@@ -1,0 +1,77 @@
+import CurlHTTP
+import Synchronization
+
+/// Credentials in files that others replace: a service account's token, certificates that are renewed.
+///
+/// The files are looked at before every request and read when they have changed. While one is being replaced, what was read
+/// last stands in.
+final class FileCredentials: CredentialSource {
+    private let token: WatchedFile?
+    private let certificate: WatchedFile?
+    private let key: WatchedFile?
+    private let fixed: Credentials
+
+    /// Credentials of the files there are, over fixed ones.
+    init(
+        tokenFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil,
+        fixed: Credentials = Credentials()
+    ) {
+        token = tokenFile.map { WatchedFile($0, what: "token file") }
+        certificate = certificateFile.map { WatchedFile($0, what: "client certificate") }
+        key = keyFile.map { WatchedFile($0, what: "client key") }
+        self.fixed = fixed
+    }
+
+    func credentials() async throws -> Credentials {
+        var result = fixed
+        if let token {
+            let text = String(decoding: try token.contents(), as: UTF8.self)
+            let trimmed = text.split(whereSeparator: \.isWhitespace)
+            guard trimmed.count == 1 else {
+                throw CredentialError("the token file \(token.path) must hold one token, it holds \(trimmed.count)")
+            }
+            result.authorization = "Bearer \(trimmed[0])"
+        }
+        if certificate != nil || key != nil {
+            let identity = result.identity
+            result.identity = TLSConfiguration.Identity(
+                certificate: try certificate?.contents() ?? identity?.certificate ?? [],
+                key: try key?.contents() ?? identity?.key ?? [])
+        }
+        return result
+    }
+
+    func refresh(after refused: Credentials) async -> Bool {
+        // Where they cannot be read any more, the refusal is the error to show.
+        guard let now = try? await credentials() else { return false }
+        return now != refused
+    }
+}
+
+/// A file that is read again when it has changed.
+final class WatchedFile: Sendable {
+    let path: String
+    private let what: String
+    private let last = Mutex<(identity: FileContents.Identity, bytes: [UInt8])?>(nil)
+
+    init(_ path: String, what: String) {
+        self.path = path
+        self.what = what
+    }
+
+    /// What the file holds. Throws ``CredentialError`` when it never could be read.
+    func contents() throws -> [UInt8] {
+        try last.withLock { last in
+            do {
+                let identity = try FileContents.identity(of: path)
+                if let last, last.identity == identity { return last.bytes }
+                let bytes = try FileContents.read(path)
+                last = (identity, bytes)
+                return bytes
+            } catch let error as FileContents.Failure {
+                if let last { return last.bytes }
+                throw CredentialError("the \(what) \(error)")
+            }
+        }
+    }
+}

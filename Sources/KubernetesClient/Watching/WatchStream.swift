@@ -1,0 +1,65 @@
+import CurlHTTP
+public import KubernetesModel
+
+/// The events of a watch, in batches: each element is what one arrival of bytes has completed, never empty.
+///
+/// For one reader. Ends when the server ends the watch; letting go of the stream or cancelling the task ends it from here.
+public struct WatchStream<Object: JSONReadable & Sendable>: AsyncSequence, Sendable {
+    public typealias Element = [WatchEvent<Object>]
+
+    private let stream: HTTPStream
+    private let decoder: WatchDecoder<Object>
+    private let url: String
+
+    init(_ stream: HTTPStream, decoder: WatchDecoder<Object>, url: String) {
+        self.stream = stream
+        self.decoder = decoder
+        self.url = url
+    }
+
+    /// Ends the watch; the reader gets `CancellationError`.
+    public func cancel() { stream.cancel() }
+
+    public func makeAsyncIterator() -> Iterator { Iterator(stream: stream, decoder: decoder, url: url) }
+
+    /// Steps through the batches.
+    public struct Iterator: AsyncIteratorProtocol {
+        let stream: HTTPStream
+        var decoder: WatchDecoder<Object>
+        let url: String
+        var failure: (any Error)?
+        var isFinished = false
+
+        init(stream: HTTPStream, decoder: WatchDecoder<Object>, url: String) {
+            self.stream = stream
+            self.decoder = decoder
+            self.url = url
+        }
+
+        /// The next batch; nil when the server has ended the watch. Throws ``KubernetesClientError``.
+        public mutating func next() async throws -> [WatchEvent<Object>]? {
+            while true {
+                if let failure {
+                    stream.cancel()
+                    throw KubernetesClientError(
+                        .unexpectedBody, "the watch cannot be read any further: \(failure)", method: "GET", url: url)
+                }
+                if isFinished { return nil }
+                let bytes: [UInt8]?
+                do {
+                    bytes = try await stream.next()
+                } catch let error as HTTPError {
+                    throw KubernetesClientError(.transport, error.message, method: "GET", url: url, transport: error)
+                }
+                let events: [WatchEvent<Object>]
+                if let bytes {
+                    (events, failure) = decoder.feed(bytes)
+                } else {
+                    isFinished = true
+                    (events, failure) = decoder.finish()
+                }
+                if !events.isEmpty { return events }
+            }
+        }
+    }
+}
