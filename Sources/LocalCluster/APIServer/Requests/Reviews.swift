@@ -55,6 +55,14 @@ enum RequestBody {
         case "", "application/json", "application/merge-patch+json", "application/json-patch+json",
             "application/strategic-merge-patch+json", "application/apply-patch+yaml":
             break
+        case "application/vnd.kubernetes.protobuf":
+            do {
+                return try ProtobufReader.object(request.body)
+            } catch let failure as ProtobufReader.Failure {
+                var status = APIStatus.unsupportedMediaType(["application/json"])
+                status.message += " (\(failure))"
+                throw status
+            }
         default: throw APIStatus.unsupportedMediaType(["application/json"])
         }
         return try JSONValue(parsing: request.body)
