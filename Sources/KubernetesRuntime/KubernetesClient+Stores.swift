@@ -1,0 +1,42 @@
+public import KubernetesClient
+import KubernetesModel
+
+extension KubernetesClient {
+    /// Leases on the API server.
+    public var leaseStore: any LeaseStore { APIServerLeases(client: self) }
+
+    /// Events on the API server.
+    public var eventSink: any EventSink { APIServerEvents(client: self) }
+}
+
+private struct APIServerLeases: LeaseStore {
+    let client: KubernetesClient
+
+    func get(_ key: ObjectKey) async throws -> Lease? {
+        do {
+            return try await client.resource(Lease.self, namespace: key.namespace).get(key.name)
+        } catch let status as APIStatus where status.isNotFound {
+            return nil
+        }
+    }
+
+    func create(_ lease: Lease) async throws -> Lease {
+        try await client.resource(Lease.self, namespace: lease.metadata.namespace).create(lease)
+    }
+
+    func update(_ lease: Lease) async throws -> Lease {
+        try await client.resource(Lease.self, namespace: lease.metadata.namespace).replace(lease)
+    }
+}
+
+private struct APIServerEvents: EventSink {
+    let client: KubernetesClient
+
+    func create(_ event: Event) async throws {
+        _ = try await client.dynamic(Event.resourceType, namespace: event.metadata.namespace).create(event)
+    }
+
+    func patch(_ key: ObjectKey, _ patch: JSONValue) async throws {
+        _ = try await client.dynamic(Event.resourceType, namespace: key.namespace).patch(key.name, .merge(patch))
+    }
+}

@@ -1,0 +1,27 @@
+public import KubernetesClient
+public import KubernetesModel
+
+/// A watcher's source over a real API server.
+public struct ResourceListWatch<Object: KubernetesObject>: ListWatch {
+    private let resource: ResourceClient<Object>
+
+    /// The objects that the resource client reaches.
+    public init(_ resource: ResourceClient<Object>) { self.resource = resource }
+
+    public func list(_ options: ListOptions) async throws -> ObjectList<Object> { try await resource.list(options) }
+
+    public func watch(_ options: WatchOptions, onEvents: ([WatchEvent<Object>]) async throws -> Void) async throws {
+        let stream = try await resource.watch(options)
+        do {
+            for try await batch in stream { try await onEvents(batch) }
+        } catch {
+            stream.cancel()
+            throw error
+        }
+    }
+}
+
+extension ResourceClient where Object: KubernetesObject {
+    /// The same objects as a watcher's source.
+    public var listWatch: ResourceListWatch<Object> { ResourceListWatch(self) }
+}
