@@ -43,6 +43,9 @@ OPERATOR_OWN_NAMESPACE = {
     ("coordination.k8s.io", "leases sluice-operator"): {"get", "update"},
 }
 
+# Of all annotations of an object; kubectl apply keeps the whole object in one.
+ANNOTATION_LIMIT = 256 * 1024 - 4096
+
 CLUSTER_SCOPED = {"Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
 KINDS = CLUSTER_SCOPED | {"Deployment", "ServiceAccount", "Role", "RoleBinding"}
 
@@ -159,6 +162,12 @@ class Checks:
         for name, items in self.files("config/crd").items():
             for key, item in names(items).items():
                 seen[key] = item
+                size = len(json.dumps(item, separators=(",", ":")))
+                self.expect(
+                    size <= ANNOTATION_LIMIT,
+                    f"config/crd/{name}: is {size} bytes as JSON, more than the {ANNOTATION_LIMIT} that kubectl apply can "
+                    "keep in its annotation",
+                )
                 self.expect(
                     printed.get(key) == item,
                     f"config/crd/{name}: is not what `sluice crds` prints: run hack/generate-crds.sh",
@@ -297,7 +306,8 @@ class Checks:
         # What the pod security standard "restricted" asks for.
         context = pod.get("securityContext", {})
         self.expect(context.get("runAsNonRoot") is True, f"{called}: expected runAsNonRoot")
-        self.expect(context.get("seccompProfile", {}).get("type") == "RuntimeDefault", f"{called}: expected seccomp RuntimeDefault")
+        seccomp = context.get("seccompProfile", {}).get("type")
+        self.expect(seccomp == "RuntimeDefault", f"{called}: expected the seccomp profile RuntimeDefault")
         self.expect(not {"hostNetwork", "hostPID", "hostIPC", "volumes"} & pod.keys(), f"{called}: expected nothing of the host")
         for container in pod["containers"]:
             context = container.get("securityContext", {})
@@ -343,7 +353,7 @@ class Checks:
                 missing = needed.get(key, set()) - granted[kind].get(key, set())
                 surplus = granted[kind].get(key, set()) - needed.get(key, set())
                 self.expect(not missing, f"{where}: the operator's {kind} misses {sorted(missing)} on {resource}")
-                self.expect(not surplus, f"{where}: the operator's {kind} has {sorted(surplus)} on {resource}, which it never needs")
+                self.expect(not surplus, f"{where}: the operator's {kind} needs no {sorted(surplus)} on {resource}")
         for item in items:
             if item["kind"] not in ("ClusterRole", "Role"):
                 continue
