@@ -45,6 +45,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
+        .systemLibrary(name: "CProcess"),
         .systemLibrary(name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -66,7 +67,9 @@ let package = Package(
         module(
             "LocalCluster",
             [
-                "KubernetesModel", "YAMLReader", "KubernetesClient", "KubernetesRuntime", "TLSServer", "CSQLite", log,
+                "KubernetesModel", "YAMLReader", "CurlHTTP", "KubernetesClient", "KubernetesRuntime", "TLSServer",
+                "CSQLite",
+                "CProcess", log,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ] + nio),
         .executableTarget(

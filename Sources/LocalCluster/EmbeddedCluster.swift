@@ -1,3 +1,4 @@
+import CurlHTTP
 public import KubernetesClient
 public import KubernetesModel
 public import Logging
@@ -60,8 +61,10 @@ public struct EmbeddedCluster: Sendable {
             group.addTask {
                 let url = await server.url
                 let client = try KubernetesClient(
-                    configuration: .embedded(
-                        server: url, certificateAuthorityPEM: server.certificateAuthorityPEM, token: server.token))
+                    configuration: ClientConfiguration(
+                        server: url,
+                        tls: TLSConfiguration(certificateAuthorities: Array(server.certificateAuthorityPEM.utf8)),
+                        proxy: .none, credentials: FixedCredentials(.bearer(server.token)), userAgent: "sluice"))
                 try await install(configuration.definitions, client)
                 let node = try ProcessNode(
                     client: client, configuration: .init(directory: "\(directory.path)/node"), logger: logger)
@@ -164,11 +167,17 @@ private struct WorkDirectory: Sendable {
 enum FileTree {
     /// Removes a file or a directory; links are not followed. What cannot be removed stays.
     static func remove(_ path: String) {
-        _ = nftw(
-            path,
-            { path, _, _, _ in
-                _ = path.map { Glibc.remove($0) }
-                return 0
-            }, 32, FTW_DEPTH | FTW_PHYS)
+        if unlink(path) == 0 { return }
+        guard let directory = opendir(path) else { return }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        closedir(directory)
+        for name in names { remove("\(path)/\(name)") }
+        rmdir(path)
     }
 }

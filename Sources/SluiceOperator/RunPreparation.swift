@@ -13,11 +13,27 @@ enum RunPreparation {
     /// Prepares a run; `pipeline` gives the spec of a Pipeline of the run's namespace. A run that has begun keeps the pipeline
     /// that it began with.
     static func prepare(_ run: PipelineRun, pipeline: (String) -> JSONValue?) -> RunPreparation {
+        let report = Validator.validate(runSpec: run.spec)
+        guard report.isValid else { return .invalid(reason: "InvalidSpec", message: report.message()) }
         let spec = PipelineRunSpec(validated: run.spec)
         guard let name = spec.pipelineRef else {
-            return .ready(spec, spec.pipelineSpec ?? PipelineSpec(), parameters: spec.parameters, snapshot: nil)
+            return prepare(spec, spec.pipelineSpec ?? PipelineSpec(), snapshot: nil)
         }
         guard let json = run.status.pipelineSpec ?? pipeline(name) else { return .missingPipeline(name) }
-        return .ready(spec, PipelineSpec(validated: json), parameters: spec.parameters, snapshot: json)
+        let pipelineReport = Validator.validate(pipelineSpec: json)
+        guard pipelineReport.isValid else {
+            return .invalid(reason: "InvalidPipeline", message: "Pipeline \(name): \(pipelineReport.message())")
+        }
+        return prepare(spec, PipelineSpec(validated: json), snapshot: json)
+    }
+
+    private static func prepare(
+        _ spec: PipelineRunSpec, _ pipeline: PipelineSpec, snapshot: JSONValue?
+    ) -> RunPreparation {
+        let (parameters, errors) = ParameterValues.resolve(spec.parameters, for: pipeline)
+        guard errors.isEmpty else {
+            return .invalid(reason: "InvalidParameters", message: errors.map(\.description).joined(separator: "; "))
+        }
+        return .ready(spec, pipeline, parameters: parameters, snapshot: snapshot)
     }
 }

@@ -1,7 +1,7 @@
-import ArgumentParser
+public import ArgumentParser
 import KubernetesClient
 import KubernetesModel
-import Logging
+public import Logging
 
 /// Flags that say which API server and how much to say about it; named as kubectl's.
 struct ClientOptions: ParsableArguments {
@@ -10,10 +10,17 @@ struct ClientOptions: ParsableArguments {
 
     @Option(help: "The context of the kubeconfig.")
     var context: String?
+
+    /// What they come to; throws `ConfigurationError`.
+    func configuration() throws -> ClientConfiguration {
+        var configuration = try ClientConfiguration.load(kubeconfig: kubeconfig, context: context)
+        configuration.userAgent = "sluice/\(Version.text)"
+        return configuration
+    }
 }
 
 /// Flags about the log.
-struct LogOptions: ParsableArguments {
+struct LoggingOptions: ParsableArguments {
     @Option(
         name: .customLong("log-level"),
         help: "Least level of the log on stderr: trace, debug, info, notice, warning, error.")

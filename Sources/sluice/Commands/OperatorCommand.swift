@@ -1,6 +1,7 @@
 import ArgumentParser
 import KubernetesClient
 import KubernetesRuntime
+import Logging
 import SluiceOperator
 
 #if canImport(Glibc)
@@ -39,7 +40,7 @@ struct OperatorCommand: AsyncParsableCommand {
     @Option(help: "Runs that are worked on at the same time.")
     var workers = 16
 
-    @OptionGroup var log: LogOptions
+    @OptionGroup var log: LoggingOptions
 
     func validate() throws {
         guard workers > 0 else { throw ValidationError("--workers must be at least 1") }

@@ -31,7 +31,7 @@ struct RunCommand: AsyncParsableCommand {
     @Option(name: [.customShort("o"), .customLong("output")], help: "Prints the final PipelineRun: json.")
     var output: Output?
 
-    @OptionGroup var log: LogOptions
+    @OptionGroup var log: LoggingOptions
 
     func run() async throws {
         let manifest: RunManifest

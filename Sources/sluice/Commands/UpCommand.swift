@@ -40,7 +40,7 @@ struct UpCommand: AsyncParsableCommand {
         inversion: .prefixedNo, help: "Runs the operator too. Without it, start one with sluice operator --kubeconfig.")
     var `operator` = true
 
-    @OptionGroup var log: LogOptions
+    @OptionGroup var log: LoggingOptions
 
     func validate() throws {
         guard (0...65535).contains(port) else { throw ValidationError("--port must be between 0 and 65535") }
