@@ -79,7 +79,9 @@ extension FieldError {
     }
 
     /// A field that the schema does not know.
-    public static func unknown(_ path: FieldPath) -> FieldError { FieldError(path, .unknown) }
+    public static func unknown(_ path: FieldPath, _ detail: String = "") -> FieldError {
+        FieldError(path, .unknown, detail)
+    }
 }
 
 extension FieldError: CustomStringConvertible {
@@ -87,7 +89,7 @@ extension FieldError: CustomStringConvertible {
     public var body: String {
         var text: String
         switch kind {
-        case .unknown: text = "unknown field"
+        case .unknown: return "unknown field" + (detail.isEmpty ? "" : " (\(detail))")
         case .required: text = "Required value"
         case .forbidden: text = "Forbidden"
         case .tooLong: text = "Too long"

@@ -1,0 +1,97 @@
+public import KubernetesModel
+import YAMLReader
+
+/// The CustomResourceDefinitions, made from the Swift types.
+public enum CustomResourceDefinitions {
+    /// All of them.
+    public static let all: [JSONValue] = [pipelineRuns, pipelines]
+
+    /// All of them as one YAML text: what `sluice crds` prints.
+    public static var yaml: String { YAMLWriter.text(all) }
+
+    /// The whole schema of the objects of a kind of group sluice.dev; nil for an unknown kind.
+    public static func schema(ofKind kind: String) -> StructuralSchema? {
+        switch kind {
+        case Sluice.pipelineRuns.kind: runSchema
+        case Sluice.pipelines.kind: pipelineSchema
+        default: nil
+        }
+    }
+
+    /// The kinds of group sluice.dev.
+    public static let kinds = [Sluice.pipelineRuns.kind, Sluice.pipelines.kind]
+
+    private static let runSchema = root(
+        "A run of a pipeline: what is to be done, once, and what became of it.",
+        spec: PipelineRunSpec.schema, status: PipelineRunStatus.schema)
+
+    private static let pipelineSchema = root(
+        "A pipeline: tasks, what they depend on, and what they take and give.",
+        spec: PipelineSpec.schema,
+        status: .object(
+            "Nothing yet: a Pipeline is not reconciled.",
+            [
+                "observedGeneration": .integer("The generation of the spec that this is about.", format: "int64"),
+                "conditions": .list(of: Condition.schema, "None yet.", by: "type"),
+            ]))
+
+    private static func root(
+        _ description: String, spec: StructuralSchema, status: StructuralSchema
+    ) -> StructuralSchema {
+        .object(
+            description, required: ["spec"],
+            [
+                "apiVersion": .string("sluice.dev/v1alpha1"), "kind": .string("The kind of the object."),
+                "metadata": .object(), "spec": spec, "status": status,
+            ])
+    }
+
+    private static let pipelineRuns = definition(
+        Sluice.pipelineRuns, shortNames: ["prun"], runSchema,
+        columns: [
+            column("Phase", ".status.phase"), column("Reason", ".status.reason"),
+            column("Progress", ".status.progress"), age,
+            column("Pipeline", ".spec.pipelineRef.name", priority: 1),
+            column("Started", ".status.startTime", type: "date", priority: 1),
+            column("Finished", ".status.completionTime", type: "date", priority: 1),
+            column("Message", ".status.message", priority: 1),
+        ])
+
+    private static let pipelines = definition(
+        Sluice.pipelines, shortNames: ["pl"], pipelineSchema,
+        columns: [column("Description", ".spec.description"), age])
+
+    private static let age = column("Age", ".metadata.creationTimestamp", type: "date")
+
+    private static func column(_ name: String, _ path: String, type: String = "string", priority: Int64 = 0)
+        -> JSONValue
+    {
+        var column: JSONValue = ["name": .string(name), "type": .string(type), "jsonPath": .string(path)]
+        if priority > 0 { column["priority"] = .int(priority) }
+        return column
+    }
+
+    private static func definition(
+        _ resource: ResourceType, shortNames: [String], _ schema: StructuralSchema, columns: [JSONValue]
+    ) -> JSONValue {
+        [
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": ["name": .string("\(resource.plural).\(resource.group)")],
+            "spec": [
+                "group": .string(resource.group), "scope": "Namespaced",
+                "names": [
+                    "kind": .string(resource.kind), "listKind": .string("\(resource.kind)List"),
+                    "plural": .string(resource.plural), "singular": .string(resource.kind.lowercased()),
+                    "shortNames": JSONValue(shortNames), "categories": ["sluice"],
+                ],
+                "versions": [
+                    [
+                        "name": .string(resource.version), "served": true, "storage": true,
+                        "schema": ["openAPIV3Schema": schema.json], "subresources": ["status": [:]],
+                        "additionalPrinterColumns": .array(columns),
+                    ]
+                ],
+            ],
+        ]
+    }
+}

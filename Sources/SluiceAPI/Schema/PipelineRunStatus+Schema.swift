@@ -1,0 +1,74 @@
+public import KubernetesModel
+
+extension PipelineRunStatus {
+    /// The schema of `PipelineRun.status`. Phases are no enumerations here: an older server must take what a newer operator
+    /// writes.
+    public static let schema: StructuralSchema = {
+        var schema = StructuralSchema.object(
+            "Where the run stands.",
+            [
+                "observedGeneration": .integer(
+                    "The generation of the spec that this is about; -1: none yet.", format: "int64"),
+                "phase": .string("Pending, Queued, Running, Suspended, Cancelling, Succeeded, Failed or Cancelled."),
+                "reason": .string("Why, in one word."),
+                "message": .string("Why, in one sentence."),
+                "startTime": .string("When the first pod was created.", format: "date-time"),
+                "completionTime": .string("When the run ended.", format: "date-time"),
+                "progress": .string("Tasks that have ended, of all."),
+                "counts": .map(of: .integer(), "Tasks by phase."),
+                "tasks": .list(
+                    of: TaskStatus.schema,
+                    "Tasks that have something to tell; those that have not begun are only counted.",
+                    by: "name"),
+                "results": .map(of: .anything(), "Results of the pipeline."),
+                "queue": .object(
+                    "Where the run waits.",
+                    [
+                        "name": .string("The Queue."), "position": .integer("Place in the line, from 1."),
+                        "reason": .string("Why it waits."),
+                        "admittedTime": .string("When it was admitted.", format: "date-time"),
+                    ]),
+                "conditions": .list(
+                    of: Condition.schema, "Succeeded, Finished, Ready, Reconciling, Stalled.", by: "type"),
+                "pipelineSpec": .object(
+                    "The Pipeline of pipelineRef as it was when the run began.", preservingUnknownFields: true),
+            ])
+        // So that kstatus, and with it Flux, does not take a run that nobody has looked at for ready.
+        schema.defaultValue = ["observedGeneration": -1]
+        return schema
+    }()
+}
+
+extension TaskStatus {
+    /// The schema of one entry of `status.tasks`.
+    public static let schema = StructuralSchema.object(
+        required: ["name"],
+        [
+            "name": .string("Name of the task."),
+            "phase": .string("Pending, Running, Succeeded, Failed, Skipped or Cancelled."),
+            "reason": .string("Why, in one word."), "message": .string("Why, in one sentence."),
+            "attempt": .integer("The attempt that runs or ran last, from 0."),
+            "failures": .integer("Attempts that failed by the task's own fault."),
+            "disruptions": .integer("Attempts that failed by the infrastructure's."),
+            "pods": .list(of: .string(), "Pods of the attempt."),
+            "startTime": .string("When the attempt began.", format: "date-time"),
+            "completionTime": .string("When the task ended.", format: "date-time"),
+            "nextAttemptTime": .string("When the next attempt may begin.", format: "date-time"),
+            "exitCode": .integer("Exit code of the container that decided."),
+            "stopping": .string("What becomes of the attempt once its last pod has ended."),
+            "results": .map(of: .anything(), "Results that the task wrote."),
+        ])
+}
+
+extension Condition {
+    /// The schema of one condition, as metav1.Condition has it.
+    public static let schema = StructuralSchema.object(
+        required: ["type", "status", "lastTransitionTime", "reason", "message"],
+        [
+            "type": .string("What the condition is about."),
+            "status": .string("True, False or Unknown.", oneOf: ["True", "False", "Unknown"]),
+            "reason": .string("Why, in one word."), "message": .string("Why, in one sentence."),
+            "lastTransitionTime": .string("When the status last changed.", format: "date-time"),
+            "observedGeneration": .integer("The generation of the spec that this is about.", format: "int64"),
+        ])
+}

@@ -1,0 +1,190 @@
+import KubernetesModel
+
+extension Validator {
+    /// Checks a pipeline whose shape has been checked; values of the wrong type are passed over here.
+    static func checkPipeline(
+        _ spec: JSONValue, _ path: FieldPath, depth: Int, templateOfRun: JSONValue? = nil,
+        _ report: inout ValidationReport
+    ) {
+        checkParameters(spec, path, &report)
+        let tasks = spec["tasks"]?.array ?? []
+        let finally = spec["finally"]?.array ?? []
+        if tasks.isEmpty { report.add(.required(path.field("tasks"), "a pipeline has at least one task")) }
+
+        var graph = TaskNames()
+        for (list, field) in [(tasks, "tasks"), (finally, "finally")] {
+            for (index, task) in list.enumerated() {
+                let taskPath = path.field(field).index(index)
+                guard let name = task["name"]?.string else { continue }
+                if let problem = Names.problem(asLabel: name) {
+                    report.add(.invalid(taskPath.field("name"), .string(name), problem))
+                }
+                let isNew = graph.add(name, taskPath, isFinally: field == "finally")
+                // Two in the same list break the rule of the list, which the schema reports.
+                if !isNew, field == "finally", graph.node(name)?.isFinally == false {
+                    report.add(.duplicate(taskPath.field("name"), .string(name)))
+                }
+            }
+        }
+        var scope = ReferenceScope()
+        scope.declare(spec)
+        for (list, field) in [(tasks, "tasks"), (finally, "finally")] {
+            scope.isFinally = field == "finally"
+            for (index, task) in list.enumerated() where task.object != nil {
+                checkTask(task, path.field(field).index(index), scope: &scope, graph: &graph, depth: depth, &report)
+            }
+        }
+        graph.reportCycle(&report)
+
+        checkResults(spec, path, scope: &scope, &report)
+        if let templateOfRun { scope.noteUses(in: templateOfRun) }
+        for (index, parameter) in (spec["parameters"]?.array ?? []).enumerated() {
+            guard let name = parameter["name"]?.string, !scope.usedParameters.contains(name) else { continue }
+            report.warn(
+                .invalid(path.field("parameters").index(index), .string(name), "the parameter is never used"))
+        }
+    }
+
+    private static func checkParameters(_ spec: JSONValue, _ path: FieldPath, _ report: inout ValidationReport) {
+        for (index, json) in (spec["parameters"]?.array ?? []).enumerated() {
+            let path = path.field("parameters").index(index)
+            guard json.object != nil, let name = json["name"]?.string else { continue }
+            if let problem = Names.problem(asIdentifier: name) {
+                report.add(.invalid(path.field("name"), .string(name), problem))
+            }
+            let parameter = ParameterSpec(validated: json)
+            for (position, value) in parameter.allowedValues.enumerated() where !parameter.type.accepts(value) {
+                report.add(
+                    .invalid(
+                        path.field("enum").index(position), value,
+                        "must be \(parameter.type.phrase), the type of the parameter"))
+            }
+            guard let value = parameter.defaultValue else { continue }
+            if !parameter.type.accepts(value) {
+                report.add(
+                    .invalid(
+                        path.field("default"), value, "must be \(parameter.type.phrase), the type of the parameter"))
+            } else if !parameter.allows(value) {
+                report.add(.notSupported(path.field("default"), value, parameter.allowedValues.map(\.rendered)))
+            }
+        }
+    }
+
+    private static func checkResults(
+        _ spec: JSONValue, _ path: FieldPath, scope: inout ReferenceScope, _ report: inout ValidationReport
+    ) {
+        scope.isFinally = true
+        scope.current = nil
+        for (index, result) in (spec["results"]?.array ?? []).enumerated() {
+            let path = path.field("results").index(index)
+            if let name = result["name"]?.string, let problem = Names.problem(asIdentifier: name) {
+                report.add(.invalid(path.field("name"), .string(name), problem))
+            }
+            if let value = result["value"] { scope.check(value, path.field("value"), isResult: true, &report) }
+        }
+    }
+
+    private static func checkTask(
+        _ task: JSONValue, _ path: FieldPath, scope: inout ReferenceScope, graph: inout TaskNames, depth: Int,
+        _ report: inout ValidationReport
+    ) {
+        let name = task["name"]?.string
+        report.errors += Unsupported.errors(inTask: task, path)
+        let kinds = ["container", "pipelineRef", "pipelineSpec"].filter { task[$0] != nil }
+        if kinds.count != 1 {
+            let rule = "exactly one of container, pipelineRef and pipelineSpec must be set"
+            report.add(
+                kinds.isEmpty ? .required(path.field("container"), rule) : .forbidden(path.field(kinds[1]), rule))
+        }
+        checkDependencies(task, path, graph: &graph, &report)
+        checkNumbers(task, path, &report)
+
+        let results = task["results"]?.array ?? []
+        var seen: Set<String> = []
+        for (index, result) in results.enumerated() {
+            guard let text = result.string else { continue }
+            let path = path.field("results").index(index)
+            if let problem = Names.problem(asIdentifier: text) { report.add(.invalid(path, result, problem)) }
+            if !seen.insert(text).inserted { report.add(.duplicate(path, result)) }
+        }
+        if let container = task["container"], container.object != nil {
+            PodTemplateCheck.check(container: container, path.field("container"), isMain: true, &report)
+        }
+        if let template = task["podTemplate"], template.object != nil {
+            PodTemplateCheck.check(template: template, path.field("podTemplate"), &report)
+        }
+        scope.current = name
+        for field in ["container", "podTemplate", "parameters", "forEach"] {
+            guard let value = task[field] else { continue }
+            for (other, place) in scope.check(value, path.field(field), &report) {
+                if let name { graph.connect(name, to: other, at: place) }
+            }
+        }
+        if let inner = task["pipelineSpec"] {
+            let innerPath = path.field("pipelineSpec")
+            guard depth < maximumPipelineDepth else {
+                report.add(.forbidden(innerPath, "pipelines nest at most \(maximumPipelineDepth) deep"))
+                return
+            }
+            let (value, errors) = checkShape(inner, PipelineSpec.schema, path: innerPath, isRoot: false)
+            report.errors += errors
+            if value.object != nil { checkPipeline(value, innerPath, depth: depth + 1, &report) }
+        }
+    }
+
+    private static func checkDependencies(
+        _ task: JSONValue, _ path: FieldPath, graph: inout TaskNames, _ report: inout ValidationReport
+    ) {
+        let conditions = Dependency.Condition.allCases.map(\.rawValue)
+        for (index, entry) in (task["dependsOn"]?.array ?? []).enumerated() {
+            let path = path.field("dependsOn").index(index)
+            var namePath = path
+            if let fields = entry.object {
+                namePath = path.field("task")
+                for key in fields.keys where key != "task" && key != "on" {
+                    report.add(.unknown(path.field(key), hint(for: key, among: ["task", "on"])))
+                }
+                if let on = fields["on"], !conditions.contains(on.string ?? "") {
+                    report.add(.notSupported(path.field("on"), on, conditions))
+                }
+                guard fields.contains("task") else {
+                    report.add(.required(namePath))
+                    continue
+                }
+            }
+            guard let other = entry.string ?? entry["task"]?.string else {
+                report.add(.invalid(namePath, entry, "must be the name of a task, or {task, on}"))
+                continue
+            }
+            guard let name = task["name"]?.string else { continue }
+            if other == name {
+                report.add(.invalid(namePath, .string(other), "a task cannot depend on itself"))
+            } else if let known = graph.node(other) {
+                if known.isFinally, !(graph.node(name)?.isFinally ?? false) {
+                    report.add(.invalid(namePath, .string(other), "tasks cannot depend on a task of finally"))
+                } else {
+                    graph.connect(name, to: other, at: namePath)
+                }
+            } else {
+                report.add(
+                    .notFound(
+                        namePath, .string(other),
+                        "no task has that name" + Suggestion.phrase(for: other, in: graph.names)))
+            }
+        }
+    }
+
+    private static func checkNumbers(_ task: JSONValue, _ path: FieldPath, _ report: inout ValidationReport) {
+        checkDuration(task["timeout"], path.field("timeout"), &report)
+        let replicas = task["replicas"]?.int ?? 1
+        if let minimum = task["minAvailable"]?.int, minimum > replicas {
+            report.add(
+                .invalid(
+                    path.field("minAvailable"), .int(minimum), "must not be more than replicas, which is \(replicas)"))
+        }
+        guard let retry = task["retry"], retry.object != nil else { return }
+        let backoff = path.field("retry").field("backoff")
+        checkDuration(retry["backoff"]?["initial"], backoff.field("initial"), allowsZero: true, &report)
+        checkDuration(retry["backoff"]?["max"], backoff.field("max"), allowsZero: true, &report)
+    }
+}

@@ -1,0 +1,392 @@
+import KubernetesModel
+import SluiceAPI
+import Testing
+import YAMLReader
+
+struct ValidatorTests {
+    /// Manifests with one mistake each, and what is said of it.
+    private static let broken: [(String, String)] = [
+        (
+            "tasks: [{name: a, container: {imge: x, image: z}}]",
+            "spec.tasks[0].container.imge: unknown field (did you mean image?)"
+        ),
+        ("tasks: [{name: a, container: {image: x}}]\ntask: []", "spec.task: unknown field (did you mean tasks?)"),
+        (
+            "tasks: [{name: a, container: {image: 5}}]",
+            #"spec.tasks[0].container.image: Invalid value: "integer": spec.tasks[0].container.image in body must be of type string: "integer""#
+        ),
+        ("tasks: []", "spec.tasks: Required value: a pipeline has at least one task"),
+        ("tasks: [{container: {image: x}}]", "spec.tasks[0].name: Required value"),
+        (
+            "tasks: [{name: A_b, container: {image: x}}]",
+            #"spec.tasks[0].name: Invalid value: "A_b": must consist of lower case letters, digits and -, and begin and end with a letter or digit"#
+        ),
+        (
+            "tasks: [{name: a}]",
+            "spec.tasks[0].container: Required value: exactly one of container, pipelineRef and pipelineSpec must be set"
+        ),
+        ("tasks: [{name: a, container: {command: [x]}}]", "spec.tasks[0].container.image: Required value"),
+        (
+            "tasks: [{name: a, container: {image: x}}, {name: a, container: {image: x}}]",
+            #"spec.tasks[1]: Duplicate value: {"name":"a"}"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}}]\nfinally: [{name: a, container: {image: x}}]",
+            #"spec.finally[0].name: Duplicate value: "a""#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, dependsOn: [c]}, {name: b, container: {image: x}, dependsOn: [a]}, {name: c, container: {image: x}, dependsOn: [b]}]",
+            #"spec.tasks[0].dependsOn[0]: Invalid value: "a": the tasks wait for each other in a cycle: a -> c -> b -> a"#
+        ),
+        (
+            "tasks: [{name: a, results: [r], container: {image: '$(tasks.b.phase)'}}, {name: b, container: {image: x, args: ['$(tasks.a.results.r)']}}]",
+            #"spec.tasks[0].container.image: Invalid value: "a": the tasks wait for each other in a cycle: a -> b -> a"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, dependsOn: [a]}]",
+            #"spec.tasks[0].dependsOn[0]: Invalid value: "a": a task cannot depend on itself"#
+        ),
+        (
+            "tasks: [{name: train, container: {image: x}}, {name: b, container: {image: x}, dependsOn: [trian]}]",
+            #"spec.tasks[1].dependsOn[0]: Not found: "trian": no task has that name (did you mean train?)"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, dependsOn: [{task: b, 'on': Success}]}, {name: b, container: {image: x}}]",
+            #"spec.tasks[0].dependsOn[0].on: Unsupported value: "Success": supported values: "SucceededOrSkipped", "Succeeded", "Failed", "Finished""#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, dependsOn: [{task: b, onn: Failed}]}, {name: b, container: {image: x}}]",
+            "spec.tasks[0].dependsOn[0].onn: unknown field (did you mean on?)"
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, dependsOn: [{'on': Failed}]}]",
+            "spec.tasks[0].dependsOn[0].task: Required value"
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, dependsOn: [5]}]",
+            "spec.tasks[0].dependsOn[0]: Invalid value: 5: must be the name of a task, or {task, on}"
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, dependsOn: [z]}]\nfinally: [{name: z, container: {image: x}}]",
+            #"spec.tasks[0].dependsOn[0]: Invalid value: "z": tasks cannot depend on a task of finally"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, args: ['$(params.nam)']}}]\nparameters: [{name: name}]",
+            #"spec.tasks[0].container.args[0]: Invalid value: "$(params.nam)": no parameter has that name (did you mean name?)"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, args: ['$(tasks.b.results.r)']}}, {name: b, container: {image: x}, results: [q]}]",
+            #"spec.tasks[0].container.args[0]: Invalid value: "$(tasks.b.results.r)": the task b declares no such result"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, args: ['$(tasks.c.phase)']}}]",
+            #"spec.tasks[0].container.args[0]: Invalid value: "$(tasks.c.phase)": no task has that name"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, args: ['$(tasks.a.phase)']}}]",
+            #"spec.tasks[0].container.args[0]: Invalid value: "$(tasks.a.phase)": a task cannot refer to itself"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, args: ['$(tasks.z.phase)']}}]\nfinally: [{name: z, container: {image: x}}]",
+            #"spec.tasks[0].container.args[0]: Invalid value: "$(tasks.z.phase)": tasks cannot refer to a task of finally"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, args: ['$(run.phase)']}}]",
+            #"spec.tasks[0].container.args[0]: Invalid value: "$(run.phase)": the run has a phase only in finally"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, args: ['$(item)']}}]",
+            #"spec.tasks[0].container.args[0]: Invalid value: "$(item)": there is an item only in a task with forEach"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, args: ['$(tasks.a)']}}]",
+            #"spec.tasks[0].container.args[0]: Invalid value: "$(tasks.a)": is no reference: expected results or phase"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, timeout: 5}]",
+            #"spec.tasks[0].timeout: Invalid value: "integer": spec.tasks[0].timeout in body must be of type string: "integer""#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, timeout: 1d}]",
+            #"spec.tasks[0].timeout: Invalid value: "1d": must be a duration such as 90s, 10m or 1h30m"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, timeout: 0s}]",
+            #"spec.tasks[0].timeout: Invalid value: "0s": must be longer than 0s"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, retry: {limit: -1}}]",
+            "spec.tasks[0].retry.limit: Invalid value: -1: spec.tasks[0].retry.limit in body should be greater than or equal to 0"
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, retry: {backoff: {initial: x}}}]",
+            #"spec.tasks[0].retry.backoff.initial: Invalid value: "x": must be a duration such as 90s, 10m or 1h30m"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, resources: {requests: {cpu: 1GB}}}}]",
+            #"spec.tasks[0].container.resources.requests.cpu: Invalid value: "1GB": is no quantity: the suffix "GB" is none of n u m k M G T P E Ki Mi Gi Ti Pi Ei"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, resources: {limits: {memory: -1}}}}]",
+            "spec.tasks[0].container.resources.limits.memory: Invalid value: -1: must not be negative"
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, imagePullPolicy: always}}]",
+            #"spec.tasks[0].container.imagePullPolicy: Unsupported value: "always": supported values: "Always", "IfNotPresent", "Never""#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, env: [{name: SLUICE_RESULTS, value: x}]}}]",
+            #"spec.tasks[0].container.env[0].name: Invalid value: "SLUICE_RESULTS": names that begin with SLUICE_ are set by Sluice"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, podTemplate: {containers: [{name: main, image: x}]}}]",
+            #"spec.tasks[0].podTemplate.containers[0].name: Invalid value: "main": is the name of the task's own container"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, podTemplate: {containers: [{name: s, image: x}], initContainers: [{name: s, image: x}]}}]",
+            #"spec.tasks[0].podTemplate.containers[0].name: Duplicate value: "s""#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, podTemplate: {metadata: {labels: {sluice.dev/run: x}}}}]",
+            #"spec.tasks[0].podTemplate.metadata.labels: Invalid value: "sluice.dev/run": is set by Sluice"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, replicas: 0}]",
+            "spec.tasks[0].replicas: Invalid value: 0: spec.tasks[0].replicas in body should be greater than or equal to 1"
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, replicas: 2, minAvailable: 3}]",
+            "spec.tasks[0].minAvailable: Invalid value: 3: must not be more than replicas, which is 2"
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, replicas: 2, minAvailable: 1}]",
+            "spec.tasks[0].minAvailable: Forbidden: fewer than replicas is not supported by this version of Sluice yet"
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, when: 'true'}]",
+            "spec.tasks[0].when: Forbidden: not supported by this version of Sluice yet"
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, results: [r, r]}]",
+            #"spec.tasks[0].results[1]: Duplicate value: "r""#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, results: ['r s']}]",
+            #"spec.tasks[0].results[0]: Invalid value: "r s": must consist of letters, digits, _ and -"#
+        ),
+        ("parameters: [{name: p, type: integer, default: x}]\ntasks: [{name: $(params.p), container: {image: x}}]", ""),
+        (
+            "parameters: [{name: p, type: int}]\ntasks: [{name: a, container: {image: '$(params.p)'}}]",
+            #"spec.parameters[0].type: Unsupported value: "int": supported values: "string", "number", "integer", "boolean", "array", "object""#
+        ),
+        (
+            "parameters: [{name: p, type: integer, default: x}]\ntasks: [{name: a, container: {image: '$(params.p)'}}]",
+            #"spec.parameters[0].default: Invalid value: "x": must be an integer, the type of the parameter"#
+        ),
+        (
+            "parameters: [{name: p, enum: [a, b], default: c}]\ntasks: [{name: a, container: {image: '$(params.p)'}}]",
+            #"spec.parameters[0].default: Unsupported value: "c": supported values: "a", "b""#
+        ),
+        (
+            "parameters: [{name: p, enum: [1]}]\ntasks: [{name: a, container: {image: '$(params.p)'}}]",
+            "spec.parameters[0].enum[0]: Invalid value: 1: must be a string, the type of the parameter"
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}}]\nresults: [{name: r, value: '$(tasks.a.results.q)'}]",
+            #"spec.results[0].value: Invalid value: "$(tasks.a.results.q)": the task a declares no such result"#
+        ),
+    ]
+
+    private func errors(pipeline: String) throws -> [String] {
+        let spec = try #require(try YAMLReader.parse(pipeline).first).value
+        return Validator.validate(pipelineSpec: spec).errors.map { "\($0.path): \($0.body)" }
+    }
+
+    @Test(arguments: broken.filter { !$0.1.isEmpty })
+    func `A mistake in a pipeline is said in one sentence with its path`(text: String, message: String) throws {
+        #expect(try errors(pipeline: text) == [message])
+    }
+
+    @Test(arguments: [
+        ("{}", ["spec: Required value: exactly one of pipelineRef and pipelineSpec must be set"]),
+        (
+            "{pipelineRef: {name: x}, pipelineSpec: {tasks: [{name: a, container: {image: x}}]}}",
+            ["spec.pipelineSpec: Forbidden: exactly one of pipelineRef and pipelineSpec must be set"]
+        ),
+        ("{pipelineRef: {}}", ["spec.pipelineRef.name: Required value"]),
+        (
+            "{pipelineRef: {name: X}}",
+            [
+                #"spec.pipelineRef.name: Invalid value: "X": must consist of lower case letters, digits, - and ., and begin and end with a letter or digit"#
+            ]
+        ),
+        (
+            "{pipelineRef: {name: x}, state: Paused}",
+            [
+                #"spec.state: Unsupported value: "Paused": supported values: "Running", "Suspended", "Cancelled", "Terminated""#
+            ]
+        ),
+        (
+            "{pipelineRef: {name: x}, timeout: soon}",
+            [#"spec.timeout: Invalid value: "soon": must be a duration such as 90s, 10m or 1h30m"#]
+        ),
+        ("{pipelineRef: {name: x}, queue: q}", ["spec.queue: Forbidden: not supported by this version of Sluice yet"]),
+        (
+            "{pipelineRef: {name: x}, gangScope: Run}",
+            ["spec.gangScope: Forbidden: Run is not supported by this version of Sluice yet"]
+        ),
+        ("{pipelineRef: {name: x}, gangScope: Task}", []),
+        ("{pipelineRef: {name: x}, podTemplate: {nodeSelector: {a: '$(params.any)'}}}", []),
+        (
+            "{pipelineRef: {name: x}, podTemplate: {hostname: '$(tasks.a.phase)'}}",
+            [
+                #"spec.podTemplate.hostname: Invalid value: "$(tasks.a.phase)": the pods of every task have this template, so it cannot refer to one task"#
+            ]
+        ),
+        (
+            "{pipelineRef: {name: x}, podTemplate: {restartPolicy: Always}}",
+            ["spec.podTemplate.restartPolicy: unknown field"]
+        ),
+        (
+            "{pipelineSpec: {parameters: [{name: p, type: number}], tasks: [{name: a, container: {image: '$(params.p)'}}]}}",
+            ["spec.parameters.p: Required value: the parameter has no default"]
+        ),
+        (
+            "{parameters: {p: x}, pipelineSpec: {parameters: [{name: p, type: number}], tasks: [{name: a, container: {image: '$(params.p)'}}]}}",
+            [#"spec.parameters.p: Invalid value: "x": must be a number"#]
+        ),
+        (
+            "{parameters: {q: x}, pipelineSpec: {tasks: [{name: a, container: {image: x}}]}}",
+            [#"spec.parameters.q: Not found: "q": the pipeline declares no such parameter"#]
+        ),
+    ])
+    func `A mistake in a run is said in one sentence with its path`(text: String, messages: [String]) throws {
+        let spec = try #require(try YAMLReader.parse(text).first).value
+        #expect(Validator.validate(runSpec: spec).errors.map { "\($0.path): \($0.body)" } == messages)
+    }
+
+    @Test(arguments: [
+        (#"[]"#, "must be an object"),
+        (#"{"kind":"PipelineRun"}"#, "apiVersion: Required value: must be sluice.dev/v1alpha1"),
+        (#"{"apiVersion":"sluice.dev/v1","kind":"PipelineRun"}"#, #"apiVersion: Unsupported value: "sluice.dev/v1""#),
+        (#"{"apiVersion":"sluice.dev/v1alpha1"}"#, "kind: Required value"),
+        (
+            #"{"apiVersion":"sluice.dev/v1alpha1","kind":"Pipelin"}"#,
+            #"kind: Unsupported value: "Pipelin": supported values: "PipelineRun", "Pipeline""#
+        ),
+        (
+            #"{"apiVersion":"sluice.dev/v1alpha1","kind":"PipelineRun","spec":{"pipelineRef":{"name":"x"}}}"#,
+            "metadata: Required value"
+        ),
+        (
+            #"{"apiVersion":"sluice.dev/v1alpha1","kind":"PipelineRun","metadata":{},"spec":{"pipelineRef":{"name":"x"}}}"#,
+            "metadata.name: Required value"
+        ),
+        (
+            #"{"apiVersion":"sluice.dev/v1alpha1","kind":"PipelineRun","metadata":{"name":"X"},"spec":{"pipelineRef":{"name":"x"}}}"#,
+            "metadata.name: Invalid value"
+        ),
+        (#"{"apiVersion":"sluice.dev/v1alpha1","kind":"PipelineRun","metadata":{"name":"x"}}"#, "spec: Required value"),
+        (
+            #"{"apiVersion":"sluice.dev/v1alpha1","kind":"PipelineRun","metadata":{"name":"x"},"spec":5}"#,
+            "spec: Invalid value"
+        ),
+    ])
+    func `A whole object is checked from its apiVersion on`(text: String, beginning: String) throws {
+        let report = Validator.validate(try JSONValue(parsing: text))
+        try #require(report.errors.count == 1)
+        #expect(report.message().hasPrefix(beginning) || report.errors[0].detail == beginning, "\(report.message())")
+    }
+
+    @Test
+    func `A run's name fits the label that its pods carry`() {
+        func report(_ name: String) -> ValidationReport {
+            Validator.validate([
+                "apiVersion": "sluice.dev/v1alpha1", "kind": "PipelineRun", "metadata": ["name": .string(name)],
+                "spec": ["pipelineRef": ["name": "x"]],
+            ])
+        }
+        #expect(report(String(repeating: "a", count: 63)).isValid)
+        #expect(!report(String(repeating: "a", count: 64)).isValid)
+    }
+
+    @Test
+    func `A parameter that nothing uses is warned of`() throws {
+        let text =
+            "parameters: [{name: used, default: x}, {name: idle, default: x}]\ntasks: [{name: a, container: {image: '$(params.used)'}}]"
+        let report = Validator.validate(pipelineSpec: try #require(try YAMLReader.parse(text).first).value)
+        #expect(report.isValid)
+        #expect(
+            report.warnings.map(\.description) == [
+                #"spec.parameters[1]: Invalid value: "idle": the parameter is never used"#
+            ])
+    }
+
+    @Test
+    func `Finally may read every task, and depend on any`() throws {
+        let text = """
+            tasks: [{name: a, container: {image: x}, results: [r]}]
+            finally:
+            - {name: w, container: {image: x, args: ['$(tasks.a.results.r) $(run.phase) $(tasks.z.phase)']}, dependsOn: [{task: a, 'on': Failed}]}
+            - {name: z, container: {image: x}}
+            """
+        #expect(try errors(pipeline: text) == [])
+    }
+
+    @Test
+    func `Ten thousand tasks in a line, in a fan and in a ring are checked`() {
+        func task(_ index: Int, after others: [Int]) -> JSONValue {
+            [
+                "name": .string("t\(index)"), "container": ["image": "x", "args": ["$(params.p)"]],
+                "dependsOn": .array(others.map { .string("t\($0)") }),
+            ]
+        }
+        func report(_ tasks: [JSONValue]) -> ValidationReport {
+            Validator.validate(pipelineSpec: ["parameters": [["name": "p", "default": "x"]], "tasks": .array(tasks)])
+        }
+        let count = 10_000
+        #expect(report((0..<count).map { task($0, after: $0 == 0 ? [] : [$0 - 1]) }).errors.isEmpty)
+        #expect(
+            report((0..<count).map { task($0, after: $0 == count - 1 ? Array(0..<(count - 1)) : []) }).errors.isEmpty)
+        let ring = report((0..<count).map { task($0, after: [($0 + count - 1) % count]) }).errors
+        #expect(ring.count == 1 && ring[0].detail.contains("(10000 tasks)"))
+        let unknown = report((0..<count).map { task($0, after: [$0 + 100_000]) }).errors
+        #expect(unknown.count == count)
+    }
+
+    @Test
+    func `E11 Pipelines inside of pipelines are checked to depth 10 and refused beyond`() {
+        func nested(_ depth: Int) -> JSONValue {
+            depth == 0
+                ? ["tasks": [["name": "a", "container": ["image": "x", "imge": "y"]]]]
+                : ["tasks": [["name": "a", "pipelineSpec": nested(depth - 1)]]]
+        }
+        let inner = Validator.validate(pipelineSpec: nested(9)).errors.filter { $0.kind == .unknown }
+        #expect(inner.count == 1)
+        let deep = Validator.validate(pipelineSpec: nested(40)).errors.filter { $0.detail.contains("at most 10 deep") }
+        #expect(deep.count == 1)
+    }
+
+    @Test
+    func `Parameters are given, defaulted and refused`() throws {
+        var pipeline = PipelineSpec()
+        pipeline.parameters = [
+            ParameterSpec(name: "n", type: .number, defaultValue: 1), ParameterSpec(name: "s"),
+            ParameterSpec(name: "e", allowedValues: ["a", "b"]),
+            ParameterSpec(name: "i", type: .integer, defaultValue: 3),
+        ]
+        let good = ParameterValues.resolve(["s": "x", "e": "b", "i": 4.0], for: pipeline)
+        #expect(good.errors.isEmpty)
+        #expect(good.values == ["n": 1, "s": "x", "e": "b", "i": 4.0])
+        let bad = ParameterValues.resolve(["e": "c", "i": 1.5, "more": nullValue], for: pipeline)
+        #expect(
+            bad.errors.map(\.description) == [
+                #"spec.parameters.more: Not found: "more": the pipeline declares no such parameter"#,
+                "spec.parameters.s: Required value: the parameter has no default",
+                #"spec.parameters.e: Unsupported value: "c": supported values: "a", "b""#,
+                "spec.parameters.i: Invalid value: 1.5: must be an integer",
+            ])
+    }
+
+    private let nullValue = JSONValue.null
+}
