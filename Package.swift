@@ -81,6 +81,8 @@ let package = Package(
             ], swiftSettings: settings),
 
         tests("KubernetesModel"),
+        tests("YAMLReader", ["KubernetesModel"]),
+        tests("SluiceAPI", ["KubernetesModel", "YAMLReader"]),
         tests("Expressions", ["KubernetesModel"]),
         tests("PipelineEngine", ["KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
         tests("SluiceOperator", ["KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", log]),
