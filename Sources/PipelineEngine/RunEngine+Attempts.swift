@@ -43,6 +43,7 @@ extension RunEngine {
             let name = podName(index, replica: replica)
             guard let known = pods[name] else {
                 if tasks[index].status.pods.contains(name) {
+                    mustWriteFirst = true
                     judge(index, .podGone(name), now: now)
                     return
                 }
@@ -53,6 +54,7 @@ extension RunEngine {
             if let created = pod.metadata.creationTimestamp, began.map({ created < $0 }) ?? true { began = created }
             switch pod.verdict {
             case .failed(let failure):
+                if !pod.hasEnded { mustWriteFirst = true }
                 judge(index, failure, now: now)
                 return
             case .succeeded(let message, let truncated):
@@ -66,6 +68,7 @@ extension RunEngine {
             case .starting, .running: break
             }
             if known.isGone, !pod.hasEnded {
+                mustWriteFirst = true
                 judge(index, .podGone(name), now: now)
                 return
             }
@@ -78,11 +81,6 @@ extension RunEngine {
             return
         }
         if !missing.isEmpty {
-            if hasPods(index, after: tasks[index].status.attempt) {
-                // Made by an engine that had given this attempt up, but died before the status could say so.
-                beginAttempt(index, tasks[index].status.attempt + 1)
-                return
-            }
             createPods(index, missing, now: now)
             guard tasks[index].status.phase == .running, tasks[index].status.stopping == nil else { return }
         }
@@ -92,11 +90,6 @@ extension RunEngine {
         } else if missing.isEmpty {
             say(index, reason: "", message: "")
         }
-    }
-
-    /// Whether pods of a later attempt of the task are known.
-    private func hasPods(_ index: Int, after attempt: Int) -> Bool {
-        tasks[index].pods.contains { pods[$0].map { $0.identity.attempt > attempt } ?? false }
     }
 
     private mutating func beginAttempt(_ index: Int, _ attempt: Int) {
@@ -112,6 +105,7 @@ extension RunEngine {
     }
 
     private mutating func createPods(_ index: Int, _ replicas: [Int], now: Timestamp) {
+        guard !mustWriteFirst else { return }
         // Nothing new starts in a suspended run (rule E13); a gang of which a part runs has started.
         if desired == .suspended, tasks[index].status.pods.isEmpty { return }
         if let after = tasks[index].createAfter {
@@ -173,6 +167,7 @@ extension RunEngine {
             }
         }
         guard let failure else { return false }
+        mustWriteFirst = true
         judge(index, failure, now: now)
         return true
     }

@@ -1,14 +1,13 @@
 import KubernetesModel
 import SluiceAPI
 
-/// Why an attempt failed, once all of its pods have ended (rules E7, E9, E14): what was heard of first may be a consequence of
-/// what happened first. A rank that is preempted has its grace period, in which its peers fall over and are reported before it.
+/// Why a gang failed, once all of its pods have ended (rules E7, E9, E14): what was heard of first may be a consequence of what
+/// happened first. A rank that is preempted has its grace period, in which its peers fall over and are reported before it.
 extension RunEngine {
-    /// Looks again at an attempt that is given up as failed. Whether that took it elsewhere.
+    /// Looks again at an attempt that its pods, not a time or the user, brought to an end. Whether that took it elsewhere.
     mutating func reconsider(_ index: Int, _ cause: StopCause, now: Timestamp) -> Bool {
         let spec = graph.nodes[index].spec
-        // A gang that was refused has its next time set already, and nothing to find out.
-        guard case .failure(let failureClass) = cause, tasks[index].status.nextAttemptTime == nil else { return false }
+        guard spec.replicas > 1, case .failure(let failureClass) = cause else { return false }
         let attempt = tasks[index].status.attempt
         let members = tasks[index].pods.compactMap { pods[$0] }
             .filter { $0.identity.attempt == attempt && $0.identity.replica < spec.replicas }
@@ -18,17 +17,7 @@ extension RunEngine {
             $0.failure.failureClass == failureClass && $0.failure.reason == status.reason
                 && $0.failure.message == status.message
         }
-        guard isOfPods else {
-            // A time was over, but the pods ended by themselves before they could be stopped: what they say counts. An engine
-            // that is made anew would see no more than that, if the decision had not been written.
-            guard status.reason != TaskResults.invalidReason, members.count == spec.replicas,
-                members.allSatisfy({ $0.pod.hasEnded && !$0.pod.metadata.isBeingDeleted })
-            else { return false }
-            tasks[index].status.stopping = nil
-            evaluateAttempt(index, now: now)
-            return true
-        }
-        guard spec.replicas > 1, let first = failures.min(by: { $0.rank < $1.rank }) else { return false }
+        guard isOfPods, let first = failures.min(by: { $0.rank < $1.rank }) else { return false }
         tasks[index].status.stopping = .failure(first.failure.failureClass)
         tasks[index].status.reason = first.failure.reason
         tasks[index].status.message = first.failure.message

@@ -109,7 +109,7 @@ extension RunEngine {
         tasks[index].status.stopping = nil
         tasks[index].status.nextAttemptTime = nil
         if tasks[index].status.startTime != nil || phase == .failed {
-            tasks[index].status.completionTime = attemptEnd(index) ?? now
+            tasks[index].status.completionTime = completionTime(index, now: now)
         }
         output.statusChanged = true
         unfinished -= 1
@@ -132,12 +132,19 @@ extension RunEngine {
         }
     }
 
+    /// When a task ended: what its pods say, which is whole seconds rounded down, or this moment where that lies within the
+    /// same second and so is nearer.
+    private func completionTime(_ index: Int, now: Timestamp) -> Timestamp {
+        guard let end = attemptEnd(index) else { return now }
+        return end <= now && now < end + .seconds(1) ? now : end
+    }
+
     /// Keeps the failure that is the run's: of the main tasks before `finally`, the one that ended first, ties by position.
     mutating func noteFailure(_ index: Int) {
         guard tasks[index].status.phase == .failed, graph.nodes[index].spec.onFailure == .fail else { return }
         func rank(_ index: Int) -> (Int, Timestamp, Int) {
             (
-                index < graph.mainCount ? 0 : 1, tasks[index].status.completionTime ?? Timestamp(microseconds: .max),
+                index < graph.mainCount ? 0 : 1, tasks[index].status.completionTime?.wholeSecond ?? Timestamp(microseconds: .max),
                 index
             )
         }

@@ -48,6 +48,10 @@ public struct RunEngine: Sendable {
     var deleting: Set<String> = []
     var untracking: Set<String> = []
 
+    /// Something was decided that the pods do not tell: a time was over, a pod was refused, the user cancelled. Nothing that may
+    /// follow from it is created before the status that tells it is written, or a crash in between would undo the decision.
+    var mustWriteFirst = false
+
     var output = EngineOutput()
 
     /// What is known of one task.
@@ -123,6 +127,7 @@ public struct RunEngine: Sendable {
         }
         timedOut = !phase.isFinished && status.reason == Self.timeoutReason
         output.statusChanged = status.observedGeneration != generation
+        mustWriteFirst = phase != .cancelling && (desired == .cancelled || desired == .terminated)
         for index in tasks.indices { noteFailure(index) }
         worklist = Array(tasks.indices)
     }
@@ -148,6 +153,7 @@ public struct RunEngine: Sendable {
         case (.terminated, _), (.cancelled, .running), (.cancelled, .suspended): return
         default: desired = state
         }
+        if state == .cancelled || state == .terminated { mustWriteFirst = true }
         worklist.append(contentsOf: tasks.indices)
     }
 
@@ -213,6 +219,7 @@ public struct RunEngine: Sendable {
         else { return }
         if case .rejected(let reason, let message) = refusal {
             tasks[index].status.exitCode = nil
+            mustWriteFirst = true
             stop(index, .failure(.failed), reason: reason, message: message)
             return
         }
@@ -222,6 +229,7 @@ public struct RunEngine: Sendable {
             say(index, reason: reason, message: message)
             if graph.nodes[index].spec.replicas > 1 {
                 // Half a gang must not hold what the other half needs (rule Q8): all of it goes, and comes again together.
+                mustWriteFirst = true
                 stop(index, .failure(.infrastructure), reason: reason, message: message)
                 // The time of the next attempt, set this early, says that nothing has failed: see `evaluateStopping`.
                 tasks[index].status.nextAttemptTime = tasks[index].createAfter
@@ -234,6 +242,15 @@ public struct RunEngine: Sendable {
         deleting.remove(name)
         untracking.remove(name)
         if let known = pods[name] { worklist.append(known.task) }
+    }
+
+    /// The status, as it was after the last step, is written. Whether the engine held pods back until then: another step asks
+    /// for them.
+    public mutating func statusWritten() -> Bool {
+        guard mustWriteFirst else { return false }
+        mustWriteFirst = false
+        worklist.append(contentsOf: tasks.indices)
+        return true
     }
 
     // MARK: The step
@@ -280,6 +297,7 @@ public struct RunEngine: Sendable {
         let due = startTime + timeout
         if due <= now {
             timedOut = true
+            mustWriteFirst = true
             output.statusChanged = true
             worklist.append(contentsOf: tasks.indices)
         } else if runTimer == nil {

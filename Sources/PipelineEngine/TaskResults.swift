@@ -3,8 +3,6 @@ import SluiceAPI
 
 /// Reads what a task wrote as its results (rule E12).
 enum TaskResults {
-    static let invalidReason = "InvalidResults"
-
     /// The declared results out of a termination message, or what is wrong with it. Names that were not declared are passed over:
     /// a program may say more than the pipeline asks for.
     static func read(
@@ -12,7 +10,7 @@ enum TaskResults {
     ) -> Result<JSONObject, PodFailure> {
         guard !declared.isEmpty else { return .success([:]) }
         func failure(_ problem: String) -> Result<JSONObject, PodFailure> {
-            .failure(PodFailure(.failed, reason: invalidReason, message: problem, exitCode: 0))
+            .failure(PodFailure(.failed, reason: "InvalidResults", message: problem, exitCode: 0))
         }
         let names = declared.joined(separator: ", ")
         if message.isEmpty {

@@ -82,6 +82,8 @@ actor ActiveRun {
             }
             guard try await write(&status) else { return Outcome(isSuperseded: true) }
         }
+        // Pods that had to wait for the status are created at once.
+        if engine.statusWritten() { outcome.wakeUp = .zero }
         if await !release() {
             // What could not be done is asked for again by the next step.
             outcome.wakeUp = min(outcome.wakeUp ?? settings.retryDelay, settings.retryDelay)

@@ -239,8 +239,9 @@ struct GangTests {
         let actions = bench.step().actions
         bench.perform(actions[0])
         bench.want(.cancelled, settling: false)
-        for action in bench.step().actions { bench.perform(action) }
+        bench.settle()
         #expect(bench.task("g").phase == .running)
+        #expect(bench.pods.values.filter(\.isLive).isEmpty)
         bench.perform(actions[1])
         bench.settle()
         #expect(bench.task("g").phase == .cancelled)

@@ -186,22 +186,23 @@ struct RetryTests {
         #expect(bench.outcome() == "Succeeded/Succeeded")
     }
 
-    @Test func `E7 and E14: pods of a further attempt that the status does not tell of are taken over`() {
-        var bench = Bench([task("g", ["replicas": 2])], run: ["state": "Suspended"])
-        for replica in 0..<2 {
-            bench.refusals[bench.name("g", replica)] = [.refused(reason: "Forbidden", message: "exceeded quota")]
-        }
-        bench.want(.running, settling: false)
-        let before = bench.persisted
-        bench.settle()
-        bench.pass(1)
-        #expect(bench.created.count == 2)
-        // The operator dies without having written that the first attempt was given up.
-        bench.persisted = before
-        bench.restart()
-        #expect(bench.task("g").attempt == 1)
-        #expect(bench.task("g").pods.count == 2)
-        #expect(bench.created.count == 2)
+    @Test
+    func `E14: what follows from a decision that pods do not tell is created when the status tells it, not before`() {
+        var bench = Bench([task("a", ["timeout": "10s", "retry": ["limit": 1]]), task("b")], finally: [task("f")])
+        bench.run("a")
+        bench.now = bench.now + .seconds(10)
+        // The time-out is decided; the operator cannot write the status, and the pod ends by itself meanwhile.
+        _ = bench.engine.step(now: bench.now)
+        bench.change("a", settling: false) { $0.end(code: 0, at: $1) }
+        #expect(bench.engine.step(now: bench.now).actions.filter { !$0.needsStatus } == [])
+        bench.persisted = bench.engine.status(now: bench.now)
+        let hasWaited = bench.engine.statusWritten()
+        #expect(hasWaited)
+        let creates = bench.engine.step(now: bench.now).actions
+        #expect(creates.count == 1)
+        #expect(creates.map(\.needsStatus) == [false])
+        let waitsAgain = bench.engine.statusWritten()
+        #expect(!waitsAgain)
     }
 
     @Test func `E7: a message of the earlier failure is seen while the retry waits, and goes when it runs`() {
@@ -219,21 +220,6 @@ struct RetryTests {
         bench.pass(10)
         #expect(bench.states("a") == ["Failed/Timeout"])
         #expect(bench.engine.isDone)
-    }
-
-    @Test func `E14 and timeout: a pod that ended by itself before its time-out could stop it counts as it ended`() {
-        var bench = Bench([task("a", ["timeout": "10s"])], finally: [task("f")])
-        bench.run("a")
-        bench.now = bench.now + .seconds(10)
-        let before = bench.persisted
-        // The time-out is decided; the operator cannot write the status, so that the pod is not deleted.
-        #expect(bench.step().actions.count == 1)
-        bench.now = bench.now + .seconds(5)
-        bench.succeed("a")
-        #expect(bench.states("a", "f") == ["Succeeded", "Running"])
-        bench.persisted = before
-        bench.restart()
-        #expect(bench.states("a", "f") == ["Succeeded", "Running"])
     }
 
     @Test func `A container that ended before its time-out has not timed out, however late that is heard of`() {

@@ -16,7 +16,7 @@ struct SimulationTests {
         return Simulator.Roughness(
             crash: random.pick([0, 0.01, 0.05, 0.2]), requestFails: random.pick([0, 0.05, 0.3]),
             duplicate: random.pick([0, 0.3]), skip: random.pick([0, 0.5]), lateAnswer: random.pick([0, 0.5]),
-            lag: calm ? 0 : random.pick([0, 0.2]))
+            lag: calm ? 0 : random.pick([0, 0.2]), slowWrites: random.pick([0, 0.5, 0.9]))
     }
 
     /// Runs one simulation; reports what is broken with what is needed to have it again.

@@ -144,6 +144,9 @@ extension Simulator {
         let tasks = Dictionary(uniqueKeysWithValues: persisted.tasks.map { ($0.name, $0) })
         for spec in scenario.tasks {
             guard let task = tasks[spec.name], task.phase.isFinished else { throw broken("\(spec.name) has not ended") }
+            if task.phase == .skipped, world.history.values.contains(where: { $0.identity.task == spec.name }) {
+                throw broken("E1: \(spec.name) was skipped, but had a pod")
+            }
             if task.phase == .succeeded, !hasSucceeded(spec.name) { throw broken("\(spec.name) never succeeded") }
         }
         for spec in scenario.pipeline.finally where spec.dependsOn.isEmpty && persisted.reason != "Terminated" {

@@ -14,6 +14,8 @@ struct Simulator {
         var lateAnswer = 0.0
         /// Time passes while news are still on their way.
         var lag = 0.0
+        /// Time passes while the status is still to be written, as where writes are kept apart.
+        var slowWrites = 0.0
         static let none = Roughness()
     }
 
@@ -38,6 +40,8 @@ struct Simulator {
     var held: [EngineAction] = []
     var answers: [(PodIdentity, Result<Pod, Refused>)] = []
     var isDirty = true
+    /// The engine held pods back until the status was written.
+    var hasWaited = false
     var steps = 0
     /// What happened, one line each; kept only where a single seed is looked at.
     var log: Log?
@@ -76,20 +80,24 @@ struct Simulator {
 
     /// One turn of the operator; whether all is over.
     private mutating func turn() throws -> Bool {
+        hasWaited = false
         hear()
+        // People do not wait until everything is quiet.
+        if !answers.isEmpty, !pendingWants.isEmpty, random.chance(0.1) { obey() }
         let output = try step()
         isDirty = isDirty || output.statusChanged
         held += output.actions.filter(\.needsStatus)
         for action in output.actions where !action.needsStatus { try create(action) }
-        let isIdle = output.actions.isEmpty && world.untold.isEmpty && answers.isEmpty
-        if isDirty, isIdle || random.chance(0.5) { try writeStatus() }
+        let isIdle = !hasWaited && output.actions.isEmpty && world.untold.isEmpty && answers.isEmpty
+        let isSlow = random.chance(roughness.slowWrites)
+        if isDirty, !isSlow, isIdle || random.chance(0.5) { try writeStatus() }
         if !isDirty, !held.isEmpty {
             let actions = held
             held = []
             for action in actions { try carryOut(action) }
             return false
         }
-        if isIdle, !isDirty {
+        if isIdle, !isDirty, !hasWaited {
             if engine.isDone {
                 try checkEnd()
                 return true
@@ -98,7 +106,7 @@ struct Simulator {
                 throw Broken(description: "stands still: \(persisted.json.text)")
             }
             pass(to: next)
-        } else if random.chance(roughness.lag), let next = world.nextTime {
+        } else if isIdle && isSlow || random.chance(roughness.lag), let next = world.nextTime {
             pass(to: next)
         }
         return false
@@ -106,12 +114,13 @@ struct Simulator {
 
     private mutating func pass(to time: Timestamp) {
         world.advance(to: time)
-        while let want = pendingWants.first, want.time <= world.now {
-            pendingWants.removeFirst()
-            desired = want.state
-            generation += 1
-            engine.wants(desired, generation: generation)
-        }
+        while let want = pendingWants.first, want.time <= world.now { obey() }
+    }
+
+    private mutating func obey() {
+        desired = pendingWants.removeFirst().state
+        generation += 1
+        engine.wants(desired, generation: generation)
     }
 
     /// Takes in some of the news, in any order between pods; leaves out states that later ones have overtaken.
@@ -214,6 +223,7 @@ struct Simulator {
         try checkPersisted(persisted, status)
         persisted = status
         isDirty = false
+        hasWaited = engine.statusWritten()
         note("written: \(summary(status))")
         try crashPoint()
     }
