@@ -1,3 +1,6 @@
+// swift-format-ignore-file: NeverForceUnwrap
+// A test that does not find what it counts on has to stop.
+
 import KubernetesModel
 import Testing
 

@@ -1,5 +1,6 @@
 import KubernetesModel
 import NIOPosix
+import Synchronization
 
 /// The file behind the store: SQLite in WAL mode, `synchronous=FULL`, so that what was acknowledged survives a power cut.
 ///
@@ -12,7 +13,7 @@ final class DurableLog: Sendable {
         var body: [UInt8]
     }
 
-    private let connection: Connection
+    private let connection: Mutex<Connection?>
     private let threads: NIOThreadPool
     private let path: String
 
@@ -46,7 +47,7 @@ final class DurableLog: Sendable {
     init(path: String) throws {
         self.path = path
         do {
-            connection = try Connection(path: path)
+            connection = Mutex(try Connection(path: path))
         } catch let error as SQLiteError where error.isBusy {
             throw SQLiteError(code: error.code, message: "\(path) is in use by another Sluice; stop that one first")
         }
@@ -58,6 +59,7 @@ final class DurableLog: Sendable {
     func load() throws -> (revision: UInt64, rows: [Row]) {
         var revision: UInt64 = 0
         var rows: [Row] = []
+        let connection = try open
         try connection.database.prepare("SELECT value FROM revision").run { revision = UInt64($0.integer(0)) }
         try connection.database.prepare("SELECT resource, namespace, name, version, body FROM object").run { row in
             rows.append(
@@ -76,6 +78,7 @@ final class DurableLog: Sendable {
     /// Writes changes in one transaction. Only on the log's thread.
     func commit(_ events: [StoreEvent]) throws {
         guard let last = events.last else { return }
+        let connection = try open
         try connection.database.execute("BEGIN IMMEDIATE")
         do {
             for event in events {
@@ -98,6 +101,18 @@ final class DurableLog: Sendable {
         }
     }
 
-    /// Ends the thread; the file is closed with the last reference.
-    func close() async throws { try await threads.shutdownGracefully() }
+    private var open: Connection {
+        get throws {
+            guard let connection = connection.withLock({ $0 }) else {
+                throw SQLiteError(code: 0, message: "\(path) is closed")
+            }
+            return connection
+        }
+    }
+
+    /// Ends the thread and closes the file.
+    func close() async throws {
+        try await threads.shutdownGracefully()
+        connection.withLock { $0 = nil }
+    }
 }
