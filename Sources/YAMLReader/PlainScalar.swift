@@ -35,7 +35,8 @@ enum PlainScalar {
         let plain = text.filter { $0 != "_" }
         if let integer = integer(plain) { return .value(integer) }
         guard isFloat(plain) else { return .value(.string(text)) }
-        guard let double = Double(plain), double.isFinite else { return .notFinite }
+        // Beyond the range of a double it is a string, as in Go.
+        guard let double = Double(plain), double.isFinite else { return .value(.string(text)) }
         return .value(Int64(exactly: double).map(JSONValue.int) ?? .double(double))
     }
 

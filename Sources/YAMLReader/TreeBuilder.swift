@@ -64,14 +64,24 @@ struct TreeBuilder {
         var places: SourcePlaces
     }
 
+    /// The fields of a mapping with what is merged in. As in goyaml.v2, and so in kubectl, what stands later wins: a `<<`
+    /// behind a key replaces its value, though YAML's own text on merging has it otherwise.
     private mutating func fields(of mapping: Node.Mapping) throws -> [Field] {
         var fields: [Field] = []
+        var indexes: [String: Int] = [:]
         var known: Set<String> = []
-        var merged: [Node] = []
+        func set(_ field: Field) {
+            if let index = indexes[field.key] {
+                fields[index] = field
+            } else {
+                indexes[field.key] = fields.count
+                fields.append(field)
+            }
+        }
         for (keyNode, valueNode) in mapping {
             let position = position(of: keyNode)
             if case .scalar(let scalar) = keyNode, scalar.string == "<<", scalar.style == .plain {
-                merged.append(valueNode)
+                for field in try merged(valueNode) { set(field) }
                 continue
             }
             let key = try key(of: keyNode, at: position)
@@ -80,24 +90,27 @@ struct TreeBuilder {
             }
             var (value, places) = try build(valueNode)
             places.position = position
-            fields.append(Field(key: key, value: value, places: places))
-        }
-        // What stands in the mapping itself wins over what is merged in, and what is merged first over what follows.
-        for node in merged {
-            let sources: [Node] = if case .sequence(let list) = node { Array(list) } else { [node] }
-            for source in sources {
-                guard case .mapping(let inner) = source else {
-                    throw error("<< takes a mapping or a list of mappings", at: position(of: source))
-                }
-                depth += 1
-                defer { depth -= 1 }
-                guard depth <= JSONReader.maximumDepth else {
-                    throw error("nested deeper than \(JSONReader.maximumDepth) levels", at: position(of: source))
-                }
-                for field in try self.fields(of: inner) where known.insert(field.key).inserted { fields.append(field) }
-            }
+            set(Field(key: key, value: value, places: places))
         }
         return fields
+    }
+
+    /// The fields that `<<` brings in, of a list of mappings those of the first last, so that they win.
+    private mutating func merged(_ node: Node) throws -> [Field] {
+        depth += 1
+        defer { depth -= 1 }
+        let sources: [Node] = if case .sequence(let list) = node { list.reversed() } else { [node] }
+        var result: [Field] = []
+        for source in sources {
+            guard case .mapping(let mapping) = source else {
+                throw error("<< takes a mapping or a list of mappings", at: position(of: source))
+            }
+            guard depth <= JSONReader.maximumDepth else {
+                throw error("nested deeper than \(JSONReader.maximumDepth) levels", at: position(of: source))
+            }
+            result += try fields(of: mapping)
+        }
+        return result
     }
 
     private func key(of node: Node, at position: SourcePosition) throws -> String {

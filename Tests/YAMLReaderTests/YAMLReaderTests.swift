@@ -22,7 +22,8 @@ struct YAMLReaderTests {
         ("{\"a\": [1, \"x\\u00e9\"]}", #"{"a":[1,"xé"]}"#), ("a: &x {b: 1}\nc: *x", #"{"a":{"b":1},"c":{"b":1}}"#),
         ("x: &x {b: 1, c: 2}\nw: {<<: *x, c: 3}", #"{"w":{"b":1,"c":3},"x":{"b":1,"c":2}}"#),
         ("x: &x {b: 1}\nz: &z {b: 2, d: 4}\nw: {<<: [*x, *z]}", #"{"w":{"b":1,"d":4},"x":{"b":1},"z":{"b":2,"d":4}}"#),
-        ("y: 1", #"{"true":1}"#), ("a: '<<'\n'<<': 1", #"{"<<":1,"a":"<<"}"#),
+        ("y: 1", #"{"true":1}"#), ("1e999", #""1e999""#), ("{a: 0, <<: {a: 1}}", #"{"a":1}"#),
+        ("a: '<<'\n'<<': 1", #"{"<<":1,"a":"<<"}"#),
     ])
     func `Scalars mean what they mean to kubectl`(text: String, json: String) throws {
         if text == "~" || text == "Null" || text.isEmpty {
@@ -35,7 +36,6 @@ struct YAMLReaderTests {
 
     @Test(arguments: [
         ("a: .inf", "line 1, column 4: .inf is no number that JSON can hold"),
-        ("a: 1e999", "line 1, column 4: 1e999 is no number that JSON can hold"),
         ("a: 1\nb: 2\na: 3", #"line 1, column 1: the key "a" is given twice in one mapping"#),
         ("yes: 1\n'true': 2", #"line 2, column 1: the key "true" is given twice in one mapping"#),
         ("a:\n\tb: 1", "line 2, column 1: a tab cannot indent YAML, use spaces"),
