@@ -90,6 +90,10 @@ let package = Package(
             "EndToEnd",
             ["sluice", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", log],
             resources: [.copy("Resources")], testsModule: false),
+        tests("TLSServer", ["COpenSSL"] + nio),
+        tests(
+            "LocalCluster", ["KubernetesModel", "KubernetesClient", "KubernetesRuntime", "TLSServer", log],
+            resources: [.copy("Resources")]),
         tests("KubernetesRuntime", ["KubernetesModel", "KubernetesClient", log], resources: [.copy("Resources")]),
     ]
 )
