@@ -37,8 +37,11 @@ public struct Operator: Sendable {
     public func run() async throws {
         let namespace = configuration.namespace
         let recorder = EventRecorder(
-            client.eventSink, component: "sluice", instance: configuration.leaderElection?.identity ?? "", logger: logger)
-        let elector = configuration.leaderElection.map { LeaderElector(client.leaseStore, configuration: $0, logger: logger) }
+            client.eventSink, component: "sluice", instance: configuration.leaderElection?.identity ?? "",
+            logger: logger)
+        let elector = configuration.leaderElection.map {
+            LeaderElector(client.leaseStore, configuration: $0, logger: logger)
+        }
         let manager = Manager(elector: elector, recorder: recorder, logger: logger)
         let runs = Informer(client.resource(PipelineRun.self, namespace: namespace).listWatch, logger: logger)
         let pipelines = Informer(client.resource(Pipeline.self, namespace: namespace).listWatch, logger: logger)

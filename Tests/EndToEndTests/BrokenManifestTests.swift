@@ -42,8 +42,9 @@ import Testing
             ["spec.pipelineSpec.tasks[0].replicas", "integer"]
         ),
         ("not YAML", "apiVersion: [unclosed\n  kind: }", ["2"]),
-        ("empty", "", ["no"]),
-        ("junk", String(repeating: "\u{1}\u{7f}{[:- \t", count: 10_000_000 / 8), ["line"]),
+        ("control characters", "\u{1}\u{7f}{[:- \t", ["1:"]),
+        ("empty", "", ["the text is empty"]),
+        ("junk", String(repeating: "\u{1}\u{7f}{[:- \t", count: 10_000_000 / 8), ["10000000 bytes"]),
     ]
 
     @Test(arguments: table.indices)

@@ -13,8 +13,8 @@ import Testing
         spec:
           pipelineSpec:
             tasks:
-              - {name: a, container: {image: x, command: [sh, -c, 'sleep 0.1; echo "{\\"n\\": \(number)}" > $SLUICE_RESULTS']}, results: [n]}
-              - {name: b, container: {image: x, command: [sh, -c, "sleep 0.2; test $(tasks.a.results.n) = \(number)"]}}
+              - {name: a, container: {image: x, command: [sh, -c, 'sleep 0.1; echo "{\\"number\\": \(number)}" > $SLUICE_RESULTS']}, results: [number]}
+              - {name: b, container: {image: x, command: [sh, -c, "sleep 0.2; test $(tasks.a.results.number) = \(number)"]}}
               - {name: c, dependsOn: [a], container: {image: x, command: [sleep, "0.05"]}}
               - name: flaky
                 dependsOn: [a]

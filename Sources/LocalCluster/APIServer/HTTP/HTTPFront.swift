@@ -17,6 +17,9 @@ struct HTTPFront: Sendable {
         port: Int, provider: TLSContextProvider, logger: Logger, onListening: @escaping @Sendable (Int) -> Void
     ) async throws {
         let hangUps = HangUps()
+        // The server takes its own cancellation for an error worth a line.
+        var frontLogger = logger
+        if frontLogger.logLevel > .debug { frontLogger.logLevel = .critical }
         let channel = HTTP1Channel(
             responder: { request, writer, channel in try await answer(request, writer, channel, hangUps) },
             configuration: .init(additionalChannelHandlers: [hangUps.makeHandler()]))
@@ -24,7 +27,7 @@ struct HTTPFront: Sendable {
             childChannelSetup: OpenSSLChannel(channel, provider: provider),
             configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: port)),
             onServerRunning: { channel in onListening(channel.localAddress?.port ?? port) },
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: frontLogger)
         try await withTaskCancellationHandler {
             try await server.run()
         } onCancel: {
