@@ -14,6 +14,7 @@ extension RunEngine {
             return
         }
         if let (reason, message) = stopsRunningTasks(isFinally: graph.nodes[index].isFinally) {
+            mustWriteFirst = true
             stop(index, .cancelled, reason: reason, message: message)
             evaluateStopping(index, now: now)
             return

@@ -144,7 +144,8 @@ extension RunEngine {
         guard tasks[index].status.phase == .failed, graph.nodes[index].spec.onFailure == .fail else { return }
         func rank(_ index: Int) -> (Int, Timestamp, Int) {
             (
-                index < graph.mainCount ? 0 : 1, tasks[index].status.completionTime?.wholeSecond ?? Timestamp(microseconds: .max),
+                index < graph.mainCount ? 0 : 1,
+                tasks[index].status.completionTime?.wholeSecond ?? Timestamp(microseconds: .max),
                 index
             )
         }

@@ -66,6 +66,23 @@ struct FailurePolicyTests {
         #expect(bench.status.message.contains("exit code 9"))
     }
 
+    @Test func `E5 Cancel and E14: finally does not start before the status tells what was stopped for it`() {
+        var bench = Bench(
+            [task("waits", ["retry": ["limit": 5, "backoff": ["initial": "5s"]]]), task("bad")],
+            finally: [task("clean")], run: ["failurePolicy": "Cancel"])
+        bench.fail("waits")
+        let before = bench.persisted
+        bench.fail("bad", settling: false)
+        #expect(bench.engine.step(now: bench.now).actions.filter { !$0.needsStatus } == [])
+        // The operator dies before it could write, and is away until the retry is due.
+        bench.persisted = before
+        bench.now = bench.now + .seconds(60)
+        bench.restart()
+        #expect(bench.task("waits").phase == .cancelled)
+        #expect(bench.state("clean") == "Running")
+        #expect(bench.pods.values.filter(\.isLive).count == 1)
+    }
+
     @Test(arguments: ["FailFast", "Continue", "Cancel"])
     func `E5: a failure that is ignored stops nothing and fails no run`(policy: String) {
         var bench = Bench(

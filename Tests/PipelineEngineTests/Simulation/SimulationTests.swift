@@ -8,7 +8,7 @@ struct SimulationTests {
 
     static var seeds: [UInt64] {
         if let seed = environment["SLUICE_SEED"].flatMap({ UInt64($0) }) { return [seed] }
-        return Array(0..<(environment["SLUICE_SIMULATION_SEEDS"].flatMap { UInt64($0) } ?? 150))
+        return Array(0..<(environment["SLUICE_SIMULATION_SEEDS"].flatMap { UInt64($0) } ?? 100))
     }
 
     private static func roughness(_ seed: UInt64, calm: Bool) -> Simulator.Roughness {
