@@ -129,6 +129,12 @@ import Testing
         #expect(rules.holds("self == oldSelf", value: 1, oldValue: 2) == false)
         #expect(rules.holds("self.a == oldSelf.a && self.b == oldSelf.b", value: ["a": 1], oldValue: ["a": 1]) == true)
         #expect(rules.holds("self.a == oldSelf.a&&self.b == oldSelf.b", value: ["b": 1], oldValue: [:]) == false)
+        let presence = "has(self.a) == has(oldSelf.a) && has(self.b) == has(oldSelf.b)"
+        #expect(rules.holds(presence, value: ["a": 1], oldValue: ["a": 2]) == true)
+        #expect(rules.holds(presence, value: ["a": 1], oldValue: ["a": 1, "b": 1]) == false)
+        let either = "has(self.a) != has(self.b)"
+        #expect(rules.holds(either, value: ["a": 1], oldValue: nil) == true)
+        #expect(rules.holds(either, value: ["a": 1, "b": 2], oldValue: nil) == false)
         #expect(rules.holds("size(self) < 3", value: "abcd", oldValue: "") == nil)
         #expect(rules.holds("self == oldSelf", value: 1, oldValue: nil) == nil)
     }

@@ -7,31 +7,45 @@ public protocol ValidationRuleEvaluator: Sendable {
     func holds(_ rule: String, value: JSONValue, oldValue: JSONValue?) -> Bool?
 }
 
-/// The rules that forbid changes, without CEL: equalities of fields of `self` and `oldSelf`, joined by `&&`.
+/// The rules that forbid changes, without CEL: equalities of what `self` and `oldSelf` have, joined by `&&`.
 ///
-/// `self == oldSelf`, `self.spec == oldSelf.spec && self.a.b == oldSelf.a.b`, and the same the other way round. A program
-/// that has a CEL evaluator gives it to the server instead.
+/// `self == oldSelf`, `self.spec == oldSelf.spec && self.a.b == oldSelf.a.b`, `has(self.a) == has(oldSelf.a)`, the same the
+/// other way round, and `has(self.a) != has(self.b)` for exactly one of two. A program that has a CEL evaluator gives it to the server instead.
 public struct TransitionRuleEvaluator: ValidationRuleEvaluator {
+    /// One side of an equality: a path into the new or the old value, or whether there is anything at it.
+    private struct Side {
+        var isOld: Bool
+        var fields: [String]
+        var asksPresence: Bool
+
+        func value(_ new: JSONValue, _ old: JSONValue) -> JSONValue? {
+            let found = fields.reduce(isOld ? old : new) { (value: JSONValue?, field) in value?[field] }
+            return asksPresence ? .bool(found != nil) : found
+        }
+    }
+
     /// The evaluator.
     public init() {}
 
     public func holds(_ rule: String, value: JSONValue, oldValue: JSONValue?) -> Bool? {
-        guard let oldValue else { return nil }
         for term in rule.split(separator: "&") where !term.allSatisfy(\.isWhitespace) {
-            let sides = term.split(separator: "=").map { $0.filter { !$0.isWhitespace } }
-            guard sides.count == 2, let left = Self.path(sides[0]), let right = Self.path(sides[1]),
-                left.isOld != right.isOld
+            let words = term.filter { !$0.isWhitespace }
+            let wantsEqual = !words.contains("!=")
+            let sides = words.replacing("!=", with: "=").split(separator: "=").compactMap { Self.side(String($0)) }
+            guard sides.count == 2, sides[0].asksPresence == sides[1].asksPresence,
+                oldValue != nil || !sides.contains(where: \.isOld)
             else { return nil }
-            let sideValues = [left, right].map { side in
-                side.fields.reduce(side.isOld ? oldValue : value) { $0?[$1] }
-            }
-            if sideValues[0] != sideValues[1] { return false }
+            let old = oldValue ?? .null
+            if (sides[0].value(value, old) == sides[1].value(value, old)) != wantsEqual { return false }
         }
         return true
     }
 
-    private static func path(_ text: String) -> (isOld: Bool, fields: [String])? {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    private static func side(_ text: String) -> Side? {
+        var path = text[...]
+        let asksPresence = path.hasPrefix("has(") && path.hasSuffix(")")
+        if asksPresence { path = path.dropFirst(4).dropLast() }
+        let parts = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard let first = parts.first, first == "self" || first == "oldSelf",
             parts.allSatisfy({ part in
                 !part.isEmpty
@@ -40,7 +54,7 @@ public struct TransitionRuleEvaluator: ValidationRuleEvaluator {
                     }
             })
         else { return nil }
-        return (first == "oldSelf", Array(parts.dropFirst()))
+        return Side(isOld: first == "oldSelf", fields: Array(parts.dropFirst()), asksPresence: asksPresence)
     }
 }
 
