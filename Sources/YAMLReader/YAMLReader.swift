@@ -90,7 +90,10 @@ extension YAMLError {
             return isTab(at: mark, in: text)
                 ? "a tab cannot indent YAML, use spaces" : "a character that cannot begin a value; quote the text"
         }
+        if problem.hasPrefix("Maximum nesting level") { return "nested too deep" }
         switch problem {
+        case "did not find expected <document start>":
+            return "this does not belong to the document above: check the indentation, or divide documents by ---"
         case "mapping values are not allowed in this context":
             return "a mapping is not allowed here: check the indentation, or quote the text if \": \" is part of it"
         case "did not find expected key": return "expected a key: check the indentation and the quotes before"

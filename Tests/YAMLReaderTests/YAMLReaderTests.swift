@@ -51,6 +51,10 @@ struct YAMLReaderTests {
         ),
         ("a: [1, 2", "line 1, column 9: expected \",\" or \"]\""),
         ("a: 'x", "line 1, column 6: the text ends inside of a quoted string"),
+        (
+            "'a' b",
+            "line 1, column 5: this does not belong to the document above: check the indentation, or divide documents by ---"
+        ),
         ("<<: 5", "line 1, column 5: << takes a mapping or a list of mappings"),
         ("a: 1\nb: \u{1}", "line 2, column 4: a control character is not allowed"),
     ])
