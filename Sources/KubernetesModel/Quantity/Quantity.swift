@@ -1,7 +1,8 @@
 /// An amount of a resource as Kubernetes writes it: `500m`, `1.5Gi`, `2`, `1e3`. Exact.
 ///
 /// Held as a whole number of nano units, the finest that Kubernetes knows; what is finer is rounded away from zero when it is
-/// read, as there. Amounts beyond 2^63-1 units are refused (Kubernetes caps them silently). See
+/// read, as there. Refused, unlike there: amounts beyond 2^63-1 units (Kubernetes caps some of them silently) and a suffix with no
+/// digits (which Kubernetes takes for 0). See
 /// https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 public struct Quantity: Sendable {
     /// How an amount is written.
@@ -128,9 +129,9 @@ extension Quantity: CustomStringConvertible, JSONReadable, JSONWritable {
     public var description: String {
         guard nanoUnits != 0 else { return "0" }
         let sign = nanoUnits < 0 ? "-" : ""
-        // A binary amount below 1024 has no binary suffix.
-        if format == .binary, nanoUnits.magnitude >= 1024 * Self.unit.magnitude {
-            var number = roundedAwayFromZero(per: Self.unit).magnitude
+        // A binary amount below 1024, or with a fraction of a byte, is written in decimals.
+        if format == .binary, nanoUnits.magnitude >= 1024 * Self.unit.magnitude, nanoUnits % Self.unit == 0 {
+            var number = nanoUnits.magnitude / Self.unit.magnitude
             var suffix = 0
             while suffix < 6, number % 1024 == 0 {
                 number /= 1024

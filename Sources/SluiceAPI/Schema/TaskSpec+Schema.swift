@@ -17,8 +17,8 @@ extension TaskSpec {
             "parameters": .map(of: .anything(), "Parameters of the sub-pipeline."),
             "dependsOn": .list(
                 of: .anything(),
-                "Tasks that come first: names, or {task, on} with on SucceededOrSkipped (default), Succeeded, Failed or "
-                    + "Finished. References add themselves."),
+                "Tasks that come first: names, or {task, 'on'} with SucceededOrSkipped (default), Succeeded, Failed or "
+                    + "Finished; in YAML quote the word on. References add themselves."),
             "when": .string("A CEL expression; the task is skipped when it is false."),
             "forEach": .object(
                 "One instance of the task for each item.", required: ["items"],
@@ -62,7 +62,7 @@ extension RetryPolicy {
             "backoff": Backoff.schema,
             "on": .list(
                 of: .string(oneOf: FailureClass.allCases.map(\.rawValue)),
-                "Failures that are retried; all when not given."),
+                "Failures that are retried; all when not given. In YAML quote the word on."),
             "exitCodes": .list(
                 of: .integer(from: 1, to: 255), "Exit codes that are retried; all when not given."),
         ])
