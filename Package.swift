@@ -82,6 +82,8 @@ let package = Package(
 
         tests("KubernetesModel"),
         tests("YAMLReader", ["KubernetesModel"]),
+        tests("CurlHTTP", resources: [.copy("Resources")]),
+        tests("KubernetesClient", ["CurlHTTP", "KubernetesModel", log], resources: [.copy("Resources")]),
         tests("SluiceAPI", ["KubernetesModel", "YAMLReader"]),
         tests("Expressions", ["KubernetesModel"]),
         tests("PipelineEngine", ["KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
