@@ -1,7 +1,7 @@
 import KubernetesModel
 
-/// What an unquoted scalar means to Kubernetes: YAML 1.1 as goyaml.v2 has it (yes and no are booleans, a leading 0 is octal,
-/// no numbers to base 60, times stay strings), then by way of JSON (an integral float is an integer).
+/// What an unquoted scalar means to Kubernetes: YAML 1.1 as goyaml.v2 has it (yes and no are booleans, a leading 0 is
+/// octal, no numbers to base 60, times stay strings), then by way of JSON (an integral float is an integer).
 enum PlainScalar {
     enum Resolution: Equatable {
         case value(JSONValue)

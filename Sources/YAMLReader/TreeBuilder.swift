@@ -4,7 +4,8 @@ import Yams
 /// Turns the nodes of one document into JSON.
 struct TreeBuilder {
     let file: String?
-    /// Values that may still be built. Without aliases a text has fewer values than bytes; aliases may add as many again.
+    /// Values that may still be built. Without aliases a text has fewer values than bytes; aliases may add as many
+    /// again.
     var budget: Int
     private var depth = 0
     private var last = SourcePosition(line: 1, column: 1)
@@ -64,8 +65,8 @@ struct TreeBuilder {
         var places: SourcePlaces
     }
 
-    /// The fields of a mapping with what is merged in. As in goyaml.v2, and so in kubectl, what stands later wins: a `<<`
-    /// behind a key replaces its value, though YAML's own text on merging has it otherwise.
+    /// The fields of a mapping with what is merged in. As in goyaml.v2, and so in kubectl, what stands later wins: a
+    /// `<<` behind a key replaces its value, though YAML's own text on merging has it otherwise.
     private mutating func fields(of mapping: Node.Mapping) throws -> [Field] {
         var fields: [Field] = []
         var indexes: [String: Int] = [:]

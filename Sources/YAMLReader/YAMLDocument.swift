@@ -34,8 +34,8 @@ public struct YAMLDocument: Sendable {
     /// Where the document begins.
     public var start: SourcePosition { places.position }
 
-    /// Where the value at a path stands, a field where its name does. A value that came by an alias stands at its anchor. For
-    /// a path that leads to nothing: where the last value on the way stands. O(length of the path x log).
+    /// Where the value at a path stands, a field where its name does. A value that came by an alias stands at its
+    /// anchor. For a path that leads to nothing: where the last value on the way stands. O(length of the path x log).
     public func position(of path: FieldPath) -> SourcePosition {
         var value = value
         var places = places

@@ -3,15 +3,15 @@ import Yams
 
 /// Reads YAML as kubectl does (sigs.k8s.io/yaml over YAML 1.1 scalars), with the place of every value.
 public enum YAMLReader {
-    /// Largest text that is read unless told otherwise: more than the API server takes (3 MiB) and little enough to be held
-    /// several times over.
+    /// Largest text that is read unless told otherwise: more than the API server takes (3 MiB) and little enough to be
+    /// held several times over.
     public static let maximumSize = 8 << 20
 
     /// The documents of a text, empty ones left out. JSON is YAML too.
     ///
-    /// Refused, with a ``YAMLError`` of one sentence: a syntax error, a repeated key, a key that is no scalar, infinities,
-    /// tags of one's own, nesting deeper than ``JSONReader/maximumDepth``, aliases that blow the text up, and more than
-    /// `maximumSize` bytes.
+    /// Refused, with a ``YAMLError`` of one sentence: a syntax error, a repeated key, a key that is no scalar,
+    /// infinities, tags of one's own, nesting deeper than ``JSONReader/maximumDepth``, aliases that blow the text up,
+    /// and more than `maximumSize` bytes.
     public static func parse(
         _ text: String, file: String? = nil, maximumSize: Int = maximumSize
     ) throws -> [YAMLDocument] {
@@ -114,8 +114,8 @@ extension YAMLError {
     }
 }
 
-/// Keys that are aliases. The parser underneath hashes every key whole, so that an alias of an alias of an alias as a key
-/// would take exponential time before we see any of it. Nobody writes such manifests.
+/// Keys that are aliases. The parser underneath hashes every key whole, so that an alias of an alias of an alias as a
+/// key would take exponential time before we see any of it. Nobody writes such manifests.
 private enum AliasKeys {
     /// Fewer aliases than these blow nothing up.
     private static let harmless = 16

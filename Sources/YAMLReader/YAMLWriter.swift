@@ -1,7 +1,7 @@
 public import KubernetesModel
 
-/// Writes JSON values as YAML in one stable form: block style, two spaces a level, fields in the order of their names save
-/// apiVersion, kind, metadata, spec and status of a whole object, which come first and in that order.
+/// Writes JSON values as YAML in one stable form: block style, two spaces a level, fields in the order of their names
+/// save apiVersion, kind, metadata, spec and status of a whole object, which come first and in that order.
 public enum YAMLWriter {
     private static let leading = ["apiVersion", "kind", "metadata", "spec", "status"]
 

@@ -198,7 +198,8 @@ struct YAMLWriterTests {
     }
 }
 
-/// splitmix64. Strings hold what YAML treats specially, save a byte order mark, which Yams drops at the start of a scalar.
+/// splitmix64. Strings hold what YAML treats specially, save a byte order mark, which Yams drops at the start of a
+/// scalar.
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
     init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 0x1234_5678 }

@@ -1,8 +1,8 @@
 /// An amount of a resource as Kubernetes writes it: `500m`, `1.5Gi`, `2`, `1e3`. Exact.
 ///
-/// Held as a whole number of nano units, the finest that Kubernetes knows; what is finer is rounded away from zero when it is
-/// read, as there. Refused, unlike there: amounts beyond 2^63-1 units (Kubernetes caps some of them silently) and a suffix with no
-/// digits (which Kubernetes takes for 0). See
+/// Held as a whole number of nano units, the finest that Kubernetes knows; what is finer is rounded away from zero when
+/// it is read, as there. Refused, unlike there: amounts beyond 2^63-1 units (Kubernetes caps some of them silently) and
+/// a suffix with no digits (which Kubernetes takes for 0). See
 /// https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 public struct Quantity: Sendable {
     /// How an amount is written.

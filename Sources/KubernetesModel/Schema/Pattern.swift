@@ -1,9 +1,9 @@
-/// A regular expression as schemas have it, matched in linear time by simulating all ways at once (Thompson), so that no
-/// pattern of a CustomResourceDefinition can make the reader of an object hang.
+/// A regular expression as schemas have it, matched in linear time by simulating all ways at once (Thompson), so that
+/// no pattern of a CustomResourceDefinition can make the reader of an object hang.
 ///
-/// The syntax is that of Go's regexp (RE2) as far as schemas use it: alternation, groups, repetition, character classes, the
-/// classes `\d \w \s` and the POSIX ones, `^ $ \A \z \b \B`, flags `i` and `s`. A pattern matches when it matches any part
-/// of the text. Unicode classes (`\p{L}`) are refused.
+/// The syntax is that of Go's regexp (RE2) as far as schemas use it: alternation, groups, repetition, character
+/// classes, the classes `\d \w \s` and the POSIX ones, `^ $ \A \z \b \B`, flags `i` and `s`. A pattern matches when it
+/// matches any part of the text. Unicode classes (`\p{L}`) are refused.
 public struct Pattern: Sendable, Hashable {
     /// The expression as it was written.
     public let text: String

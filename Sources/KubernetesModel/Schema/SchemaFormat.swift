@@ -1,5 +1,5 @@
-/// The values of `format` for strings that the API server checks. A format that is not listed accepts everything, as there;
-/// so do the listed ones that it knows but nobody uses (isbn, creditcard, ssn, colours, bsonobjectid).
+/// The values of `format` for strings that the API server checks. A format that is not listed accepts everything, as
+/// there; so do the listed ones that it knows but nobody uses (isbn, creditcard, ssn, colours, bsonobjectid).
 enum SchemaFormat {
     static func accepts(_ string: String, format: String) -> Bool {
         switch format {

@@ -1,8 +1,9 @@
 extension StructuralSchema {
     private static let typeAndMetadata: Set<String> = ["apiVersion", "kind", "metadata"]
 
-    /// Removes the fields that the schema does not know, save below `x-kubernetes-preserve-unknown-fields`, and gives their
-    /// paths, sorted as text. `isRoot`: the value is a whole object, whose apiVersion, kind and metadata always stay.
+    /// Removes the fields that the schema does not know, save below `x-kubernetes-preserve-unknown-fields`, and gives
+    /// their paths, sorted as text. `isRoot`: the value is a whole object, whose apiVersion, kind and metadata always
+    /// stay.
     @discardableResult
     public func prune(_ value: inout JSONValue, isRoot: Bool = true) -> [FieldPath] {
         var unknown: [(text: String, path: FieldPath)] = []
@@ -96,8 +97,8 @@ extension StructuralSchema {
         value.isNull && !self.isNullable && self.defaultValue == nil
     }
 
-    /// Fills in the defaults of missing fields, and of fields that are null where no null is allowed, down to those inside
-    /// of what was filled in.
+    /// Fills in the defaults of missing fields, and of fields that are null where no null is allowed, down to those
+    /// inside of what was filled in.
     public func applyDefaults(_ value: inout JSONValue) {
         switch value {
         case .object(var object):

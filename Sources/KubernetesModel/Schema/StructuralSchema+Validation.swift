@@ -1,8 +1,10 @@
 extension StructuralSchema {
-    /// Every rule of the schema that `value` breaks, worded as the API server words it; fields in the order of their names.
+    /// Every rule of the schema that `value` breaks, worded as the API server words it; fields in the order of their
+    /// names.
     ///
-    /// Unknown fields are no matter of validation: ``prune(_:isRoot:)`` finds them. Rules in CEL are not evaluated. `path` is
-    /// where the value stands in its object. Time is linear in the value (times the alternatives of anyOf and oneOf).
+    /// Unknown fields are no matter of validation: ``prune(_:isRoot:)`` finds them. Rules in CEL are not evaluated.
+    /// `path` is where the value stands in its object. Time is linear in the value (times the alternatives of anyOf and
+    /// oneOf).
     public func validate(_ value: JSONValue, path: FieldPath = .root) -> [FieldError] {
         var validation = SchemaValidation(steps: path.steps)
         validation.check(value, self)
@@ -11,7 +13,8 @@ extension StructuralSchema {
     }
 }
 
-/// One walk over a value. Depth is that of the schema and of the value, of which ``JSONReader/maximumDepth`` is the most.
+/// One walk over a value. Depth is that of the schema and of the value, of which ``JSONReader/maximumDepth`` is the
+/// most.
 private struct SchemaValidation {
     /// Where the walk is; becomes a path only when an error is found.
     var steps: [FieldPath.Step]
@@ -228,8 +231,8 @@ private struct SchemaValidation {
 
     // MARK: Lists of distinct entries
 
-    /// `x-kubernetes-list-type`: the elements of a set and the keys of a map must differ. A second walk, as on the server:
-    /// its errors follow all others.
+    /// `x-kubernetes-list-type`: the elements of a set and the keys of a map must differ. A second walk, as on the
+    /// server: its errors follow all others.
     mutating func checkLists(_ value: JSONValue, _ schema: StructuralSchema) {
         switch value {
         case .array(let elements):

@@ -1,5 +1,5 @@
-/// A structural schema: what a CustomResourceDefinition says of the shape of its objects, and what the API server checks,
-/// prunes and fills in by it.
+/// A structural schema: what a CustomResourceDefinition says of the shape of its objects, and what the API server
+/// checks, prunes and fills in by it.
 ///
 /// A value: changing a copy changes no other. Reading a field of a schema is one indirection whatever its size. See
 /// https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema

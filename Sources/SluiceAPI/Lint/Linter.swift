@@ -3,8 +3,8 @@ import YAMLReader
 
 /// Finds the mistakes in manifests before a cluster does.
 public enum Linter {
-    /// Every error and warning in a YAML text, in the order of the lines. Documents of other groups are passed over. Runs
-    /// whose Pipeline is in the same text are checked against its parameters.
+    /// Every error and warning in a YAML text, in the order of the lines. Documents of other groups are passed over.
+    /// Runs whose Pipeline is in the same text are checked against its parameters.
     public static func check(_ text: String, file: String? = nil) -> [Diagnostic] {
         func whole(_ message: String) -> [Diagnostic] {
             [Diagnostic(file: file, line: 1, column: 1, path: "", severity: .error, message: message)]

@@ -1,9 +1,10 @@
 /// The fields of core/v1 types that a task's container and a pod template may have, as Kubernetes 1.36 serves them.
 ///
 /// A line for each type: its name and its fields as `name:type`, `!` after the name of a required one. Types: s string,
-/// b boolean, i and l integers of 32 and 64 bits, q quantity, p integer or string, [x] list, {x} map, * anything, or another
-/// line; in parentheses the values that a string may have. Left out are fields that Sluice sets itself (restartPolicy,
-/// activeDeadlineSeconds, nodeName, ephemeralContainers); volumes that are rarely used are taken as they come.
+/// b boolean, i and l integers of 32 and 64 bits, q quantity, p integer or string, [x] list, {x} map, * anything, or
+/// another line; in parentheses the values that a string may have. Left out are fields that Sluice sets itself
+/// (restartPolicy, activeDeadlineSeconds, nodeName, ephemeralContainers); volumes that are rarely used are taken as
+/// they come.
 enum CoreTypeTable {
     static let text = """
         Affinity = nodeAffinity:NodeAffinity podAffinity:PodAffinity podAntiAffinity:PodAntiAffinity

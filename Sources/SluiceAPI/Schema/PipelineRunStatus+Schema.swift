@@ -1,8 +1,8 @@
 public import KubernetesModel
 
 extension PipelineRunStatus {
-    /// The schema of `PipelineRun.status`. Phases are no enumerations here: an older server must take what a newer operator
-    /// writes.
+    /// The schema of `PipelineRun.status`. Phases are no enumerations here: an older server must take what a newer
+    /// operator writes.
     public static let schema: StructuralSchema = {
         var schema = StructuralSchema.object(
             "Where the run stands.",

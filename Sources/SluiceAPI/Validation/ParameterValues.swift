@@ -2,8 +2,8 @@ public import KubernetesModel
 
 /// The values of a run's parameters.
 public enum ParameterValues {
-    /// Every declared parameter with its value, given or default; or what is wrong. `path` is where the given ones stand. With
-    /// any error the run is Failed with reason InvalidParameters.
+    /// Every declared parameter with its value, given or default; or what is wrong. `path` is where the given ones
+    /// stand. With any error the run is Failed with reason InvalidParameters.
     public static func resolve(
         _ given: JSONObject, for pipeline: PipelineSpec, path: FieldPath = "spec.parameters"
     ) -> (values: JSONObject, errors: [FieldError]) {

@@ -1,8 +1,8 @@
 import Expressions
 import KubernetesModel
 
-/// The rules for containers and pod templates that a schema cannot hold: quantities, allowed words, names. Values with a
-/// reference inside are left to the time when it is resolved.
+/// The rules for containers and pod templates that a schema cannot hold: quantities, allowed words, names. Values with
+/// a reference inside are left to the time when it is resolved.
 enum PodTemplateCheck {
     /// Pods carry these from Sluice.
     private static let reservedPrefix = "sluice.dev/"

@@ -16,8 +16,8 @@ enum Suggestion {
         return best?.name
     }
 
-    /// Insertions, deletions, changes and swaps of neighbours that lead from one text to the other; any number above `limit`
-    /// when there are more.
+    /// Insertions, deletions, changes and swaps of neighbours that lead from one text to the other; any number above
+    /// `limit` when there are more.
     private static func distance(_ left: [UInt8], _ right: [UInt8], limit: Int) -> Int {
         guard abs(left.count - right.count) <= limit else { return limit + 1 }
         var beforeLast: [Int] = []

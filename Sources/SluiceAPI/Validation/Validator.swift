@@ -1,7 +1,7 @@
 public import KubernetesModel
 
-/// Says all that is wrong with an object of group sluice.dev. Pure, in time linear in the object, and the one place for it:
-/// lint, `sluice run` and the operator go by the same rules.
+/// Says all that is wrong with an object of group sluice.dev. Pure, in time linear in the object, and the one place for
+/// it: lint, `sluice run` and the operator go by the same rules.
 public enum Validator {
     /// Pipelines inside of pipelines go no deeper (rule E11).
     public static let maximumPipelineDepth = 10
