@@ -41,6 +41,12 @@ static inline CURLcode clibcurl_set_receiver(
     return curl_easy_setopt(easy, option, receive);
 }
 
+// For CURLOPT_PREREQFUNCTION.
+static inline CURLcode clibcurl_set_prerequest(
+    CURL *easy, int (*prepare)(void *context, char *address, char *localAddress, int port, int localPort)) {
+    return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, prepare);
+}
+
 static inline CURLcode clibcurl_get_pointer(CURL *easy, CURLINFO info, void **value) {
     return curl_easy_getinfo(easy, info, value);
 }

@@ -13,12 +13,15 @@ public struct HTTPRequest: Sendable {
     public var tls: TLSConfiguration?
     /// Opens a new connection for this request, so that one that has gone bad is not met again.
     public var needsNewConnection: Bool
+    /// false keeps curl from sending it a second time by itself, which it does when a kept connection breaks before an answer
+    /// has begun: the server may have done what the request asks for.
+    public var isRepeatable: Bool
 
     /// A request.
     public init(
         method: String = "GET", url: String, headers: [HTTPHeader] = [], body: [UInt8]? = nil,
         timeouts: HTTPTimeouts = HTTPTimeouts(), maximumBodyBytes: Int = 256 << 20, tls: TLSConfiguration? = nil,
-        needsNewConnection: Bool = false
+        needsNewConnection: Bool = false, isRepeatable: Bool = true
     ) {
         self.method = method
         self.url = url
@@ -28,6 +31,7 @@ public struct HTTPRequest: Sendable {
         self.maximumBodyBytes = maximumBodyBytes
         self.tls = tls
         self.needsNewConnection = needsNewConnection
+        self.isRepeatable = isRepeatable
     }
 }
 

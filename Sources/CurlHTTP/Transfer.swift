@@ -37,6 +37,7 @@ final class Transfer {
     var lastArrival = ContinuousClock.now
     var isPaused = false
 
+    private var timesSent = 0
     private var status = 0
     private var headers: [HTTPHeader] = []
     private var body: [UInt8] = []
@@ -74,6 +75,8 @@ final class Transfer {
         set(CURLOPT_HEADERDATA, context)
         results.append(clibcurl_set_receiver(handle, CURLOPT_WRITEFUNCTION, receiveBody))
         results.append(clibcurl_set_receiver(handle, CURLOPT_HEADERFUNCTION, receiveHeader))
+        results.append(clibcurl_set_prerequest(handle, beforeSending))
+        set(CURLOPT_PREREQDATA, context)
         results.append(clibcurl_set_socket_tuning(handle))
 
         set(CURLOPT_URL, target.url)
@@ -176,6 +179,16 @@ final class Transfer {
         return longer
     }
 
+    /// Whether the request may go out on the connection that curl has found; asked each time.
+    func prepareToSend() -> Bool {
+        timesSent += 1
+        guard timesSent > 1, !order.request.isRepeatable else { return true }
+        failure = HTTPError(
+            .connectionLost, "the connection broke before an answer came", method: order.request.method,
+            url: order.request.url)
+        return false
+    }
+
     // MARK: What arrives
 
     /// Takes one header line. The head of an interim answer (1xx) is dropped.
@@ -248,6 +261,15 @@ extension Duration {
         if overflow { return seconds < 0 ? .min : .max }
         return product &+ attoseconds / 1_000_000_000_000_000
     }
+}
+
+private func beforeSending(
+    _ context: UnsafeMutableRawPointer?, _: UnsafeMutablePointer<CChar>?, _: UnsafeMutablePointer<CChar>?, _: Int32,
+    _: Int32
+) -> Int32 {
+    guard let context else { return CURL_PREREQFUNC_ABORT }
+    let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+    return transfer.prepareToSend() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
 }
 
 private func receiveBody(

@@ -99,6 +99,17 @@ struct RetryTests {
         }
     }
 
+    @Test func `A create on a kept connection that breaks is not sent again, by curl neither`() async throws {
+        let server = try ScriptedServer(.init(200, Self.pod), .brokenOff)
+        let test = try TestClient(server.url)
+        let pods = test.client.dynamic(Self.pods, namespace: "n")
+        _ = try await pods.get("p")
+        await #expect { _ = try await pods.create(["metadata": [:]] as JSONValue) } throws: { error in
+            (error as? KubernetesClientError)?.transport?.code == .connectionLost
+        }
+        #expect(server.requests.map(\.method) == ["GET", "POST"])
+    }
+
     @Test func `An eviction that a budget forbids is not tried again`() async throws {
         let server = try ScriptedServer(.init(429, "budget", headers: ["Retry-After": "10"]))
         let test = try TestClient(server.url)

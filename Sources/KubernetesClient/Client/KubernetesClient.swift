@@ -140,6 +140,7 @@ public final class KubernetesClient: Sendable {
             http.timeouts = HTTPTimeouts(connect: settings.connectTimeout, response: settings.responseTimeout)
             http.maximumBodyBytes = settings.maximumBodyBytes
             http.needsNewConnection = needsNewConnection
+            http.isRepeatable = request.repeatability == .safe
             if let identity = credentials.identity {
                 http.tls = configuration.tls
                 http.tls?.identity = identity
