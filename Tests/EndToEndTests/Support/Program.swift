@@ -2,96 +2,92 @@ import Foundation
 import Synchronization
 
 /// A process under test: its output as it comes, its end, and signals to it.
+///
+/// Started by posix_spawn with files for its output and reaped by a thread of its own: Foundation's `Process` loses the end of a
+/// short process now and then where a long one runs beside it.
 final class Program: Sendable {
     private struct State {
-        var output = ""
-        var errors = ""
-        var waiters: [(String, CheckedContinuation<Bool, Never>)] = []
-        var endWaiters: [CheckedContinuation<Int32, Never>] = []
         var status: Int32?
+        var waiters: [CheckedContinuation<Int32, Never>] = []
     }
 
-    let process: UncheckedBox<Process>
-    private let state = Mutex(State())
+    /// Why a program could not be started.
+    struct StartFailure: Error {
+        var executable: String
+        var code: Int32
+    }
 
-    /// `Process` is safe to signal and to wait for from any thread; it is only not marked so.
-    struct UncheckedBox<Value>: @unchecked Sendable { let value: Value }
+    let processIdentifier: pid_t
+    private let directory: String
+    private let state = Mutex(State())
 
     /// Starts a program. `environment` is laid over this process's own.
     init(
         _ executable: String, _ arguments: [String], environment: [String: String] = [:], directory: String? = nil,
         input: String? = nil
     ) throws {
-        let process = Process()
-        self.process = UncheckedBox(value: process)
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
-        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
-        let output = Pipe()
-        let errors = Pipe()
-        process.standardOutput = output
-        process.standardError = errors
-        let stdin = Pipe()
-        process.standardInput = stdin
-        let group = DispatchGroup()
-        for (pipe, isError) in [(output, false), (errors, true)] {
-            group.enter()
-            pipe.fileHandleForReading.readabilityHandler = { [self] handle in
-                let data = handle.availableData
-                if data.isEmpty {
-                    handle.readabilityHandler = nil
-                    group.leave()
-                } else {
-                    took(String(decoding: data, as: UTF8.self), isError: isError)
-                }
-            }
+        self.directory = try Tools.temporaryDirectory()
+        try Data((input ?? "").utf8).write(to: URL(fileURLWithPath: self.directory + "/in"))
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, self.directory + "/in", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, self.directory + "/out", O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        posix_spawn_file_actions_addopen(&actions, 2, self.directory + "/err", O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // Signals as a shell would start it with: what the test runner ignores or blocks is its own business.
+        var all = sigset_t()
+        sigfillset(&all)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
+        let command = (directory.map { ["/usr/bin/env", "-C", $0] } ?? []) + [executable] + arguments
+        var argv: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
+        var envp: [UnsafeMutablePointer<CChar>?] = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for pointer in argv + envp { free(pointer) } }
+        var process = pid_t()
+        let code = posix_spawnp(&process, command[0], &actions, &attributes, &argv, &envp)
+        guard code == 0 else { throw StartFailure(executable: executable, code: code) }
+        processIdentifier = process
+        Thread.detachNewThread { [self, process] in
+            var status: Int32 = 0
+            while waitpid(process, &status, 0) < 0, errno == EINTR {}
+            let signal = status & 0x7F
+            ended(signal == 0 ? status >> 8 & 0xFF : -signal)
         }
-        group.enter()
-        process.terminationHandler = { _ in group.leave() }
-        group.notify(queue: .global()) { [self] in
-            ended(process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus)
-        }
-        try process.run()
-        if let input { stdin.fileHandleForWriting.write(Data(input.utf8)) }
-        try stdin.fileHandleForWriting.close()
     }
 
-    private func took(_ text: String, isError: Bool) {
-        let ready = state.withLock { state in
-            if isError { state.errors += text } else { state.output += text }
-            let all = state.output + state.errors
-            let ready = state.waiters.filter { all.contains($0.0) }.map(\.1)
-            state.waiters.removeAll { all.contains($0.0) }
-            return ready
-        }
-        for waiter in ready { waiter.resume(returning: true) }
-    }
+    deinit { try? FileManager.default.removeItem(atPath: directory) }
 
     private func ended(_ status: Int32) {
-        let (waiters, endWaiters) = state.withLock { state in
+        let waiters = state.withLock { state in
             state.status = status
-            defer { (state.waiters, state.endWaiters) = ([], []) }
-            return (state.waiters.map(\.1), state.endWaiters)
+            defer { state.waiters = [] }
+            return state.waiters
         }
-        for waiter in waiters { waiter.resume(returning: false) }
-        for waiter in endWaiters { waiter.resume(returning: status) }
+        for waiter in waiters { waiter.resume(returning: status) }
     }
 
-    var output: String { state.withLock(\.output) }
-    var errors: String { state.withLock(\.errors) }
-    var processIdentifier: Int32 { process.value.processIdentifier }
+    private func text(_ name: String) -> String {
+        String(decoding: FileManager.default.contents(atPath: "\(directory)/\(name)") ?? Data(), as: UTF8.self)
+    }
 
-    /// Returns once the program has printed that text; false when it ended without.
+    var output: String { text("out") }
+    var errors: String { text("err") }
+
+    /// Returns once the program has printed that text; false when it ended without, or a minute has passed.
     func waitForOutput(_ text: String) async -> Bool {
-        await withCheckedContinuation { continuation in
-            let known: Bool? = state.withLock { state in
-                if (state.output + state.errors).contains(text) { return true }
-                if state.status != nil { return false }
-                state.waiters.append((text, continuation))
-                return nil
-            }
-            if let known { continuation.resume(returning: known) }
+        let deadline = ContinuousClock.now + .seconds(60)
+        while true {
+            let hasEnded = state.withLock { $0.status != nil }
+            if output.contains(text) || errors.contains(text) { return true }
+            if hasEnded || ContinuousClock.now > deadline { return false }
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { return false }
         }
     }
 
@@ -99,7 +95,7 @@ final class Program: Sendable {
     func waitForEnd() async -> Int32 {
         await withCheckedContinuation { continuation in
             let known: Int32? = state.withLock { state in
-                if state.status == nil { state.endWaiters.append(continuation) }
+                if state.status == nil { state.waiters.append(continuation) }
                 return state.status
             }
             if let known { continuation.resume(returning: known) }
