@@ -103,7 +103,7 @@ struct RealAPIServerTests {
             let refused = try await server.kubectl(
                 "patch", "prun", "hello", "-n", namespace, "--type", "merge", "-p", #"{"spec":{"parallelism":3}}"#,
                 expect: 1)
-            #expect(refused.output.contains("immutable"), "\(refused.output)")
+            #expect(refused.output.contains("only state and ttlSecondsAfterFinished may change"), "\(refused.output)")
             try await server.kubectl(
                 "patch", "prun", "hello", "-n", namespace, "--type", "merge", "-p", #"{"spec":{"state":"Suspended"}}"#)
             let generation = try await server.kubectl(

@@ -4,7 +4,7 @@ import KubernetesModel
 import KubernetesRuntime
 import Logging
 import SluiceAPI
-import Synchronization
+import Testing
 
 /// Moves pods of a real API server through their phases as a kubelet would, from recordings of a real one.
 struct RecordedKubelet {
@@ -30,15 +30,23 @@ struct RecordedKubelet {
             labelSelector: "\(Sluice.Label.managedBy)=\(Sluice.Label.manager)", logger: Logger(label: "kubelet"))
         let (pods, continuation) = AsyncStream.makeStream(of: Pod.self)
         informer.store.addHandler { event in
-            if case .added(let entry) = event.change, let pod = entry.object, pod.status.phase == .pending {
+            guard let pod = event.entry.object else { return }
+            switch event.change {
+            case .added where pod.status.phase == .pending: continuation.yield(pod)
+            case .updated(let old, _) where pod.metadata.isBeingDeleted && !old.metadata.isBeingDeleted:
                 continuation.yield(pod)
+            default: break
             }
         }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await informer.run() }
             group.addTask {
                 await withDiscardingTaskGroup { players in
-                    for await pod in pods { players.addTask { await play(pod) } }
+                    for await pod in pods {
+                        players.addTask {
+                            if pod.metadata.isBeingDeleted { await end(pod) } else { await play(pod) }
+                        }
+                    }
                 }
             }
         }
@@ -68,18 +76,46 @@ struct RecordedKubelet {
                     _ = try await resource.delete(pod.metadata.name, DeleteOptions(uid: pod.metadata.uid))
                 }
                 guard event["type"] == "MODIFIED", var status = object["status"] else { continue }
-                status["observedGeneration"] = nil
+                // What follows from the spec, which is another one here, may not change.
+                for field in ["observedGeneration", "qosClass", "resources"] { status[field] = nil }
+                if let containers = status["containerStatuses"]?.array {
+                    status["containerStatuses"] = .array(
+                        containers.map { container in
+                            var container = container
+                            for field in ["resources", "allocatedResources"] { container[field] = nil }
+                            return container
+                        })
+                }
                 _ = try await resource.patch(pod.metadata.name, .merge(["status": status]), subresource: "status")
             }
-            // A kubelet lets go of a pod that is being deleted once its containers have ended.
-            if isDeleted {
-                _ = try await resource.delete(
-                    pod.metadata.name, DeleteOptions(uid: pod.metadata.uid, gracePeriodSeconds: 0))
-            }
+            if isDeleted { await end(pod) }
+        } catch let status as APIStatus where status.isNotFound || status.isConflict {
+            // The operator has deleted the pod meanwhile.
         } catch {
-            // The pod was deleted by the operator meanwhile; a kubelet confirms that.
-            _ = try? await client.dynamic(Pod.resourceType, namespace: pod.metadata.namespace)
-                .delete(pod.metadata.name, DeleteOptions(uid: pod.metadata.uid, gracePeriodSeconds: 0))
+            Issue.record("the pod \(pod.metadata.name) could not be played: \(error)")
+        }
+    }
+
+    /// Ends a pod that is being deleted as a kubelet does: its containers have ended, and it may go. Recordings that end with a
+    /// deletion have said how already.
+    private func end(_ pod: Pod) async {
+        do {
+            let resource = client.dynamic(Pod.resourceType, namespace: pod.metadata.namespace)
+            let phase = try await resource.get(pod.metadata.name).json["status"]?["phase"]?.string
+            let task = pod.metadata.labels[Sluice.Label.task] ?? ""
+            let name = recording(task, pod.metadata.labels[Sluice.Label.attempt].flatMap { Int($0) } ?? 0)
+            let isRecorded = try Self.events(name).contains { $0["object"]?["metadata"]?["deletionTimestamp"] != nil }
+            if phase != "Failed", phase != "Succeeded" {
+                if isRecorded { return }
+                _ = try await resource.patch(
+                    pod.metadata.name, .merge(["status": ["phase": "Failed"]]), subresource: "status")
+            }
+            _ = try await resource.delete(
+                pod.metadata.name, DeleteOptions(uid: pod.metadata.uid, gracePeriodSeconds: 0))
+        } catch let status as APIStatus where status.isNotFound || status.isConflict {
+            // Gone already.
+        } catch {
+            Issue.record("the pod \(pod.metadata.name) could not be ended: \(error)")
         }
     }
 }
