@@ -57,6 +57,8 @@ import Testing
                 """
             try await cluster.kubectl("apply", "-f", "-", input: manifest)
             try await cluster.kubectl(
+                "wait", "pods", "-l", "sluice.dev/task=a", "--for=create", "--timeout=30s")
+            try await cluster.kubectl(
                 "wait", "pods", "-l", "sluice.dev/task=a", "--for=condition=Ready", "--timeout=30s")
             try await cluster.kubectl(
                 "patch", "prun", "long", "--type", "merge", "-p", #"{"spec":{"state":"Cancelled"}}"#)

@@ -112,6 +112,7 @@ final class BlockingClient {
         while true {
             let got = recv(descriptor, &buffer, buffer.count, 0)
             if got == 0 || (got < 0 && errno == ECONNRESET) { return result }
+            if got < 0, errno == EINTR { continue }
             guard got > 0 else { return nil }
             result += buffer[..<got]
         }

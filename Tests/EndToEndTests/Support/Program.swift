@@ -46,7 +46,12 @@ final class Program: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
         let variables = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
-        let command = (directory.map { ["/usr/bin/env", "-C", $0] } ?? []) + [executable] + arguments
+        // Whatever pipes other tests of this process have open are none of the program's: a server that waits for the end of
+        // its input would wait for the program too.
+        let closing = #"for fd in /proc/$$/fd/*; do fd=${fd##*/}; ((fd > 2)) && eval "exec $fd>&-"; done; exec "$@""#
+        let command =
+            ["/bin/bash", "-c", closing, "bash"] + (directory.map { ["/usr/bin/env", "-C", $0] } ?? []) + [executable]
+            + arguments
         var argv: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
         var envp: [UnsafeMutablePointer<CChar>?] = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in argv + envp { free(pointer) } }
