@@ -66,7 +66,7 @@ public struct EmbeddedCluster: Sendable {
                         tls: TLSConfiguration(certificateAuthorities: Array(server.certificateAuthorityPEM.utf8)),
                         proxy: .none, credentials: FixedCredentials(.bearer(server.token)), userAgent: "sluice"))
                 try await install(configuration.definitions, client)
-                let node = try ProcessNode(
+                let node = ProcessNode(
                     client: client, configuration: .init(directory: "\(directory.path)/node"), logger: logger)
                 logs.set(node)
                 let cluster = EmbeddedCluster(url: url, kubeconfig: await server.kubeconfig(), client: client)
