@@ -25,9 +25,9 @@ func tests(
 }
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
-let nio: [Target.Dependency] = [
-    .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
-]
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let hummingbird = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 
 let package = Package(
     name: "sluice",
@@ -40,6 +40,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.5.1"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -55,7 +56,7 @@ let package = Package(
         module("CurlHTTP", ["CLibcurl"]),
         module("KubernetesClient", ["KubernetesModel", "YAMLReader", "CurlHTTP", log]),
         module("KubernetesRuntime", ["KubernetesModel", "KubernetesClient", log]),
-        module("TLSServer", ["COpenSSL", log] + nio + [.product(name: "HummingbirdCore", package: "hummingbird")]),
+        module("TLSServer", ["COpenSSL", log, nioCore, hummingbird]),
 
         module("SluiceAPI", ["KubernetesModel", "YAMLReader", "Expressions"]),
         module("Expressions", ["KubernetesModel"]),
@@ -68,10 +69,9 @@ let package = Package(
             "LocalCluster",
             [
                 "KubernetesModel", "YAMLReader", "CurlHTTP", "KubernetesClient", "KubernetesRuntime", "TLSServer",
-                "CSQLite",
-                "CProcess", log,
-                .product(name: "HummingbirdCore", package: "hummingbird"),
-            ] + nio),
+                "CSQLite", "CProcess", log, nioCore, nioPosix, hummingbird,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
         .executableTarget(
             name: "sluice",
             dependencies: [
@@ -92,7 +92,7 @@ let package = Package(
             "EndToEnd",
             ["sluice", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", log],
             resources: [.copy("Resources")], testsModule: false),
-        tests("TLSServer", ["COpenSSL"] + nio),
+        tests("TLSServer", ["COpenSSL", nioCore, nioPosix]),
         tests(
             "LocalCluster", ["KubernetesModel", "KubernetesClient", "KubernetesRuntime", "TLSServer", log],
             resources: [.copy("Resources")]),

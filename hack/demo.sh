@@ -11,8 +11,10 @@ file=${1:-$PWD/config/samples/train-on-shards.yaml}
 [[ $file = /* ]] || file=$directory/$file
 
 hack/setup.sh
-# A debug build takes half the time of an optimised one, and the tests use it again. What it says goes to stderr: stdout is
-# the run's.
-echo "demo: building sluice (the first time takes some minutes)" >&2
-swift build --product sluice >&2
-exec .build/debug/sluice run "$file"
+# The build that is there, brought up to date; where there is none, the debug build, which is ready in half the time. What it
+# says goes to stderr: stdout is the run's.
+configuration=debug
+[[ -x .build/release/sluice ]] && configuration=release
+echo "demo: building sluice ($configuration; the first time takes some minutes)" >&2
+swift build --configuration "$configuration" --product sluice >&2
+exec ".build/$configuration/sluice" run "$file"

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands: format, build, manifests, tests. Stops at the first failure.
+# Everything that must hold before a change lands: format, arrows, build, manifests, tests. Stops at the first failure.
 #
 #   hack/test.sh
+#
+# What people run is the optimised build: the end-to-end suite, the kill tests and every sample run on it, as often as a fault of
+# the optimiser needs to show. The other tests are built for debugging.
 #
 # With KUBEBUILDER_ASSETS (a directory with etcd and kube-apiserver) or KUBECONFIG set, the end-to-end suite also runs against
 # that API server.
@@ -29,9 +32,15 @@ elif [[ -n ${KUBECONFIG:-} ]]; then
 fi
 
 stage format swift format lint --strict --parallel --recursive Package.swift Sources Tests
-stage build swift build --build-tests
+stage sources .venv/bin/python hack/check-sources.py
+hack/compiler-fault.sh || echo "compiler-fault: so hack/check-sources.py refuses tuples where it would meet them"
+stage "debug build" swift build --build-tests
 # Before the tests, since it is over in seconds.
 stage manifests .venv/bin/python hack/check-manifests.py --sluice .build/debug/sluice --kubectl "$KUBECTL"
 # There are no XCTest tests: without the flag its empty run comes first and says that it ran nothing.
-stage tests swift test --skip-build --disable-xctest
+stage tests swift test --skip-build --disable-xctest --skip EndToEndTests
+stage "optimised build" swift build --configuration release --product sluice
+export SLUICE=$PWD/.build/release/sluice
+stage "end-to-end tests on the optimised build" swift test --skip-build --disable-xctest --filter EndToEndTests
+stage "runs on the optimised build" hack/soak.sh "${SLUICE_SOAK:-20}"
 echo "== everything holds: $SECONDS s"

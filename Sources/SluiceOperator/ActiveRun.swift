@@ -101,8 +101,14 @@ actor ActiveRun {
 
     // MARK: Creating
 
+    /// The answer to one create. A struct, as all results of child tasks must be: hack/check-sources.py says why.
+    private struct Answer: Sendable {
+        var identity: PodIdentity
+        var result: Result<Pod, any Error>
+    }
+
     private func create(_ actions: [EngineAction]) async {
-        await withTaskGroup(of: (PodIdentity, Result<Pod, any Error>).self) { group in
+        await withTaskGroup(of: Answer.self) { group in
             var next = actions.startIndex
             func addNext() {
                 guard next < actions.endIndex, case .createPod(let identity, let name, let json) = actions[next] else {
@@ -111,19 +117,20 @@ actor ActiveRun {
                 next += 1
                 group.addTask { [self] in
                     do {
-                        return (identity, .success(try await createOrAdopt(name, json)))
+                        return Answer(identity: identity, result: .success(try await createOrAdopt(name, json)))
                     } catch {
-                        return (identity, .failure(error))
+                        return Answer(identity: identity, result: .failure(error))
                     }
                 }
             }
             for _ in 0..<settings.concurrentWrites { addNext() }
-            while let (identity, result) = await group.next() {
-                switch result {
+            while let answer = await group.next() {
+                switch answer.result {
                 case .success(let pod):
                     engine.podCreated(pod)
                     pods.noteWritten(pod)
-                case .failure(let error): engine.podRefused(identity, Self.refusal(error), now: clock.now)
+                case .failure(let error):
+                    engine.podRefused(answer.identity, Self.refusal(error), now: clock.now)
                 }
                 addNext()
             }
@@ -190,7 +197,8 @@ actor ActiveRun {
         let actions = held
         held = []
         var isComplete = true
-        await withTaskGroup(of: (String, Bool).self) { group in
+        // The name of a pod whose request did not get through; nil where it did.
+        await withTaskGroup(of: String?.self) { group in
             var next = actions.startIndex
             func addNext() {
                 guard next < actions.endIndex else { return }
@@ -199,9 +207,9 @@ actor ActiveRun {
                 group.addTask { [self] in await carryOut(action) }
             }
             for _ in 0..<settings.concurrentWrites { addNext() }
-            while let (name, succeeded) = await group.next() {
-                if !succeeded {
-                    engine.actionFailed(name: name)
+            while let failed = await group.next() {
+                if let failed {
+                    engine.actionFailed(name: failed)
                     isComplete = false
                 }
                 addNext()
@@ -210,20 +218,21 @@ actor ActiveRun {
         return isComplete
     }
 
-    private nonisolated func carryOut(_ action: EngineAction) async -> (String, Bool) {
-        func attempt(_ name: String, _ body: () async throws -> Void) async -> (String, Bool) {
+    /// The name of the pod when the request did not get through.
+    private nonisolated func carryOut(_ action: EngineAction) async -> String? {
+        func attempt(_ name: String, _ body: () async throws -> Void) async -> String? {
             do {
                 try await body()
-                return (name, true)
+                return nil
             } catch let status as APIStatus where status.isNotFound || status.isConflict {
                 // Gone, or another pod of that name: the watch tells.
-                return (name, true)
+                return nil
             } catch {
-                return (name, false)
+                return name
             }
         }
         switch action {
-        case .createPod(_, let name, _): return (name, true)
+        case .createPod: return nil
         case .deletePod(let name, let uid):
             return await attempt(name) {
                 try await cluster.deletePod(ObjectKey(namespace: key.namespace, name: name), uid: uid)

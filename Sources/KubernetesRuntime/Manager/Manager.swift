@@ -145,33 +145,43 @@ public final class Manager: Sendable {
         }
         defer { state.withLock { $0.hasEnded = true } }
         logger.info("manager starting")
-        // True for what must end before the rest is cancelled.
-        let failure = await withTaskGroup(of: (isMain: Bool, error: (any Error)?).self) { group in
+        enum Ending: Sendable {
+            /// What must end before the rest is cancelled.
+            case main((any Error)?)
+            case part((any Error)?)
+        }
+        let failure = await withTaskGroup(of: Ending.self) { group in
             for informer in informers {
                 group.addTask {
                     await informer.run()
-                    return (false, nil)
+                    return .part(nil)
                 }
             }
-            for part in always { group.addTask { (false, await self.attempt(part)) } }
+            for part in always { group.addTask { .part(await self.attempt(part)) } }
             if let recorder {
                 group.addTask {
                     await recorder.run()
-                    return (false, nil)
+                    return .part(nil)
                 }
             }
             group.addTask {
                 do {
                     try await self.lead(informers)
-                    return (true, nil)
+                    return .main(nil)
                 } catch {
-                    return (true, error)
+                    return .main(error)
                 }
             }
             var failure: (any Error)?
-            for await (isMain, error) in group {
-                if failure == nil { failure = error }
-                if isMain { group.cancelAll() } else if error != nil { stop() }
+            for await ending in group {
+                switch ending {
+                case .main(let error):
+                    failure = failure ?? error
+                    group.cancelAll()
+                case .part(let error):
+                    failure = failure ?? error
+                    if error != nil { stop() }
+                }
             }
             return failure
         }

@@ -79,7 +79,9 @@ public final class APIServer: Sendable {
     /// Answers a request in memory: no socket, no token. Never throws; a failure is a Status.
     public func respond(to request: APIRequest) async -> APIResponse {
         let response = await core.respond(to: request)
-        if request.method != "GET" { await core.settleDefinitions() }
+        if request.method != "GET", request.path.contains("/customresourcedefinitions") {
+            await core.settleDefinitions()
+        }
         return response
     }
 

@@ -2,8 +2,9 @@ import Foundation
 
 /// What the tests run.
 enum Tools {
-    /// The built binary, beside the test bundle.
+    /// The binary under test: $SLUICE, which in CI is the optimised build, or the one beside the test bundle.
     static let sluice: String = {
+        if let named = ProcessInfo.processInfo.environment["SLUICE"], !named.isEmpty { return named }
         let bundle = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         return bundle.deletingLastPathComponent().appendingPathComponent("sluice").path
     }()

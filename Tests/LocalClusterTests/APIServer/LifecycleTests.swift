@@ -172,4 +172,39 @@ import Testing
         await test.server.core.expireEvents()
         #expect(await test.send("GET", "\(path)/e").status == 404)
     }
+
+    /// Seen once on the optimised build: the upkeep had taken the definition off its list and not served it yet.
+    @Test func `A definition is served by the time its create is answered, whatever runs beside it`() async throws {
+        let server = try TestServer()
+        let upkeep = Task { await server.server.core.runUpkeep() }
+        let crd = try Recording.exchanges("crd")[0].body ?? [:]
+        let unserved = await withTaskGroup(of: [String].self) { group in
+            for half in 0..<2 {
+                group.addTask {
+                    var unserved: [String] = []
+                    for number in 0..<60 {
+                        let kind = "Widget\(half)x\(number)"
+                        let plural = kind.lowercased() + "s"
+                        var definition = crd
+                        definition["metadata"] = ["name": .string("\(plural).golden.example.dev")]
+                        definition["spec"]?["names"] = ["kind": .string(kind), "plural": .string(plural)]
+                        let answer = await server.send(
+                            "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+                        let version = definition["spec"]?["versions"]?.array?.first?["name"]?.string ?? ""
+                        let list = await server.send("GET", "/apis/golden.example.dev/\(version)")
+                        let names = (list.json["resources"]?.array ?? []).compactMap { $0["name"]?.string }
+                        if answer.status != 201 || !names.contains(plural) {
+                            unserved.append("\(plural): \(answer.status), then \(list.status)")
+                        }
+                    }
+                    return unserved
+                }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(unserved.isEmpty)
+        upkeep.cancel()
+        server.server.core.stopping.set()
+        await upkeep.value
+    }
 }

@@ -1,4 +1,5 @@
 import KubernetesModel
+import Synchronization
 
 /// Custom resource definitions turned into resources that are served.
 enum CustomResources {
@@ -38,12 +39,14 @@ enum CustomResources {
 }
 
 extension APIServerCore {
-    /// Serves what the stored definitions say.
+    /// Serves what the stored definitions say. One at a time: of two that overlap, the one that read first must not end last.
     func refreshDefinitions() {
-        let all = store.list(CustomResources.storageName, namespace: nil).objects.flatMap { object in
-            (try? JSONValue(parsing: object.body)).map { CustomResources.definitions($0, ruleEvaluator) } ?? []
+        refreshing.withLock { _ in
+            let all = store.list(CustomResources.storageName, namespace: nil).objects.flatMap { object in
+                (try? JSONValue(parsing: object.body)).map { CustomResources.definitions($0, ruleEvaluator) } ?? []
+            }
+            registry.setCustom(all)
         }
-        registry.setCustom(all)
     }
 
     /// A definition has changed: serves it, says so in its status, and on deletion clears its objects away first.

@@ -14,6 +14,8 @@ final class APIServerCore: Sendable {
     let logger: Logger
     /// What the ConfigMap `kube-root-ca.crt` of every namespace holds.
     let certificateAuthority = Mutex("")
+    /// Held while the definitions are read and turned into what is served.
+    let refreshing = Mutex(())
     /// Set when the server stops: all streams end.
     let stopping = StopFlag()
 

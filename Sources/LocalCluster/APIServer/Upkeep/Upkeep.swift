@@ -121,9 +121,10 @@ extension APIServerCore {
         }
     }
 
-    /// Serves new definitions before the request that made them is answered, so that what follows finds them.
+    /// Serves new definitions before the request that made them is answered, so that what follows finds them. The upkeep may
+    /// have taken the check off its list and not done it yet: hence the refresh in any case.
     func settleDefinitions() async {
-        guard upkeep.hasDefinitions else { return }
-        await settle()
+        if upkeep.hasDefinitions { await settle() }
+        refreshDefinitions()
     }
 }
