@@ -11,7 +11,7 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-func module(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
@@ -20,21 +20,21 @@ func tests(
     _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil, testsModule: Bool = true
 ) -> Target {
     .testTarget(
-        name: name + "Tests", dependencies: (testsModule ? [.byName(name: name)] : []) + dependencies,
+        name: name + "Tests",
+        dependencies: (testsModule ? [.byName(name: name)] : []) + ["SeededRandom"] + dependencies,
         resources: resources, swiftSettings: settings)
 }
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
-let hummingbird = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 
 let package = Package(
     name: "sluice",
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
-        .library(name: "KubernetesClient", targets: ["KubernetesModel", "KubernetesClient"]),
+        .library(name: "KubernetesClient", targets: ["JSON", "KubernetesModel", "KubernetesClient"]),
         .library(name: "KubernetesRuntime", targets: ["KubernetesRuntime"]),
     ],
     dependencies: [
@@ -51,51 +51,82 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
-        module("KubernetesModel", []),
-        module("YAMLReader", ["KubernetesModel", .product(name: "Yams", package: "Yams")]),
-        module("CurlHTTP", ["CLibcurl"]),
-        module("KubernetesClient", ["KubernetesModel", "YAMLReader", "CurlHTTP", log]),
-        module("KubernetesRuntime", ["KubernetesModel", "KubernetesClient", log]),
-        module("TLSServer", ["COpenSSL", log, nioCore, hummingbird]),
+        // Values, time, schemas, documents: pure.
+        module("JSON"),
+        module("KubernetesModel", ["JSON"]),
+        module("KubernetesSchema", ["JSON", "KubernetesModel"]),
+        module("YAML", ["JSON", "KubernetesModel", .product(name: "Yams", package: "Yams")]),
+        module("CEL"),
 
-        module("SluiceAPI", ["KubernetesModel", "YAMLReader", "Expressions"]),
-        module("Expressions", ["KubernetesModel"]),
-        module("PipelineEngine", ["KubernetesModel", "SluiceAPI", "Expressions"]),
+        // What client-go and controller-runtime are for Go. They know nothing of Sluice.
+        module("CurlHTTP", ["CLibcurl"]),
+        module("KubernetesClient", ["JSON", "KubernetesModel", "YAML", "CurlHTTP", log]),
+        module("KubernetesRuntime", ["JSON", "KubernetesModel", "KubernetesClient", log]),
+        module("SeededRandom"),
+        module("KubernetesTesting", ["KubernetesModel", "KubernetesRuntime", "SeededRandom"]),
+
+        // TLS, listener, limits: the only importer of Hummingbird and NIO.
+        module(
+            "HTTPServing",
+            [
+                "COpenSSL", log, nioCore, nioPosix, .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ]),
+
+        // Sluice's resources and decisions: pure.
+        module("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema"]),
+        module("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
+        module("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI"]),
 
         module(
             "SluiceOperator",
-            ["KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", "PipelineEngine", log]),
+            ["JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", "PipelineEngine", log]),
+
+        // Sluice with no cluster at all.
+        module(
+            "EmbeddedAPIServer",
+            ["JSON", "KubernetesModel", "KubernetesSchema", "YAML", "HTTPServing", "CSQLite", log]),
+        module(
+            "ProcessNode",
+            ["JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "CProcess", log]),
         module(
             "LocalCluster",
-            [
-                "KubernetesModel", "YAMLReader", "CurlHTTP", "KubernetesClient", "KubernetesRuntime", "TLSServer",
-                "CSQLite", "CProcess", log, nioCore, nioPosix, hummingbird,
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-            ]),
+            ["JSON", "KubernetesModel", "CurlHTTP", "KubernetesClient", "EmbeddedAPIServer", "ProcessNode", log]),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceOperator", "LocalCluster", "KubernetesRuntime", "KubernetesClient", "KubernetesModel",
-                "SluiceAPI",
-                "PipelineEngine", "YAMLReader", log, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "SluiceOperator", "LocalCluster", "KubernetesRuntime", "KubernetesClient", "KubernetesModel", "JSON",
+                "SluiceAPI", "SluiceLint", "PipelineEngine", "YAML", log,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
 
-        tests("KubernetesModel"),
-        tests("YAMLReader", ["KubernetesModel"]),
+        tests("JSON"),
+        tests("KubernetesModel", ["JSON"]),
+        tests("KubernetesSchema", ["JSON", "KubernetesModel"]),
+        tests("YAML", ["JSON", "KubernetesModel"]),
         tests("CurlHTTP", resources: [.copy("Resources")]),
-        tests("KubernetesClient", ["CurlHTTP", "KubernetesModel", log], resources: [.copy("Resources")]),
-        tests("SluiceAPI", ["KubernetesModel", "YAMLReader"]),
-        tests("Expressions", ["KubernetesModel"]),
-        tests("PipelineEngine", ["KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
-        tests("SluiceOperator", ["KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", log]),
+        tests("KubernetesClient", ["CurlHTTP", "JSON", "KubernetesModel", log], resources: [.copy("Resources")]),
+        tests(
+            "KubernetesRuntime", ["JSON", "KubernetesModel", "KubernetesClient", "KubernetesTesting", log],
+            resources: [.copy("Resources")]),
+        tests("HTTPServing", ["COpenSSL", log, nioCore, nioPosix]),
+        tests("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "YAML"]),
+        tests("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
+        tests("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
+        tests(
+            "SluiceOperator",
+            [
+                "JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "KubernetesTesting", "SluiceAPI",
+                log,
+            ]),
+        tests(
+            "EmbeddedAPIServer",
+            ["JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "HTTPServing", log],
+            resources: [.copy("Resources")]),
+        tests("ProcessNode", ["JSON", "KubernetesModel"]),
         tests(
             "EndToEnd",
-            ["sluice", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", log],
+            ["sluice", "JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", log],
             resources: [.copy("Resources")], testsModule: false),
-        tests("TLSServer", ["COpenSSL", nioCore, nioPosix]),
-        tests(
-            "LocalCluster", ["KubernetesModel", "KubernetesClient", "KubernetesRuntime", "TLSServer", log],
-            resources: [.copy("Resources")]),
-        tests("KubernetesRuntime", ["KubernetesModel", "KubernetesClient", log], resources: [.copy("Resources")]),
     ]
 )

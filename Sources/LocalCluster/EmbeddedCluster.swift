@@ -1,7 +1,10 @@
 import CurlHTTP
+public import EmbeddedAPIServer
+public import JSON
 public import KubernetesClient
-public import KubernetesModel
+import KubernetesModel
 public import Logging
+import ProcessNode
 import Synchronization
 
 #if canImport(Glibc)
@@ -36,7 +39,7 @@ public struct EmbeddedCluster: Sendable {
     public let url: String
     /// A kubeconfig with the token of the cluster's administrator.
     public let kubeconfig: String
-    public let client: KubernetesClient
+    public let client: APIClient
 
     /// Runs a cluster for as long as `body` does, and gives what `body` returns. Ends every container before it returns.
     /// Throws what `body` throws, and when the port or the directory cannot be had.
@@ -60,13 +63,13 @@ public struct EmbeddedCluster: Sendable {
             }
             group.addTask {
                 let url = await server.url
-                let client = try KubernetesClient(
+                let client = try APIClient(
                     configuration: ClientConfiguration(
                         server: url,
                         tls: TLSConfiguration(certificateAuthorities: Array(server.certificateAuthorityPEM.utf8)),
                         proxy: .none, credentials: FixedCredentials(.bearer(server.token)), userAgent: "sluice"))
                 try await install(configuration.definitions, client)
-                let node = ProcessNode(
+                let node = NodeAgent(
                     client: client, configuration: .init(directory: "\(directory.path)/node"), logger: logger)
                 logs.set(node)
                 let cluster = EmbeddedCluster(url: url, kubeconfig: await server.kubeconfig(), client: client)
@@ -99,7 +102,7 @@ public struct EmbeddedCluster: Sendable {
         return try result?.get() ?? { throw CancellationError() }()
     }
 
-    private static func install(_ definitions: [JSONValue], _ client: KubernetesClient) async throws {
+    private static func install(_ definitions: [JSONValue], _ client: APIClient) async throws {
         let resource = client.dynamic(
             ResourceType(
                 group: "apiextensions.k8s.io", version: "v1", kind: "CustomResourceDefinition",
@@ -114,6 +117,8 @@ public struct EmbeddedCluster: Sendable {
         }
     }
 }
+
+extension NodeAgent: PodLogSource {}
 
 /// The node is made after the server that asks it for logs.
 private final class LateLogSource: PodLogSource {

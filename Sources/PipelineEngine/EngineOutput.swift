@@ -1,3 +1,4 @@
+public import JSON
 public import KubernetesModel
 
 /// Something that the engine wants done. Each is safe to do again.

@@ -1,4 +1,4 @@
-import Expressions
+import JSON
 import KubernetesModel
 import SluiceAPI
 

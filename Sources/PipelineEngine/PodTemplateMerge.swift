@@ -1,4 +1,4 @@
-import KubernetesModel
+import JSON
 
 /// Lays pod templates over each other the way `kubectl patch --type strategic` does: objects field by field, the lists
 /// below by their merge key, every other list and value replaced, `null` removing.

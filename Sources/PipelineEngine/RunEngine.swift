@@ -1,4 +1,4 @@
-import Expressions
+public import JSON
 public import KubernetesModel
 public import SluiceAPI
 

@@ -1,5 +1,3 @@
-import Expressions
-import KubernetesModel
 public import SluiceAPI
 
 /// The tasks of a pipeline by index, with their edges both ways. `finally` tasks follow the others.

@@ -1,4 +1,4 @@
-import KubernetesModel
+import JSON
 import SluiceAPI
 
 /// Reads what a task wrote as its results (rule E12).

@@ -1,3 +1,4 @@
+public import JSON
 public import KubernetesClient
 public import KubernetesModel
 public import KubernetesRuntime
@@ -5,10 +6,10 @@ public import SluiceAPI
 
 /// ``ClusterAccess`` over a real API server.
 public struct APIServerAccess: ClusterAccess {
-    private let client: KubernetesClient
+    private let client: APIClient
 
     /// Access by a client.
-    public init(_ client: KubernetesClient) { self.client = client }
+    public init(_ client: APIClient) { self.client = client }
 
     public func run(_ key: ObjectKey) async throws -> PipelineRun {
         try await client.resource(PipelineRun.self, namespace: key.namespace).get(key.name)

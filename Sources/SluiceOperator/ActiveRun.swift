@@ -1,3 +1,4 @@
+import JSON
 import KubernetesModel
 import KubernetesRuntime
 import PipelineEngine

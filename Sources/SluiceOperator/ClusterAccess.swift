@@ -1,3 +1,4 @@
+public import JSON
 public import KubernetesModel
 public import KubernetesRuntime
 public import SluiceAPI

@@ -21,12 +21,12 @@ public struct Operator: Sendable {
         public init() {}
     }
 
-    private let client: KubernetesClient
+    private let client: APIClient
     private let configuration: Configuration
     private let logger: Logger
 
     /// An operator; it does nothing until ``run()``.
-    public init(client: KubernetesClient, configuration: Configuration = Configuration(), logger: Logger) {
+    public init(client: APIClient, configuration: Configuration = Configuration(), logger: Logger) {
         self.client = client
         self.configuration = configuration
         self.logger = logger

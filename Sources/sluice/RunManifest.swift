@@ -1,6 +1,8 @@
+import JSON
 import KubernetesModel
 import SluiceAPI
-import YAMLReader
+import SluiceLint
+import YAML
 
 /// What `sluice run` was given: the run, and what it needs.
 struct RunManifest {

@@ -1,5 +1,6 @@
 import CurlHTTP
 import Foundation
+import SeededRandom
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -75,7 +76,7 @@ struct TransferTests {
     @Test func `Whatever the moment of a cancellation, each request ends once and the client goes on`() async throws {
         let server = try await TestServer()
         let client = try HTTPClient.plain { $0.maximumConnectionsPerHost = 16 }
-        var generator = SystemRandomNumberGenerator()
+        var generator = SeededGenerator(seed: 1)
         let delays = (0..<300).map { _ in Int.random(in: 0..<20_000, using: &generator) }
         await withTaskGroup(of: Bool.self) { group in
             for delay in delays {

@@ -51,7 +51,7 @@ struct RealAPIServerTests {
                     "operator", "--kubeconfig", server.kubeconfig, "--namespace", namespace, "--lease-namespace",
                     namespace,
                 ])
-            let client = try KubernetesClient(configuration: .load(kubeconfig: server.kubeconfig))
+            let client = try APIClient(configuration: .load(kubeconfig: server.kubeconfig))
             let kubelet = RecordedKubelet(client: client) { task, attempt in
                 let recordings = Self.cases.first { $0.name == task }?.recordings ?? ["succeeded"]
                 return recordings[min(attempt, recordings.count - 1)]

@@ -1,5 +1,6 @@
 import CurlHTTP
 import Foundation
+import JSON
 import KubernetesModel
 import Testing
 
@@ -112,7 +113,7 @@ struct ExecPluginTests {
         let server = try ScriptedServer(.init(200))
         var configuration = try configuration(script)
         configuration.server = server.url
-        let client = try KubernetesClient(configuration: configuration)
+        let client = try APIClient(configuration: configuration)
         await #expect { _ = try await client.request("GET", "/") } throws: { error in
             let text = "\(error)"
             return (error as? KubernetesClientError)?.code == .credentials && text.contains(says)

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import KubernetesClient
 import KubernetesModel
 import Testing
@@ -10,7 +11,7 @@ struct LiveServerTests {
     static let namespaces = ResourceType(version: "v1", kind: "Namespace", plural: "namespaces", isNamespaced: false)
 
     @Test(.timeLimit(.minutes(1))) func `Objects are made, listed, watched, changed and deleted`() async throws {
-        let client = try KubernetesClient(configuration: .load())
+        let client = try APIClient(configuration: .load())
         let namespace = "client-\(UUID().uuidString.prefix(8).lowercased())"
         _ = try await client.dynamic(Self.namespaces).create(["metadata": ["name": .string(namespace)]] as JSONValue)
         let maps = client.dynamic(Self.configMaps, namespace: namespace)

@@ -1,5 +1,6 @@
 import CurlHTTP
 import Foundation
+import JSON
 import KubernetesModel
 import Testing
 
@@ -147,7 +148,7 @@ struct RequestTests {
     @Test func `A log comes as bytes, with the options asked for`() async throws {
         let server = try ScriptedServer(.init(200, "line 1\nline 2\n"))
         let pods = try TestClient(server.url).client.resource(Pod.self, namespace: "n")
-        var options = LogOptions()
+        var options = PodLogOptions()
         options.container = "c"
         options.follow = true
         options.tailLines = 5

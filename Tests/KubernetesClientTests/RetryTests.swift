@@ -1,5 +1,6 @@
 import CurlHTTP
 import Foundation
+import JSON
 import KubernetesModel
 import Testing
 

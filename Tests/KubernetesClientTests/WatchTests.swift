@@ -1,6 +1,8 @@
 import Foundation
+import JSON
 import KubernetesModel
 import Logging
+import SeededRandom
 import Testing
 
 @testable import KubernetesClient
@@ -57,7 +59,7 @@ struct WatchTests {
         }
     }
 
-    private static func split(_ text: [UInt8], _ generator: inout SplitMix) -> [[UInt8]] {
+    private static func split(_ text: [UInt8], _ generator: inout SeededGenerator) -> [[UInt8]] {
         var pieces: [[UInt8]] = []
         var rest = text[...]
         while !rest.isEmpty {
@@ -82,7 +84,7 @@ struct WatchTests {
     }
 
     @Test(arguments: 0..<40) func `Whatever pieces the bytes come in, the events are the same`(seed: Int) throws {
-        var generator = SplitMix(state: UInt64(seed))
+        var generator = SeededGenerator(seed: UInt64(seed))
         let text = try Self.recordings().flatMap(\.text)
         let whole = decode([text])
         #expect(whole.events.count >= 20 && !whole.failed)
@@ -93,7 +95,7 @@ struct WatchTests {
     }
 
     @Test(arguments: 0..<60) func `Junk and damage never crash, and end in an error or in events`(seed: Int) throws {
-        var generator = SplitMix(state: UInt64(seed) &+ 1000)
+        var generator = SeededGenerator(seed: UInt64(seed) &+ 1000)
         var text = try Self.recordings().flatMap(\.text)
         let whole = decode([text]).events
         switch seed % 3 {
@@ -172,18 +174,5 @@ struct WatchTests {
         await #expect { _ = try await iterator.next() } throws: {
             ($0 as? KubernetesClientError)?.code == .unexpectedBody
         }
-    }
-}
-
-/// A generator that a seed repeats.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -1,4 +1,6 @@
+import JSON
 import KubernetesModel
+import SeededRandom
 import Testing
 
 struct QuantityTests {
@@ -111,18 +113,5 @@ struct GoDurationTests {
     @Test(arguments: ["", "1", "s", "1 h", "1d", "h1", "1h-1m", "--1s", "1..5s", "9999999999h", "1e3s", "１s", "."])
     func `What is no duration is refused`(text: String) {
         #expect(Duration(goText: text) == nil)
-    }
-}
-
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 0x1234_5678 }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

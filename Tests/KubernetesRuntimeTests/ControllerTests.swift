@@ -1,5 +1,7 @@
+import JSON
 import KubernetesClient
 import KubernetesModel
+import KubernetesTesting
 import Logging
 import Synchronization
 import Testing

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import KubernetesClient
 import KubernetesModel
 import Testing

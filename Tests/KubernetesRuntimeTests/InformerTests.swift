@@ -1,5 +1,6 @@
 import KubernetesClient
 import KubernetesModel
+import KubernetesTesting
 import Logging
 import Synchronization
 import Testing

@@ -1,4 +1,6 @@
+import JSON
 import KubernetesModel
+import KubernetesTesting
 import Logging
 import Synchronization
 import Testing

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import KubernetesClient
 import KubernetesModel
 import KubernetesRuntime
@@ -34,8 +35,8 @@ struct LiveServerTests {
 
     static let namespaces = ResourceType(version: "v1", kind: "Namespace", plural: "namespaces", isNamespaced: false)
 
-    private func withNamespace(_ body: (KubernetesClient, String) async throws -> Void) async throws {
-        let client = try KubernetesClient(configuration: .load())
+    private func withNamespace(_ body: (APIClient, String) async throws -> Void) async throws {
+        let client = try APIClient(configuration: .load())
         let namespace = "runtime-\(UUID().uuidString.prefix(8).lowercased())"
         let namespaces = client.dynamic(Self.namespaces)
         _ = try await namespaces.create(["metadata": ["name": .string(namespace)]] as JSONValue)

@@ -1,3 +1,5 @@
+import KubernetesTesting
+import SeededRandom
 import Synchronization
 import Testing
 

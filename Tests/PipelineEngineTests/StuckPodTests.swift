@@ -1,4 +1,4 @@
-import KubernetesModel
+import JSON
 import PipelineEngine
 import SluiceAPI
 import Testing

@@ -1,8 +1,10 @@
 import Foundation
+import JSON
 import KubernetesModel
+import KubernetesSchema
 import SluiceAPI
 import Testing
-import YAMLReader
+import YAML
 
 struct CustomResourceDefinitionTests {
     private static let directory = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -31,7 +33,9 @@ struct CustomResourceDefinitionTests {
 
     @Test
     func `The text of all definitions reads back as the definitions`() throws {
-        #expect(try YAMLReader.parse(CustomResourceDefinitions.yaml).map(\.value) == CustomResourceDefinitions.all)
+        #expect(
+            try YAMLReader.parse(YAMLWriter.text(CustomResourceDefinitions.all)).map(\.value)
+                == CustomResourceDefinitions.all)
     }
 
     @Test

@@ -1,7 +1,9 @@
+import JSON
 import KubernetesModel
+import KubernetesSchema
 import SluiceAPI
 import Testing
-import YAMLReader
+import YAML
 
 struct ValidatorTests {
     /// Manifests with one mistake each, and what is said of it.

@@ -1,3 +1,4 @@
+public import JSON
 public import KubernetesModel
 
 /// An object as it came, or what is known of one that could not be decoded: one bad object must not hide the others.

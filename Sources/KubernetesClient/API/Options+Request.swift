@@ -1,4 +1,4 @@
-import KubernetesModel
+import JSON
 
 extension ListOptions {
     var query: [(name: String, value: String)] {

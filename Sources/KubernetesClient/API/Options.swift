@@ -1,4 +1,5 @@
-public import KubernetesModel
+public import JSON
+import KubernetesModel
 
 /// What a list or a watch is narrowed to.
 public struct ListOptions: Sendable, Hashable {

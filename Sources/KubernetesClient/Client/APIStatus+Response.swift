@@ -1,4 +1,5 @@
 import CurlHTTP
+import JSON
 import KubernetesModel
 
 extension APIStatus {

@@ -1,26 +1,8 @@
 public import CurlHTTP
+import JSON
 public import KubernetesModel
 
-/// Which part of a pod's log is wanted.
-public struct LogOptions: Sendable, Hashable {
-    /// Needed where the pod has several.
-    public var container: String?
-    /// Goes on until the container ends.
-    public var follow = false
-    /// The log of the container's life before this one.
-    public var previous = false
-    public var timestamps = false
-    /// The last so many lines only.
-    public var tailLines: Int?
-    /// What is younger than that.
-    public var sinceSeconds: Int?
-    /// What is younger than that; not beside ``sinceSeconds``.
-    public var sinceTime: Timestamp?
-    public var limitBytes: Int?
-
-    /// The whole log as it is now.
-    public init() {}
-
+extension PodLogOptions {
     var query: [(name: String, value: String)] {
         var query: [(name: String, value: String)] = []
         if let container { query.append(("container", container)) }
@@ -37,7 +19,7 @@ public struct LogOptions: Sendable, Hashable {
 
 extension ResourceClient {
     /// The log of a pod, as bytes in batches. A container that says nothing keeps a followed log open for ever.
-    public func logs(_ name: String, _ options: LogOptions = LogOptions()) async throws -> HTTPStream {
+    public func logs(_ name: String, _ options: PodLogOptions = PodLogOptions()) async throws -> HTTPStream {
         try await client.stream(
             APIRequest(
                 method: "GET", path: try path(name, "log"), query: options.query,

@@ -1,14 +1,15 @@
 import CurlHTTP
+public import JSON
 public import KubernetesModel
 
 /// The objects of one resource type, in one namespace, in all, or of the cluster.
 public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
-    public let client: KubernetesClient
+    public let client: APIClient
     public let type: ResourceType
     /// nil: all namespaces, or the type is cluster-scoped.
     public let namespace: String?
 
-    init(client: KubernetesClient, type: ResourceType, namespace: String?) {
+    init(client: APIClient, type: ResourceType, namespace: String?) {
         self.client = client
         self.type = type
         self.namespace = type.isNamespaced ? namespace : nil

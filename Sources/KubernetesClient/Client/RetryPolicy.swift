@@ -1,4 +1,5 @@
 import CurlHTTP
+import JSON
 import KubernetesModel
 
 /// Which requests are sent again, and when. Pure: failures go in, a delay or nil comes out.

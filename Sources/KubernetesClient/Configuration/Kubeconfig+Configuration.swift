@@ -1,5 +1,6 @@
 import CurlHTTP
 import FoundationEssentials
+import JSON
 import KubernetesModel
 
 extension Kubeconfig {
@@ -69,7 +70,7 @@ extension Kubeconfig {
         var fixed = Credentials()
         if let token { fixed.authorization = "Bearer \(token)" }
         if username != nil || password != nil {
-            let pair = Data("\(username ?? ""):\(password ?? "")".utf8).base64EncodedString()
+            let pair = Base64.encode("\(username ?? ""):\(password ?? "")".utf8)
             fixed.authorization = "Basic \(pair)"
         }
         let certificate = try user.pem("client-certificate-data", "client-certificate")
@@ -127,7 +128,7 @@ extension Kubeconfig {
         if let name = configuration.tls.serverName { result["tls-server-name"] = .string(name) }
         if !configuration.tls.verifiesServer { result["insecure-skip-tls-verify"] = true }
         if let authorities = configuration.tls.certificateAuthorities {
-            result["certificate-authority-data"] = .string(Data(authorities).base64EncodedString())
+            result["certificate-authority-data"] = .string(Base64.encode(authorities))
         }
         if let proxy = try cluster.string("proxy-url") { result["proxy-url"] = .string(proxy) }
         for element in try cluster.elements("extensions")

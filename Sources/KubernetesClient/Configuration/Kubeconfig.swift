@@ -1,5 +1,5 @@
-import KubernetesModel
-import YAMLReader
+import JSON
+import YAML
 
 /// One kubeconfig file, or several merged as kubectl does it: of clusters, users and contexts of one name the first file's
 /// is taken, whole; so is the first current-context that is set.

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 import KubernetesModel
 
 /// A value in a kubeconfig with the place it stands at, for errors that say where.
@@ -59,8 +60,8 @@ struct KubeconfigField: Sendable {
     func data(_ key: String) throws -> [UInt8]? {
         guard let text = try string(key) else { return nil }
         let plain = text.filter { !$0.isWhitespace }
-        guard let data = Data(base64Encoded: plain), !data.isEmpty else { throw error("expected base64", at: key) }
-        return Array(data)
+        guard let bytes = Base64.decode(plain), !bytes.isEmpty else { throw error("expected base64", at: key) }
+        return bytes
     }
 
     /// PEM in base64, or in a file beside.

@@ -1,5 +1,6 @@
 import CurlHTTP
 import FoundationEssentials
+import JSON
 import KubernetesModel
 
 /// `users[].user.exec` of a kubeconfig: a program that prints credentials (client.authentication.k8s.io v1 and v1beta1).

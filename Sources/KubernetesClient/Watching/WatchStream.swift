@@ -1,5 +1,5 @@
 import CurlHTTP
-public import KubernetesModel
+public import JSON
 
 /// The events of a watch, in batches: each element is what one arrival of bytes has completed, never empty.
 ///

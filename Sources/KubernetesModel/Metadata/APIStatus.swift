@@ -1,3 +1,5 @@
+public import JSON
+
 /// A `Status` object: what the API server says when a request failed, or in a watch's ERROR event.
 public struct APIStatus: Error, Sendable, Hashable {
     /// The HTTP status code.

@@ -1,3 +1,5 @@
+public import JSON
+
 /// The metadata of a Kubernetes object, without managedFields (44 % of a real pod's JSON, which nobody here reads).
 public struct ObjectMeta: Sendable, Hashable {
     public var name = ""

@@ -1,3 +1,5 @@
+public import JSON
+
 /// A kind of object as the API server serves it: where its path is and what its objects call themselves.
 public struct ResourceType: Sendable, Hashable {
     /// Empty for the core group.

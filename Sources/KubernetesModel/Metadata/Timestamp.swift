@@ -1,3 +1,5 @@
+public import JSON
+
 /// An instant, in whole microseconds since 1970-01-01T00:00:00Z (Kubernetes' MicroTime; its Time has whole seconds).
 ///
 /// A plain integer, so that decisions over time are exact and replay the same everywhere. Years 0000 to 9999.

@@ -1,3 +1,5 @@
+public import JSON
+
 /// An amount of a resource as Kubernetes writes it: `500m`, `1.5Gi`, `2`, `1e3`. Exact.
 ///
 /// Held as a whole number of nano units, the finest that Kubernetes knows; what is finer is rounded away from zero when

@@ -1,3 +1,5 @@
+public import JSON
+
 /// A pod as controllers watch it: identity, where it is bound, what became of it. The rest of the spec is not kept, so that
 /// tens of thousands fit in memory.
 public struct Pod: KubernetesObject, Hashable {

@@ -1,3 +1,4 @@
+public import JSON
 public import KubernetesModel
 
 /// A core/v1 Event, as much of it as a recorder writes; `kubectl describe` shows it under its object.

@@ -1,3 +1,4 @@
+import JSON
 import KubernetesModel
 
 /// Decides what becomes of an event, with no I/O: a new one, one more of a known one, or nothing. client-go's rules.

@@ -1,3 +1,4 @@
+import JSON
 public import KubernetesModel
 public import Logging
 import Synchronization

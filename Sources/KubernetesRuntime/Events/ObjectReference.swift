@@ -1,3 +1,4 @@
+public import JSON
 public import KubernetesModel
 
 /// Points at an object, as `involvedObject` of an Event does.

@@ -1,3 +1,4 @@
+public import JSON
 public import KubernetesModel
 
 /// A `coordination.k8s.io/v1` Lease: who leads, and until when that holds unless renewed.

@@ -1,3 +1,4 @@
+import JSON
 import KubernetesClient
 public import KubernetesModel
 import Synchronization

@@ -1,3 +1,4 @@
+import JSON
 public import KubernetesClient
 public import KubernetesModel
 

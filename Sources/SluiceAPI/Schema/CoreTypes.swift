@@ -1,4 +1,5 @@
-import KubernetesModel
+import JSON
+import KubernetesSchema
 
 /// Types of core/v1, read from ``CoreTypeTable``.
 enum CoreTypes {

@@ -1,13 +1,11 @@
-public import KubernetesModel
-import YAMLReader
+public import JSON
+import KubernetesModel
+public import KubernetesSchema
 
 /// The CustomResourceDefinitions, made from the Swift types.
 public enum CustomResourceDefinitions {
     /// All of them.
     public static let all: [JSONValue] = [pipelineRuns, pipelines]
-
-    /// All of them as one YAML text: what `sluice crds` prints.
-    public static var yaml: String { YAMLWriter.text(all) }
 
     /// The whole schema of the objects of a kind of group sluice.dev; nil for an unknown kind.
     public static func schema(ofKind kind: String) -> StructuralSchema? {

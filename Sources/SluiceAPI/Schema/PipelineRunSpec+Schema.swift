@@ -1,4 +1,5 @@
-public import KubernetesModel
+import JSON
+public import KubernetesSchema
 
 extension PipelineRunSpec {
     /// The fields that may change once a run exists.

@@ -1,4 +1,5 @@
-public import KubernetesModel
+import JSON
+public import KubernetesSchema
 
 extension PipelineRunStatus {
     /// The schema of `PipelineRun.status`. Phases are no enumerations here: an older server must take what a newer

@@ -1,4 +1,5 @@
-public import KubernetesModel
+import JSON
+public import KubernetesSchema
 
 extension PipelineSpec {
     /// Most tasks of one list; etcd holds no more in one object anyway.

@@ -1,4 +1,6 @@
+import JSON
 import KubernetesModel
+import KubernetesSchema
 
 /// The schemas of what becomes pods.
 enum PodTemplateSchema {

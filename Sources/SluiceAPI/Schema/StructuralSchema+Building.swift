@@ -1,4 +1,5 @@
-import KubernetesModel
+import JSON
+import KubernetesSchema
 
 /// Schemas in few words.
 extension StructuralSchema {

@@ -1,4 +1,5 @@
-public import KubernetesModel
+import JSON
+public import KubernetesSchema
 
 extension TaskSpec {
     /// The schema of one task.

@@ -1,3 +1,4 @@
+public import JSON
 public import KubernetesModel
 
 /// A PipelineRun as it is watched: the spec as it came, since only validation decides whether it means anything.

@@ -1,4 +1,4 @@
-public import KubernetesModel
+public import JSON
 
 /// What a run is to do.
 public struct PipelineRunSpec: Sendable, Hashable {

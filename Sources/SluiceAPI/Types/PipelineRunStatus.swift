@@ -1,3 +1,4 @@
+public import JSON
 public import KubernetesModel
 
 /// Where a run stands.

@@ -1,4 +1,4 @@
-public import KubernetesModel
+public import JSON
 
 /// What a pipeline does: `Pipeline.spec` and `PipelineRun.spec.pipelineSpec`.
 public struct PipelineSpec: Sendable, Hashable {

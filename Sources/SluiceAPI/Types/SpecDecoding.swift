@@ -1,4 +1,5 @@
-package import KubernetesModel
+package import JSON
+import KubernetesModel
 
 // The decoders below read what validation has passed: a value of the wrong kind cannot be there any more, and a missing
 // one takes the default that the schema documents. Nothing but validation calls them.

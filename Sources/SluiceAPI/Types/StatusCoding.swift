@@ -1,4 +1,5 @@
-public import KubernetesModel
+public import JSON
+import KubernetesModel
 
 extension PipelineRunStatus: JSONReadable, JSONWritable {
     public init(from reader: inout JSONReader) throws {

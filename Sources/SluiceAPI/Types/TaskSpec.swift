@@ -1,4 +1,5 @@
-public import KubernetesModel
+public import JSON
+import KubernetesModel
 
 /// One node of the graph.
 public struct TaskSpec: Sendable, Hashable {

@@ -1,5 +1,3 @@
-import KubernetesModel
-
 /// What names must look like.
 enum Names {
     /// Labels of pods hold the names of runs and tasks.

@@ -1,3 +1,4 @@
+public import JSON
 public import KubernetesModel
 
 /// The values of a run's parameters.

@@ -1,4 +1,4 @@
-import Expressions
+import JSON
 import KubernetesModel
 
 /// The rules for containers and pod templates that a schema cannot hold: quantities, allowed words, names. Values with

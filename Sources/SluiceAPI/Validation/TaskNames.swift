@@ -1,3 +1,4 @@
+import JSON
 import KubernetesModel
 
 /// The tasks of a pipeline by name, and what they wait for.

@@ -1,3 +1,4 @@
+import JSON
 import KubernetesModel
 
 /// Fields that are part of the resources and that this version does not act on: refused, never ignored.

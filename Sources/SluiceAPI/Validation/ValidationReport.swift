@@ -3,9 +3,9 @@ public import KubernetesModel
 /// What is wrong with an object, and what looks wrong.
 public struct ValidationReport: Sendable, Hashable {
     /// With any of these the object cannot be run.
-    public internal(set) var errors: [FieldError] = []
+    public package(set) var errors: [FieldError] = []
     /// With these it can, but hardly as was meant.
-    public internal(set) var warnings: [FieldError] = []
+    public package(set) var warnings: [FieldError] = []
 
     public var isValid: Bool { errors.isEmpty }
 

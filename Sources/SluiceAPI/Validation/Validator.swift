@@ -1,4 +1,6 @@
+public import JSON
 public import KubernetesModel
+import KubernetesSchema
 
 /// Says all that is wrong with an object of group sluice.dev. Pure, in time linear in the object, and the one place for
 /// it: lint, `sluice run` and the operator go by the same rules.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import SluiceAPI
+import YAML
 
 /// `sluice crds`: what a cluster must know of Sluice's resources.
 struct CRDsCommand: ParsableCommand {
@@ -11,5 +12,5 @@ struct CRDsCommand: ParsableCommand {
               sluice crds | kubectl apply -f -
             """)
 
-    func run() throws { Console.print(CustomResourceDefinitions.yaml, terminator: "") }
+    func run() throws { Console.print(YAMLWriter.text(CustomResourceDefinitions.all), terminator: "") }
 }

@@ -1,6 +1,5 @@
 public import ArgumentParser
 import KubernetesClient
-import KubernetesModel
 public import Logging
 
 /// Flags that say which API server and how much to say about it; named as kubectl's.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import SluiceAPI
+import SluiceLint
 
 /// `sluice lint`: every mistake in a manifest, before a cluster sees it.
 struct LintCommand: ParsableCommand {

@@ -50,7 +50,7 @@ struct OperatorCommand: AsyncParsableCommand {
         let logger = log.logger(default: .info)
         do {
             let configuration = try connection.configuration()
-            let client = try KubernetesClient(configuration: configuration)
+            let client = try APIClient(configuration: configuration)
             var settings = Operator.Configuration()
             settings.namespace = namespace
             settings.workers = workers

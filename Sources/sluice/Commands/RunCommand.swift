@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSON
 import KubernetesClient
 import KubernetesModel
 import KubernetesRuntime
@@ -75,7 +76,7 @@ struct RunCommand: AsyncParsableCommand {
         }
     }
 
-    private func submitAndWatch(_ manifest: RunManifest, client: KubernetesClient) async throws -> RunPhase {
+    private func submitAndWatch(_ manifest: RunManifest, client: APIClient) async throws -> RunPhase {
         for object in manifest.others { try await Self.create(object, client) }
         let runs = client.resource(PipelineRun.self, namespace: manifest.namespace)
         let created = try await runs.create(manifest.run)
@@ -130,7 +131,7 @@ struct RunCommand: AsyncParsableCommand {
         for (name, value) in status.results { Console.print("  \(name): \(value.rendered)") }
     }
 
-    private static func create(_ object: JSONValue, _ client: KubernetesClient) async throws {
+    private static func create(_ object: JSONValue, _ client: APIClient) async throws {
         let type = try await client.resourceType(
             apiVersion: object["apiVersion"]?.string ?? "", kind: object["kind"]?.string ?? "")
         let namespace = type.isNamespaced ? object["metadata"]?["namespace"]?.string ?? "default" : nil

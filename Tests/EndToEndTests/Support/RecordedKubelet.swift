@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import KubernetesClient
 import KubernetesModel
 import KubernetesRuntime
@@ -8,7 +9,7 @@ import Testing
 
 /// Moves pods of a real API server through their phases as a kubelet would, from recordings of a real one.
 struct RecordedKubelet {
-    let client: KubernetesClient
+    let client: APIClient
     /// The recording that a pod follows.
     let recording: @Sendable (_ task: String, _ attempt: Int) -> String
 

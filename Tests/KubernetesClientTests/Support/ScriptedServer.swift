@@ -149,14 +149,14 @@ struct Unexpected: Error, CustomStringConvertible {
 
 /// A client whose sleeps are only written down.
 struct TestClient {
-    let client: KubernetesClient
+    let client: APIClient
     let slept = Locked<[Duration]>([])
     let warnings = Locked<[String]>([])
 
     init(
         _ server: String, credentials: any CredentialSource = FixedCredentials(), retry: RetryPolicy = RetryPolicy()
     ) throws {
-        var settings = KubernetesClient.Settings()
+        var settings = APIClient.Settings()
         settings.retry = retry
         settings.clock = ClientClock(
             now: { Timestamp(seconds: 0) },
@@ -164,7 +164,7 @@ struct TestClient {
         settings.onWarning = { [warnings] text in warnings.change { $0.append(text) } }
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        client = try KubernetesClient(
+        client = try APIClient(
             configuration: ClientConfiguration(server: server, proxy: .none, credentials: credentials),
             settings: settings, logger: logger)
     }

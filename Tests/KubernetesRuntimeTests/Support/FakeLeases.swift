@@ -1,5 +1,6 @@
 import KubernetesModel
 import KubernetesRuntime
+import KubernetesTesting
 import Synchronization
 
 /// The server's side: one lease, replaced only at its version.

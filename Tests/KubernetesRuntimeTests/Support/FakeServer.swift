@@ -1,3 +1,4 @@
+import JSON
 import KubernetesClient
 import KubernetesModel
 import KubernetesRuntime

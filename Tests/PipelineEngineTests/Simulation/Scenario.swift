@@ -1,4 +1,5 @@
-import KubernetesModel
+import JSON
+import SeededRandom
 
 @testable import SluiceAPI
 
@@ -40,7 +41,7 @@ struct Scenario {
     init(seed: UInt64, isCalm: Bool) {
         self.seed = seed
         self.isCalm = isCalm
-        var random = SplitMix(seed, isCalm ? 1 : 2)
+        var random = SeededGenerator(mixing: seed, isCalm ? 1 : 2)
         let count = random.chance(0.7) ? random.pick(1...8) : random.pick(1...30)
         var tasks: [JSONValue] = []
         for index in 0..<count { tasks.append(Self.task("t\(index)", earlier: index, calm: isCalm, &random)) }
@@ -69,7 +70,7 @@ struct Scenario {
         text = "run \(run.text) pipeline \(pipelineJSON.text) wants \(wants)"
     }
 
-    private static func task(_ name: String, earlier: Int, calm: Bool, _ random: inout SplitMix) -> JSONValue {
+    private static func task(_ name: String, earlier: Int, calm: Bool, _ random: inout SeededGenerator) -> JSONValue {
         var json: JSONValue = ["name": .string(name), "container": ["image": "x"]]
         let prefix = String(name.prefix(1))
         var dependencies: [JSONValue] = []
@@ -104,10 +105,10 @@ struct Scenario {
 
     // MARK: Fates
 
-    private func random(_ task: String, _ attempt: Int, _ replica: Int) -> SplitMix {
+    private func random(_ task: String, _ attempt: Int, _ replica: Int) -> SeededGenerator {
         var number: UInt64 = 0
         for byte in task.utf8 { number = number << 8 | UInt64(byte) }
-        return SplitMix(seed, number, UInt64(attempt), UInt64(replica))
+        return SeededGenerator(mixing: seed, number, UInt64(attempt), UInt64(replica))
     }
 
     /// What becomes of that pod: the same whenever it is asked.
@@ -125,7 +126,7 @@ struct Scenario {
         return task.successPolicy == .leader ? .hang : ofPod.chance(0.5) ? .hang : quick
     }
 
-    private static func fate(_ random: inout SplitMix, calm: Bool) -> PodFate {
+    private static func fate(_ random: inout SeededGenerator, calm: Bool) -> PodFate {
         let after = Int64(random.pick(0...30))
         switch random.pick(0...99) {
         case 0..<58: return .succeed(after: after)

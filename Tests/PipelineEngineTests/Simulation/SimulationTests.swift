@@ -1,4 +1,5 @@
 import Foundation
+import SeededRandom
 import SluiceAPI
 import Testing
 
@@ -12,7 +13,7 @@ struct SimulationTests {
     }
 
     private static func roughness(_ seed: UInt64, calm: Bool) -> Simulator.Roughness {
-        var random = SplitMix(seed, 7)
+        var random = SeededGenerator(mixing: seed, 7)
         return Simulator.Roughness(
             crash: random.pick([0, 0.01, 0.05, 0.2]), requestFails: random.pick([0, 0.05, 0.3]),
             duplicate: random.pick([0, 0.3]), skip: random.pick([0, 0.5]), lateAnswer: random.pick([0, 0.5]),

@@ -1,5 +1,7 @@
+import JSON
 import KubernetesModel
 import PipelineEngine
+import SeededRandom
 import SluiceAPI
 
 /// An operator over a ``World``, which dies, is told things late, twice or not at all, and whose requests fail; checks the
@@ -29,7 +31,7 @@ struct Simulator {
 
     let scenario: Scenario
     let roughness: Roughness
-    var random: SplitMix
+    var random: SeededGenerator
     let identity = RunIdentity(namespace: "ns", name: "run", uid: "uid")
     var world: World
     var engine: RunEngine
@@ -55,7 +57,7 @@ struct Simulator {
     init(_ scenario: Scenario, _ roughness: Roughness, seed: UInt64) {
         self.scenario = scenario
         self.roughness = roughness
-        random = SplitMix(scenario.seed, seed, 99)
+        random = SeededGenerator(mixing: scenario.seed, seed, 99)
         desired = scenario.spec.state
         world = World(scenario, now: Bench.start)
         pendingWants = scenario.wants.map { (Bench.start + .seconds($0.after), $0.state) }

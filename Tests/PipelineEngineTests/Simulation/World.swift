@@ -1,5 +1,7 @@
+import JSON
 import KubernetesModel
 import PipelineEngine
+import SeededRandom
 import SluiceAPI
 
 /// An API server with its kubelets and people, in virtual time: holds pods, moves them towards their fates, and says what changed.
@@ -55,7 +57,7 @@ struct World {
         guard !member.pod.metadata.isBeingDeleted else { return }
         member.pod.markDeleted(at: now, grace: member.pod.isLive ? 30 : 0)
         if !member.pod.nodeName.isEmpty, member.pod.isLive {
-            var random = SplitMix(scenario.seed, UInt64(version))
+            var random = SeededGenerator(mixing: scenario.seed, UInt64(version))
             member.next = (now + .seconds(Int64(random.pick(0...8))), .end)
         } else {
             member.next = nil

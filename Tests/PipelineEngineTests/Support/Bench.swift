@@ -1,3 +1,4 @@
+import JSON
 import KubernetesModel
 import PipelineEngine
 import Testing

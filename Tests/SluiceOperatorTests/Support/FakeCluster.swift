@@ -1,6 +1,8 @@
+import JSON
 import KubernetesClient
 import KubernetesModel
 import KubernetesRuntime
+import KubernetesTesting
 import SluiceAPI
 import SluiceOperator
 import Synchronization

@@ -1,5 +1,7 @@
+import JSON
 import KubernetesModel
 import KubernetesRuntime
+import KubernetesTesting
 import SluiceAPI
 import Synchronization
 

@@ -1,0 +1,143 @@
+import JSON
+
+/// What the API server fills into a pod where nothing is set (the API reference; shared recordings).
+enum PodDefaults {
+    static func apply(_ pod: inout JSONValue) {
+        guard var spec = pod["spec"], spec.object != nil else { return }
+        pod["spec"] = nil  // so that it is changed in place
+        spec.setDefault(["restartPolicy"], "Always")
+        spec.setDefault(["terminationGracePeriodSeconds"], 30)
+        spec.setDefault(["dnsPolicy"], "ClusterFirst")
+        spec.setDefault(["securityContext"], [:])
+        spec.setDefault(["schedulerName"], "default-scheduler")
+        spec.setDefault(["enableServiceLinks"], true)
+        if let account = spec["serviceAccountName"] ?? spec["serviceAccount"] {
+            spec["serviceAccountName"] = account
+            spec["serviceAccount"] = account
+        }
+        for field in ["initContainers", "containers", "ephemeralContainers"] {
+            guard let containers = spec[field]?.array else { continue }
+            spec[field] = .array(containers.map { container($0) })
+        }
+        if let volumes = spec["volumes"]?.array { spec["volumes"] = .array(volumes.map { volume($0) }) }
+        pod["spec"] = spec
+        if let conditions = pod["status"]?["conditions"]?.array {
+            // These two are there whether set or not.
+            pod["status"]?["conditions"] = .array(
+                conditions.map { condition in
+                    var condition = condition
+                    guard condition.object != nil else { return condition }
+                    condition.setDefault(["lastProbeTime"], .null)
+                    condition.setDefault(["lastTransitionTime"], .null)
+                    return condition
+                })
+        }
+    }
+
+    private static func container(_ json: JSONValue) -> JSONValue {
+        var container = json
+        guard container.object != nil else { return container }
+        container.setDefault(["terminationMessagePath"], "/dev/termination-log")
+        container.setDefault(["terminationMessagePolicy"], "File")
+        container.setDefault(["resources"], [:])
+        if let image = container["image"]?.string {
+            container.setDefault(["imagePullPolicy"], .string(hasLatestTag(image) ? "Always" : "IfNotPresent"))
+        }
+        // What is limited is requested, where nothing is said.
+        if let limits = container["resources"]?["limits"]?.object {
+            for (name, limit) in limits { container["resources"]?.setDefault(["requests", name], limit) }
+        }
+        for field in ["limits", "requests"] {
+            guard var quantities = container["resources"]?[field]?.object else { continue }
+            quantities.mapValues { _, value in value = Quantities.canonical(value) }
+            container["resources"]?[field] = .object(quantities)
+        }
+        if let ports = container["ports"]?.array {
+            container["ports"] = .array(
+                ports.map { port in
+                    var port = port
+                    if port.object != nil { port.setDefault(["protocol"], "TCP") }
+                    return port
+                })
+        }
+        if let variables = container["env"]?.array {
+            container["env"] = .array(
+                variables.map { variable in
+                    var variable = variable
+                    if variable["valueFrom"]?["fieldRef"]?.object != nil {
+                        variable.setDefault(["valueFrom", "fieldRef", "apiVersion"], "v1")
+                    }
+                    if variable["valueFrom"]?["resourceFieldRef"]?.object != nil {
+                        variable.setDefault(["valueFrom", "resourceFieldRef", "divisor"], "0")
+                    }
+                    return variable
+                })
+        }
+        for field in ["livenessProbe", "readinessProbe", "startupProbe"] where container[field]?.object != nil {
+            var probe = container[field] ?? [:]
+            probe.setDefault(["timeoutSeconds"], 1)
+            probe.setDefault(["periodSeconds"], 10)
+            probe.setDefault(["successThreshold"], 1)
+            probe.setDefault(["failureThreshold"], 3)
+            if probe["httpGet"]?.object != nil {
+                probe.setDefault(["httpGet", "path"], "/")
+                probe.setDefault(["httpGet", "scheme"], "HTTP")
+            }
+            container[field] = probe
+        }
+        return container
+    }
+
+    private static func hasLatestTag(_ image: String) -> Bool {
+        if image.contains("@") { return false }
+        let name = image.split(separator: "/").last ?? ""
+        guard let colon = name.firstIndex(of: ":") else { return true }
+        return name[name.index(after: colon)...] == "latest"
+    }
+
+    private static func volume(_ json: JSONValue) -> JSONValue {
+        var volume = json
+        guard let fields = volume.object else { return volume }
+        if fields.count == 1 { volume["emptyDir"] = [:] }
+        for source in ["secret", "configMap", "downwardAPI", "projected"] where volume[source]?.object != nil {
+            volume[source]?.setDefault(["defaultMode"], 420)
+        }
+        if volume["hostPath"]?.object != nil { volume.setDefault(["hostPath", "type"], "") }
+        if let items = volume["downwardAPI"]?["items"]?.array {
+            volume["downwardAPI"]?["items"] = .array(
+                items.map { item in
+                    var item = item
+                    if item["fieldRef"]?.object != nil { item.setDefault(["fieldRef", "apiVersion"], "v1") }
+                    return item
+                })
+        }
+        return volume
+    }
+}
+
+/// Quantities in the form in which the server gives them back.
+enum Quantities {
+    /// Numbers become strings; strings stay as they are.
+    static func canonical(_ value: JSONValue) -> JSONValue {
+        switch value {
+        case .int, .double: .string(value.rendered)
+        default: value
+        }
+    }
+
+    private static let suffixes: [(String, Double)] = [
+        ("Ki", 1024), ("Mi", 1_048_576), ("Gi", 1_073_741_824), ("Ti", 1_099_511_627_776),
+        ("Pi", 1_125_899_906_842_624), ("Ei", 1_152_921_504_606_846_976), ("n", 1e-9), ("u", 1e-6), ("m", 1e-3),
+        ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12), ("P", 1e15), ("E", 1e18),
+    ]
+
+    /// The number, for comparing; nil for what is no quantity.
+    static func number(_ value: JSONValue?) -> Double? {
+        guard let text = value.map(\.rendered), let first = text.utf8.first, first < 0x3A else { return nil }
+        if let number = Double(text) { return number.isFinite ? number : nil }
+        for (suffix, factor) in suffixes where text.hasSuffix(suffix) {
+            return Double(text.dropLast(suffix.count)).map { $0 * factor }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,141 @@
+import JSON
+
+/// What a pod must be, and what of it may change.
+enum PodRules {
+    static func errors(_ pod: JSONValue) -> [ObjectError] {
+        let spec = pod["spec"] ?? [:]
+        var errors: [ObjectError] = []
+        var names: Set<String> = []
+        let volumes = Set((spec["volumes"]?.array ?? []).compactMap { $0["name"]?.string })
+        for (index, volume) in (spec["volumes"]?.array ?? []).enumerated() {
+            let path = "spec.volumes[\(index)].name"
+            errors += nameErrors(volume["name"]?.string ?? "", path)
+        }
+        for field in ["initContainers", "containers"] {
+            for (index, container) in (spec[field]?.array ?? []).enumerated() {
+                let path = "spec.\(field)[\(index)]"
+                let name = container["name"]?.string ?? ""
+                errors += nameErrors(name, "\(path).name")
+                if !name.isEmpty, !names.insert(name).inserted {
+                    errors.append(.duplicate("\(path).name", .string(name)))
+                }
+                errors += self.errors(container, path, volumes)
+            }
+        }
+        if spec["containers"]?.array?.isEmpty ?? true { errors.append(.required("spec.containers")) }
+        let policy = spec["restartPolicy"] ?? ""
+        if !["Always", "OnFailure", "Never"].contains(policy) {
+            errors.append(.notSupported("spec.restartPolicy", policy, ["Always", "OnFailure", "Never"]))
+        }
+        if let seconds = spec["activeDeadlineSeconds"]?.int, !(1...Int64(Int32.max)).contains(seconds) {
+            errors.append(
+                .invalid("spec.activeDeadlineSeconds", .int(seconds), "must be between 1 and 2147483647, inclusive"))
+        }
+        return errors
+    }
+
+    private static func nameErrors(_ name: String, _ path: String) -> [ObjectError] {
+        if name.isEmpty { return [.required(path)] }
+        return NameRules.labelError(name).map { [.invalid(path, .string(name), $0)] } ?? []
+    }
+
+    private static func errors(_ container: JSONValue, _ path: String, _ volumes: Set<String>) -> [ObjectError] {
+        var errors: [ObjectError] = []
+        if container["image"]?.string ?? "" == "" { errors.append(.required("\(path).image")) }
+        for (index, variable) in (container["env"]?.array ?? []).enumerated() {
+            let name = variable["name"]?.string ?? ""
+            if name.isEmpty { errors.append(.required("\(path).env[\(index)].name")) }
+            if variable["valueFrom"] != nil, variable["value"]?.string ?? "" != "" {
+                errors.append(
+                    .invalid(
+                        "\(path).env[\(index)].valueFrom", .string(""),
+                        "may not be specified when `value` is not empty"))
+            }
+        }
+        for (index, mount) in (container["volumeMounts"]?.array ?? []).enumerated() {
+            let name = mount["name"]?.string ?? ""
+            if !volumes.contains(name) {
+                errors.append(
+                    ObjectError(
+                        type: .notFound, field: "\(path).volumeMounts[\(index)].name",
+                        body: "Not found: \(JSONValue.string(name).text)"))
+            }
+            if mount["mountPath"]?.string ?? "" == "" {
+                errors.append(.required("\(path).volumeMounts[\(index)].mountPath"))
+            }
+        }
+        let resources = container["resources"]
+        for field in ["limits", "requests"] {
+            for (name, value) in resources?[field]?.object ?? [:] where Quantities.number(value) == nil {
+                errors.append(
+                    .invalid(
+                        "\(path).resources.\(field)[\(name)]", value,
+                        "quantities must match the regular expression"
+                            + " '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"))
+            }
+        }
+        for (name, request) in resources?["requests"]?.object ?? [:] {
+            guard let limit = resources?["limits"]?[name], let bound = Quantities.number(limit),
+                let asked = Quantities.number(request)
+            else { continue }
+            if asked > bound {
+                errors.append(
+                    .invalid(
+                        "\(path).resources.requests", request,
+                        "must be less than or equal to \(name) limit of \(limit.rendered)"))
+            } else if name.contains("/"), asked != bound {
+                errors.append(
+                    .invalid(
+                        "\(path).resources.requests", request, "must be equal to \(name) limit of \(limit.rendered)"))
+            }
+        }
+        return errors
+    }
+
+    /// An update may change images, the deadline, tolerations (more of them), and take gates away.
+    static func updateErrors(_ pod: JSONValue, old: JSONValue) -> [ObjectError] {
+        var errors: [ObjectError] = []
+        let before = old["spec"] ?? [:]
+        var after = pod["spec"] ?? [:]
+        let gates = before["schedulingGates"]?.array ?? []
+        for (index, gate) in (after["schedulingGates"]?.array ?? []).enumerated() where !gates.contains(gate) {
+            errors.append(
+                .forbidden(
+                    "spec.schedulingGates[\(index)].name",
+                    "only deletion is allowed, but found new scheduling gate '\(gate["name"]?.rendered ?? "")'"))
+        }
+        if !errors.isEmpty { return errors }
+        after["schedulingGates"] = before["schedulingGates"]
+        for field in ["initContainers", "containers"] {
+            guard let old = before[field]?.array, let new = after[field]?.array, old.count == new.count else {
+                continue
+            }
+            after[field] = .array(
+                zip(old, new).map { before, after in
+                    var after = after
+                    if after["image"]?.string ?? "" != "" { after["image"] = before["image"] }
+                    after["imagePullPolicy"] = before["imagePullPolicy"]
+                    return after
+                })
+        }
+        if after["activeDeadlineSeconds"] != nil { after["activeDeadlineSeconds"] = before["activeDeadlineSeconds"] }
+        let tolerations = after["tolerations"]?.array ?? []
+        if (before["tolerations"]?.array ?? []).allSatisfy({ tolerations.contains($0) }) {
+            after["tolerations"] = before["tolerations"]
+        }
+        // While a pod is gated it may be given node constraints.
+        if !gates.isEmpty {
+            for field in ["nodeSelector", "affinity"] { after[field] = before[field] }
+        }
+        if before["nodeName"] == nil, after["nodeName"] != nil {
+            errors.append(.forbidden("spec.nodeName", "may not be changed"))
+            after["nodeName"] = nil
+        }
+        guard after != before else { return errors }
+        let text =
+            "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+            + "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+            + "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+        return errors + [.forbidden("spec", text)]
+    }
+}

@@ -1,0 +1,106 @@
+import JSON
+import KubernetesModel
+import Synchronization
+
+/// Custom resource definitions turned into resources that are served.
+enum CustomResources {
+    static let storageName = "customresourcedefinitions.apiextensions.k8s.io"
+    /// Holds a definition back until its objects are gone.
+    static let finalizer = "customresourcecleanup.apiextensions.k8s.io"
+
+    /// The resources that a definition adds, one a served version. A version whose schema is none is left out: it was
+    /// refused when it came, so that it can only be from a newer program's file.
+    static func definitions(_ crd: JSONValue, _ evaluator: any ValidationRuleEvaluator) -> [ResourceDefinition] {
+        guard let spec = crd["spec"], let group = spec["group"]?.string, let names = spec["names"],
+            let kind = names["kind"]?.string, let plural = names["plural"]?.string
+        else { return [] }
+        let hash = crd["metadata"]?["uid"]?.string ?? ""
+        return (spec["versions"]?.array ?? []).compactMap { version in
+            guard version["served"] == true, let name = version["name"]?.string,
+                let strategy = try? CustomResourceStrategy(version: version, evaluator: evaluator)
+            else { return nil }
+            var resource = ResourceDefinition(
+                group: group, version: name, kind: kind, plural: plural,
+                singular: names["singular"]?.string ?? kind.lowercased(),
+                strategy: strategy)
+            resource.listKind = names["listKind"]?.string ?? kind + "List"
+            resource.shortNames = names["shortNames"]?.strings ?? []
+            resource.categories = names["categories"]?.strings ?? []
+            resource.isNamespaced = spec["scope"] == "Namespaced"
+            resource.verbs = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]
+            resource.storageVersionHash = String(hash.prefix(8))
+            if version["subresources"]?["status"] != nil {
+                resource.subresources = [
+                    ResourceDefinition.Subresource(name: "status", kind: kind, verbs: ["get", "patch", "update"])
+                ]
+            }
+            return resource
+        }
+    }
+}
+
+extension APIServerCore {
+    /// Serves what the stored definitions say. One at a time: of two that overlap, the one that read first must not end last.
+    func refreshDefinitions() {
+        refreshing.withLock { _ in
+            let all = store.list(CustomResources.storageName, namespace: nil).objects.flatMap { object in
+                (try? JSONValue(parsing: object.body)).map { CustomResources.definitions($0, ruleEvaluator) } ?? []
+            }
+            registry.setCustom(all)
+        }
+    }
+
+    /// A definition has changed: serves it, says so in its status, and on deletion clears its objects away first.
+    func checkDefinition(_ name: String) async throws {
+        refreshDefinitions()
+        let key = StorageKey(resource: CustomResources.storageName, namespace: "", name: name)
+        guard let object = store.get(key), let resource = registry.resource(storageName: key.resource) else { return }
+        let json = try JSONValue(parsing: object.body)
+        if object.isBeingDeleted {
+            for served in CustomResources.definitions(json, ruleEvaluator).prefix(1) {
+                for content in store.list(served.storageName, namespace: nil).objects where !content.isBeingDeleted {
+                    do {
+                        _ = try await delete(content.key, served, DeletionOptions())
+                    } catch let status as APIStatus where status.isNotFound {
+                        continue
+                    }
+                }
+                guard store.list(served.storageName, namespace: nil).objects.isEmpty else { return }
+            }
+            try await removeFinalizer(CustomResources.finalizer, from: key, resource)
+            return
+        }
+        try await establish(key, resource)
+    }
+
+    private func establish(_ key: StorageKey, _ resource: ResourceDefinition) async throws {
+        let now = clock().wholeSecond
+        try await edit(key, resource) { crd in
+            let names = crd["spec"]?["names"] ?? [:]
+            guard crd["status"]?["acceptedNames"] != names else { return }
+            let old = crd
+            var conditions: [JSONValue] = []
+            for (type, reason, message) in [
+                ("NamesAccepted", "NoConflicts", "no conflicts found"),
+                ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+            ] {
+                let known = (crd["status"]?["conditions"]?.array ?? []).first { $0["type"]?.string == type }
+                conditions.append([
+                    "type": .string(type), "status": "True", "reason": .string(reason), "message": .string(message),
+                    "lastTransitionTime": known?["lastTransitionTime"] ?? .string(now.rfc3339),
+                ])
+            }
+            var status = crd["status"] ?? [:]
+            status["conditions"] = .array(conditions)
+            status["acceptedNames"] = names
+            crd["status"] = status
+            var ownership = FieldOwnership(crd) ?? FieldOwnership()
+            ownership.update(
+                from: old, to: crd, resource.strategy.type,
+                writer: ManagedFieldsEntry(
+                    manager: "kube-apiserver", operation: .update, apiVersion: resource.apiVersion, time: now,
+                    subresource: "status", fields: FieldSet()))
+            crd = ownership.stamped(on: crd)
+        }
+    }
+}

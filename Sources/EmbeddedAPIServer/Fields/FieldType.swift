@@ -1,0 +1,67 @@
+import JSON
+
+/// The shape of a value as far as merging, ownership and unknown fields go.
+indirect enum FieldType: Sendable, Hashable {
+    enum Scalar: String, Sendable { case string, int, number, bool, quantity, time, intOrString, bytes }
+
+    /// How the elements of a list are told apart (x-kubernetes-list-type).
+    enum ListKind: Sendable, Hashable {
+        case atomic
+        case set
+        case map(keys: [String])
+    }
+
+    case scalar(Scalar)
+    /// No schema: maps are merged field by field, lists are atomic.
+    case any
+    /// A struct of ``BuiltinTypes``.
+    case builtin(String)
+    /// Fields with a schema; `rest` is the type of all others, nil when there may be none.
+    case object([String: FieldType], rest: FieldType?)
+    case map(FieldType)
+    case list(FieldType, ListKind)
+    /// Owned and replaced as a whole.
+    case atomic(FieldType)
+
+    /// The type without its atomic mark, built-in structs looked up.
+    var resolved: FieldType {
+        switch self {
+        case .atomic(let inner): inner.resolved
+        case .builtin(let name): .object(BuiltinTypes.fields(of: name), rest: nil)
+        default: self
+        }
+    }
+
+    var isAtomic: Bool {
+        switch self {
+        case .atomic, .scalar, .list(_, .atomic): true
+        default: false
+        }
+    }
+
+    /// The type of a field; nil when there may be no such field.
+    func field(_ name: String) -> FieldType? {
+        switch resolved {
+        case .any: .any
+        case .object(let fields, let rest): fields[name] ?? rest
+        case .map(let element): element
+        default: nil
+        }
+    }
+
+    /// The type of a list's elements.
+    var element: FieldType {
+        switch resolved {
+        case .list(let element, _): element
+        default: .any
+        }
+    }
+
+    /// How a list of this type is merged.
+    var listKind: ListKind {
+        switch self {
+        case .list(_, let kind): kind
+        default: .atomic
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import JSON
+import KubernetesModel
+
+/// Durations as kubectl prints ages (apimachinery's `duration.HumanDuration`): two units where the larger is small.
+enum HumanDuration {
+    static func text(_ duration: Duration) -> String {
+        let seconds = duration.components.seconds
+        if seconds < -1 { return "<invalid>" }
+        if seconds < 0 { return "0s" }
+        if seconds < 120 { return "\(seconds)s" }
+        let minutes = seconds / 60
+        if minutes < 10 { return join(minutes, "m", seconds % 60, "s") }
+        if minutes < 180 { return "\(minutes)m" }
+        let hours = minutes / 60
+        if hours < 8 { return join(hours, "h", minutes % 60, "m") }
+        if hours < 48 { return "\(hours)h" }
+        let days = hours / 24
+        if hours < 192 { return join(days, "d", hours % 24, "h") }
+        if days < 365 * 2 { return "\(days)d" }
+        let years = days / 365
+        return years < 8 ? join(years, "y", days % 365, "d") : "\(years)y"
+    }
+
+    private static func join(_ large: Int64, _ unit: String, _ small: Int64, _ smallUnit: String) -> String {
+        small == 0 ? "\(large)\(unit)" : "\(large)\(unit)\(small)\(smallUnit)"
+    }
+
+    /// How long ago a time was; `<unknown>` when there is none.
+    static func since(_ time: JSONValue?, _ now: Timestamp) -> String {
+        guard let text = time?.string, let then = Timestamp(rfc3339: text) else { return "<unknown>" }
+        return Self.text(now - then)
+    }
+}

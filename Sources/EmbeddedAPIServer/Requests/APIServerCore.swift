@@ -1,0 +1,145 @@
+import JSON
+import KubernetesModel
+import Logging
+import Synchronization
+
+/// The API server without its socket: every request is a function of the store.
+final class APIServerCore: Sendable {
+    let store: ObjectStore
+    let registry: ResourceRegistry
+    let upkeep: Upkeep
+    let logSource: (any PodLogSource)?
+    let clock: @Sendable () -> Timestamp
+    let bookmarkInterval: Duration
+    let ruleEvaluator: any ValidationRuleEvaluator
+    let logger: Logger
+    /// What the ConfigMap `kube-root-ca.crt` of every namespace holds.
+    let certificateAuthority = Mutex("")
+    /// Held while the definitions are read and turned into what is served.
+    let refreshing = Mutex(())
+    /// Set when the server stops: all streams end.
+    let stopping = StopFlag()
+
+    init(
+        store: ObjectStore, registry: ResourceRegistry, logSource: (any PodLogSource)?,
+        clock: @escaping @Sendable () -> Timestamp, bookmarkInterval: Duration,
+        ruleEvaluator: any ValidationRuleEvaluator, logger: Logger
+    ) {
+        self.ruleEvaluator = ruleEvaluator
+        self.store = store
+        self.registry = registry
+        self.logSource = logSource
+        self.clock = clock
+        self.bookmarkInterval = bookmarkInterval
+        self.logger = logger
+        upkeep = Upkeep()
+    }
+
+    /// Answers a request. Never throws: what goes wrong is a Status.
+    func respond(to request: APIRequest) async -> APIResponse {
+        do {
+            return try await dispatch(request)
+        } catch let status as APIStatus {
+            return APIResponse(status)
+        } catch let error as SQLiteError {
+            return APIResponse(.internalError("the store cannot be written: \(error)"))
+        } catch {
+            return APIResponse(.internalError("\(error)"))
+        }
+    }
+
+    private func dispatch(_ request: APIRequest) async throws -> APIResponse {
+        switch RequestPath(request.path) {
+        case .resource(let path): return try await respond(to: request, path)
+        case .health: return APIResponse(text: "ok")
+        case .unknown: return APIResponse(text: "404 page not found\n", status: 404)
+        case let path:
+            guard request.method == "GET" else { throw APIStatus.methodNotAllowed() }
+            return try Discovery(registry: registry).respond(to: request, path)
+        }
+    }
+
+    private func respond(to request: APIRequest, _ path: RequestPath.ResourcePath) async throws -> APIResponse {
+        if let review = try Reviews.respond(to: request, path, now: clock()) { return review }
+        guard registry.hasGroupVersion(path.group, path.version) else {
+            return APIResponse(text: "404 page not found\n", status: 404)
+        }
+        guard let resource = registry.resource(path.group, path.version, path.resource),
+            // A namespaced object has a namespace in its path; a cluster-scoped one has none.
+            resource.isNamespaced ? path.namespace != nil || path.name == nil : path.namespace == nil
+        else { throw APIStatus.unknownResource }
+        var call = ResourceCall(request: request, resource: resource, path: path)
+        if let name = path.subresource {
+            guard resource.subresources.contains(where: { $0.name == name }) else { throw APIStatus.unknownResource }
+            call.subresource = name
+            if let response = try await respondToSubresource(call) { return response }
+        }
+        switch (request.method, path.name) {
+        case ("GET", nil), ("HEAD", nil):
+            return request.flag("watch") ? try await watch(call) : try await list(call)
+        case ("GET", .some), ("HEAD", .some):
+            // The old way to watch one object: still what some clients do.
+            return request.flag("watch") ? try await watch(call) : try get(call)
+        case ("POST", nil):
+            guard !resource.isNamespaced || path.namespace != nil else { throw APIStatus.methodNotAllowed() }
+            return try await create(call)
+        case ("PUT", .some): return try await replace(call)
+        case ("PATCH", .some): return try await patch(call)
+        case ("DELETE", .some): return try await delete(call)
+        case ("DELETE", nil):
+            guard resource.verbs.contains("deletecollection") else { throw APIStatus.methodNotAllowed() }
+            return try await deleteCollection(call)
+        default: throw APIStatus.methodNotAllowed()
+        }
+    }
+}
+
+/// A request to a resource, with what its path and its query say.
+struct ResourceCall: Sendable {
+    let request: APIRequest
+    let resource: ResourceDefinition
+    let path: RequestPath.ResourcePath
+    var subresource: String?
+
+    var namespace: String { path.namespace ?? "" }
+    var name: String { path.name ?? "" }
+    var key: StorageKey { StorageKey(resource: resource.storageName, namespace: namespace, name: name) }
+
+    /// Whether nothing is to be stored. Throws 422 for anything but `All`.
+    func isDryRun() throws -> Bool {
+        let values = request.query.filter { $0.name == "dryRun" }.map(\.value)
+        guard let wrong = values.first(where: { $0 != "All" }) else { return !values.isEmpty }
+        throw APIStatus.invalid(
+            kind: "\(request.method == "PATCH" ? "Patch" : request.method == "PUT" ? "Update" : "Create")Options",
+            group: "meta.k8s.io", name: "", [.notSupported("dryRun", .string(wrong), ["All"])])
+    }
+
+    /// Who owns the fields that this request sets: the parameter, else the first word of the User-Agent.
+    var fieldManager: String {
+        if let manager = request.nonEmptyParameter("fieldManager") { return manager }
+        let name = request.userAgent.prefix { $0 != "/" }
+        return name.isEmpty ? "unknown" : String(name.prefix(128))
+    }
+
+    func representation() throws -> Representation {
+        try .negotiate(request.accept, includeObject: request.nonEmptyParameter("includeObject"))
+    }
+}
+
+/// A flag that is set once, and that streams watch.
+final class StopFlag: Sendable {
+    private let signals = Mutex<(isSet: Bool, signals: [ObjectIdentifier: WatchSignal])>((false, [:]))
+
+    var isSet: Bool { signals.withLock { $0.isSet } }
+
+    func set() {
+        let waiting = signals.withLock { state in
+            state.isSet = true
+            return state.signals.values.map { $0 }
+        }
+        for signal in waiting { signal.fire() }
+    }
+
+    func attach(_ signal: WatchSignal) { signals.withLock { $0.signals[ObjectIdentifier(signal)] = signal } }
+    func detach(_ signal: WatchSignal) { signals.withLock { $0.signals[ObjectIdentifier(signal)] = nil } }
+}

@@ -1,0 +1,168 @@
+import JSON
+import KubernetesModel
+import KubernetesSchema
+
+extension APIServerCore {
+    func create(_ call: ResourceCall) async throws -> APIResponse {
+        let resource = call.resource
+        let form = try call.representation()
+        let isDryRun = try call.isDryRun()
+        var object = try decodeBody(call)
+        let pipeline = ObjectPipeline(resource: resource, now: clock())
+        let warnings = try pipeline.decode(&object, try ObjectPipeline.fieldValidation(call.request))
+        try checkNamespace(of: object, call)
+        let stored = try await create(object, call, pipeline, isDryRun: isDryRun)
+        return try render(stored, resource, form, status: 201).withWarnings(warnings)
+    }
+
+    /// Stores a decoded object as a new one and gives it as it is then.
+    func create(_ decoded: JSONValue, _ call: ResourceCall, _ pipeline: ObjectPipeline, isDryRun: Bool) async throws
+        -> JSONValue
+    {
+        let resource = call.resource
+        var object = decoded
+        if let problem = storedNamespaceProblem(call) { throw problem }
+        try pipeline.initialize(&object, namespace: call.namespace)
+        let name = object["metadata"]?["name"]?.string ?? ""
+        var ownership = FieldOwnership(decoded) ?? FieldOwnership()
+        ownership.update(
+            from: resource.strategy.skeleton, to: object, resource.strategy.type,
+            writer: writer(call, .update, pipeline.now), ignoresStatus: resource.hasStatus && resource.plural != "nodes"
+        )
+        object = ownership.stamped(on: object)
+        try resource.strategy.admit(&object, cluster: StoreView(core: self), now: pipeline.now)
+        try pipeline.validate(object, old: nil)
+        let key = StorageKey(resource: resource.storageName, namespace: call.namespace, name: name)
+        if isDryRun {
+            if store.get(key) != nil { throw APIStatus.alreadyExists(resource, name) }
+            return object
+        }
+        let stored = try insert(object, key, resource)
+        try await store.waitUntilDurable(stored.resourceVersion)
+        return try Renderer(resource: resource, form: .whole, now: pipeline.now).tree(stored)
+    }
+
+    /// Stores a finished object. Throws what the store finds wrong as a Status.
+    @discardableResult
+    func insert(_ object: JSONValue, _ key: StorageKey, _ resource: ResourceDefinition) throws -> StoredObject {
+        let object = resource.strategy.convertsStorage ? resource.strategy.toStorage(object) : object
+        do {
+            let stored = try store.insert(key, object, fields: resource.strategy.fieldValues(object))
+            changed(stored, resource)
+            return stored
+        } catch let failure as ObjectStore.WriteFailure {
+            switch failure {
+            case .alreadyExists: throw APIStatus.alreadyExists(resource, key.name)
+            case .missingNamespace: throw missingNamespace(key.namespace)
+            case .terminatingNamespace:
+                var status = APIStatus.forbidden(
+                    resource, key.name,
+                    "unable to create new content in namespace \(key.namespace) because it is being terminated")
+                status.details?.causes = [
+                    APIStatus.Cause(
+                        reason: "NamespaceTerminating", message: "namespace \(key.namespace) is being terminated",
+                        field: "metadata.namespace")
+                ]
+                throw status
+            case .changedMeanwhile: throw APIStatus.conflict(resource, key.name)
+            }
+        }
+    }
+
+    /// What follows from a change of an object, beside its watches.
+    func changed(_ object: StoredObject, _ resource: ResourceDefinition) {
+        if resource.storageName == CustomResources.storageName { upkeep.add(.definition(object.key.name)) }
+        if !object.ownerUIDs.isEmpty { upkeep.add(.owners(object.key)) }
+        if object.isBeingDeleted { upkeep.add(.deletion(object.key)) }
+        if resource.storageName == "namespaces" { upkeep.add(.namespace(object.key.name)) }
+        if resource.storageName == "events" { upkeep.noteEvent() }
+        upkeep.signal.fire()
+    }
+
+    func missingNamespace(_ name: String) -> APIStatus {
+        var details = APIStatus.Details()
+        details.name = name
+        details.kind = "namespaces"
+        return APIStatus(
+            code: 404, reason: "NotFound", message: "namespaces \"\(name)\" not found", details: details)
+    }
+
+    private func storedNamespaceProblem(_ call: ResourceCall) -> APIStatus? {
+        guard call.resource.isNamespaced,
+            store.get(StorageKey(resource: "namespaces", namespace: "", name: call.namespace)) == nil
+        else { return nil }
+        return missingNamespace(call.namespace)
+    }
+
+    /// The object that a request carries.
+    func decodeBody(_ call: ResourceCall) throws -> JSONValue {
+        let text = String(decoding: call.request.body.prefix(200), as: UTF8.self)
+        do {
+            guard let json = try RequestBody.json(call.request) else {
+                throw APIStatus.badRequest("EOF")
+            }
+            return json
+        } catch let error as JSONError {
+            throw APIStatus.badRequest(
+                "the object provided is unrecognized (must be of type \(call.resource.kind)): couldn't get version/kind;"
+                    + " json parse error: \(GoJSONError.text(error, call.request.body)) (\(text))")
+        }
+    }
+
+    func checkNamespace(of object: JSONValue, _ call: ResourceCall) throws {
+        let namespace = object["metadata"]?["namespace"]?.string ?? ""
+        if call.resource.isNamespaced, !namespace.isEmpty, namespace != call.namespace {
+            throw APIStatus.badRequest(
+                "the namespace of the provided object does not match the namespace sent on the request")
+        }
+    }
+
+    func writer(_ call: ResourceCall, _ operation: ManagedFieldsEntry.Operation, _ now: Timestamp) -> ManagedFieldsEntry
+    {
+        ManagedFieldsEntry(
+            manager: call.fieldManager, operation: operation, apiVersion: call.resource.apiVersion,
+            time: now.wholeSecond, subresource: call.subresource ?? "", fields: FieldSet())
+    }
+}
+
+extension APIResponse {
+    /// The response with a Warning header for each text (RFC 7234, 299).
+    func withWarnings(_ warnings: [String]) -> APIResponse {
+        var response = self
+        for warning in warnings.prefix(50) {
+            response.headers.append(("warning", "299 - \(JSONValue.string(warning).text)"))
+        }
+        return response
+    }
+}
+
+/// The store as admission sees it.
+struct StoreView: ClusterView {
+    let core: APIServerCore
+
+    func object(_ resource: String, namespace: String, name: String) -> JSONValue? {
+        core.store.get(StorageKey(resource: resource, namespace: namespace, name: name)).flatMap {
+            try? JSONValue(parsing: $0.body)
+        }
+    }
+
+    func objects(_ resource: String, namespace: String?) -> [JSONValue] {
+        core.store.list(resource, namespace: namespace).objects.compactMap { try? JSONValue(parsing: $0.body) }
+    }
+}
+
+/// The commonest of the messages that Go's JSON decoder gives, so that clients see what they know.
+enum GoJSONError {
+    static func text(_ error: JSONError, _ body: [UInt8]) -> String {
+        guard error.offset < body.count else { return "unexpected end of JSON input" }
+        let character = String(decoding: [body[error.offset]], as: UTF8.self)
+        let before = body[..<error.offset].last { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
+        let place =
+            switch before {
+            case UInt8(ascii: "{")?: "looking for beginning of object key string"
+            case UInt8(ascii: "\"")?: "after object key"
+            default: "looking for beginning of value"
+            }
+        return "invalid character '\(character)' \(place)"
+    }
+}

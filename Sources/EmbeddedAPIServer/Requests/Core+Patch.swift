@@ -1,0 +1,146 @@
+import JSON
+import KubernetesModel
+import KubernetesSchema
+
+extension APIServerCore {
+    func patch(_ call: ResourceCall) async throws -> APIResponse {
+        let form = try call.representation()
+        let isDryRun = try call.isDryRun()
+        let validation = try ObjectPipeline.fieldValidation(call.request)
+        let pipeline = ObjectPipeline(resource: call.resource, now: clock())
+        if call.request.mediaType == "application/apply-patch+yaml" {
+            let (object, isNew, warnings) = try await apply(call, pipeline, validation, isDryRun: isDryRun)
+            return try render(object, call.resource, form, status: isNew ? 201 : 200).withWarnings(warnings)
+        }
+        let strategy = call.resource.strategy
+        let type = call.request.mediaType
+        var accepted = ["application/json-patch+json", "application/merge-patch+json"]
+        if !strategy.isCustom { accepted.append("application/strategic-merge-patch+json") }
+        guard accepted.contains(type) else {
+            throw APIStatus.unsupportedMediaType(accepted + ["application/apply-patch+yaml"])
+        }
+        let patch: JSONValue
+        do {
+            guard let json = try RequestBody.json(call.request) else { throw APIStatus.badRequest("EOF") }
+            patch = json
+        } catch let error as JSONError {
+            throw APIStatus.badRequest("error decoding patch: \(GoJSONError.text(error, call.request.body))")
+        }
+        if type != "application/json-patch+json", patch.object == nil {
+            throw APIStatus.badRequest("error decoding patch: a patch must be an object")
+        }
+        var warnings: [String] = []
+        let result = try await update(call, pipeline, isDryRun: isDryRun) { old in
+            var object: JSONValue
+            switch type {
+            case "application/json-patch+json": object = try JSONPatch.apply(patch, to: old)
+            case "application/merge-patch+json": object = MergePatch.apply(patch, to: old)
+            default: object = try StrategicMergePatch.apply(patch, to: old, strategy.type)
+            }
+            warnings = try pipeline.decode(&object, validation)
+            guard object["metadata"]?["name"]?.string == call.name else {
+                throw APIStatus.badRequest(
+                    "the name of the object (\(object["metadata"]?["name"]?.rendered ?? "")) does not match the name on the"
+                        + " URL (\(call.name))")
+            }
+            return (object, nil)
+        }
+        return try render(result, call.resource, form).withWarnings(warnings)
+    }
+
+    private func apply(
+        _ call: ResourceCall, _ pipeline: ObjectPipeline, _ validation: ObjectPipeline.FieldValidation, isDryRun: Bool
+    ) async throws -> (JSONValue, isNew: Bool, warnings: [String]) {
+        let resource = call.resource
+        guard call.request.nonEmptyParameter("fieldManager") != nil else {
+            throw APIStatus.invalid(
+                kind: "PatchOptions", group: "meta.k8s.io", name: "",
+                [.required("fieldManager", "is required for apply patch")])
+        }
+        let configuration = try configuration(call)
+        if configuration["metadata"]?["managedFields"] != nil {
+            throw APIStatus.badRequest("metadata.managedFields must be nil")
+        }
+        let writer = writer(call, .apply, pipeline.now)
+        let apply = ServerSideApply(
+            type: resource.strategy.type, writer: writer, force: call.request.flag("force"))
+        // Unknown fields are found in what was sent, before defaults come in.
+        var warnings: [String] = []
+        var probe = configuration
+        warnings = try pipeline.decode(&probe, validation)
+        var wanted = configuration
+        resource.strategy.type.dropUnknownFields(in: &wanted)
+        if store.get(call.key) == nil, call.subresource == nil {
+            if let version = wanted["metadata"]?["resourceVersion"]?.string, !version.isEmpty {
+                throw APIStatus.conflict(resource, call.name)
+            }
+            var object = try apply.apply(wanted, to: resource.strategy.skeleton)
+            let ownership = FieldOwnership(object) ?? FieldOwnership()
+            object["metadata"]?["name"] = .string(call.name)
+            do {
+                let created = try await createApplied(object, ownership, call, pipeline, isDryRun: isDryRun)
+                return (created, true, warnings)
+            } catch let status as APIStatus where status.isAlreadyExists {
+                // Somebody was quicker: apply to what is there now.
+            }
+        }
+        let result = try await update(call, pipeline, isDryRun: isDryRun) { old in
+            var object = try apply.apply(wanted, to: old)
+            let ownership = FieldOwnership(object)
+            object["metadata"]?["managedFields"] = nil
+            _ = try pipeline.decode(&object, .ignore)
+            // The version that counts is the one that the client sent.
+            object["metadata"]?["resourceVersion"] = wanted["metadata"]?["resourceVersion"]
+            object["metadata"]?["uid"] = wanted["metadata"]?["uid"]
+            return (object, ownership)
+        }
+        return (result, false, warnings)
+    }
+
+    private func createApplied(
+        _ applied: JSONValue, _ ownership: FieldOwnership, _ call: ResourceCall, _ pipeline: ObjectPipeline,
+        isDryRun: Bool
+    ) async throws -> JSONValue {
+        let resource = call.resource
+        guard
+            !resource.isNamespaced
+                || store.get(StorageKey(resource: "namespaces", namespace: "", name: call.namespace)) != nil
+        else { throw missingNamespace(call.namespace) }
+        var object = applied
+        object["metadata"]?["managedFields"] = nil
+        _ = try pipeline.decode(&object, .ignore)
+        try pipeline.initialize(&object, namespace: call.namespace)
+        object = ownership.stamped(on: object)
+        try resource.strategy.admit(&object, cluster: StoreView(core: self), now: pipeline.now)
+        try pipeline.validate(object, old: nil)
+        if isDryRun { return object }
+        let stored = try insert(object, call.key, resource)
+        try await store.waitUntilDurable(stored.resourceVersion)
+        return try Renderer(resource: resource, form: .whole, now: pipeline.now).tree(stored)
+    }
+
+    /// The configuration that an apply request carries: YAML, of which JSON is a part.
+    private func configuration(_ call: ResourceCall) throws -> JSONValue {
+        let value: JSONValue
+        if let json = try? JSONValue(parsing: call.request.body) {
+            value = json
+        } else {
+            value = try ApplyYAML.parse(call.request.body)
+        }
+        guard value.object != nil else { throw APIStatus.badRequest("error decoding YAML: the body is no object") }
+        let metadata = value["metadata"]
+        guard value["apiVersion"]?.string == call.resource.apiVersion, value["kind"]?.string == call.resource.kind
+        else {
+            throw APIStatus.badRequest(
+                "the API version or kind in the data (\(value["apiVersion"]?.rendered ?? ""),"
+                    + " \(value["kind"]?.rendered ?? "")) does not match the expected (\(call.resource.apiVersion),"
+                    + " \(call.resource.kind))")
+        }
+        if let name = metadata?["name"]?.string, name != call.name {
+            throw APIStatus.badRequest(
+                "the name of the object (\(name)) does not match the name on the URL (\(call.name))")
+        }
+        try checkNamespace(of: value, call)
+        return value
+    }
+}

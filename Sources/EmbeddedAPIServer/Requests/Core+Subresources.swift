@@ -1,0 +1,170 @@
+import HTTPServing
+import JSON
+import KubernetesModel
+
+extension APIServerCore {
+    /// Answers a request to a subresource that is not a view of the object itself; nil for `status` and `finalize`.
+    func respondToSubresource(_ call: ResourceCall) async throws -> APIResponse? {
+        switch (call.resource.storageName, call.subresource ?? "", call.request.method) {
+        case (_, "status", _):
+            guard ["GET", "HEAD", "PUT", "PATCH"].contains(call.request.method) else {
+                throw APIStatus.methodNotAllowed()
+            }
+            return nil
+        case ("namespaces", "finalize", "PUT"): return nil
+        case ("pods", "log", "GET"): return try await log(call)
+        case ("pods", "binding", "POST"): return try await bind(call)
+        case ("pods", "eviction", "POST"): return try await evict(call)
+        default: throw APIStatus.methodNotAllowed()
+        }
+    }
+
+    private func pod(_ call: ResourceCall) throws -> (stored: StoredObject, json: JSONValue) {
+        guard let stored = store.get(call.key) else { throw APIStatus.notFound(call.resource, call.name) }
+        return (stored, try JSONValue(parsing: stored.body))
+    }
+
+    /// Puts a pod on a node.
+    private func bind(_ call: ResourceCall) async throws -> APIResponse {
+        let body = try decodeBody(call)
+        let isDryRun = try call.isDryRun()
+        guard let node = body["target"]?["name"]?.string, !node.isEmpty else {
+            throw APIStatus.invalid(
+                kind: "Binding", group: "", name: call.name, [.required("target.name")])
+        }
+        if let kind = body["target"]?["kind"]?.string, !kind.isEmpty, kind != "Node" {
+            throw APIStatus.invalid(
+                kind: "Binding", group: "", name: call.name,
+                [.notSupported("target.kind", .string(kind), ["Node", "<empty>"])])
+        }
+        let (stored, current) = try pod(call)
+        func refuse(_ why: String) -> APIStatus {
+            var status = APIStatus.conflict(call.resource, call.name, why)
+            status.message = "Operation cannot be fulfilled on pods/binding \"\(call.name)\": \(why)"
+            status.details?.kind = "pods/binding"
+            return status
+        }
+        if let uid = body["metadata"]?["uid"]?.string, !uid.isEmpty, uid != stored.uid {
+            throw refuse(
+                "Precondition failed: UID in precondition: \(uid), UID in object meta: \(stored.uid)")
+        }
+        if stored.isBeingDeleted { throw refuse("pod \(call.name) is being deleted, cannot be assigned to a host") }
+        if let there = current["spec"]?["nodeName"]?.string, !there.isEmpty {
+            throw refuse("pod \(call.name) is already assigned to node \"\(there)\"")
+        }
+        if current["spec"]?["schedulingGates"]?.array?.isEmpty == false {
+            throw refuse("pod \(call.name) has non-empty .spec.schedulingGates")
+        }
+        if !isDryRun {
+            let now = clock().wholeSecond
+            try await edit(call.key, call.resource) { pod in
+                guard pod["spec"]?["nodeName"]?.string ?? "" == "" else {
+                    throw refuse("pod \(call.name) is already assigned")
+                }
+                pod["spec"]?["nodeName"] = .string(node)
+                for (key, value) in body["metadata"]?["annotations"]?.object ?? [:] {
+                    pod["metadata"]?.setDefault(["annotations", key], value)
+                }
+                var conditions = pod["status"]?["conditions"]?.array ?? []
+                conditions.removeAll { $0["type"] == "PodScheduled" }
+                conditions.append([
+                    "type": "PodScheduled", "status": "True", "lastProbeTime": .null,
+                    "lastTransitionTime": .string(now.rfc3339),
+                ])
+                pod["status"]?["conditions"] = .array(conditions)
+            }
+            try await store.waitUntilDurable(store.revision)
+        }
+        return Self.success
+    }
+
+    private static let success = APIResponse(
+        ["kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Success", "code": 201], status: 201)
+
+    /// Deletes a pod on behalf of somebody who wants its node empty. There are no disruption budgets here.
+    private func evict(_ call: ResourceCall) async throws -> APIResponse {
+        let body = try decodeBody(call)
+        let (stored, json) = try pod(call)
+        var options = try DeletionOptions(body["deleteOptions"] ?? [:])
+        if try call.isDryRun() { options.isDryRun = true }
+        let isRunning = !["Succeeded", "Failed", "Pending"].contains(json["status"]?["phase"] ?? "")
+        if !options.isDryRun, isRunning, !stored.isBeingDeleted {
+            let now = clock().wholeSecond
+            try await edit(call.key, call.resource) { pod in
+                var conditions = pod["status"]?["conditions"]?.array ?? []
+                conditions.removeAll { $0["type"] == "DisruptionTarget" }
+                conditions.append([
+                    "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
+                    "message": "Eviction API: evicting", "lastProbeTime": .null,
+                    "lastTransitionTime": .string(now.rfc3339),
+                ])
+                pod["status"]?["conditions"] = .array(conditions)
+            }
+        }
+        _ = try await delete(call.key, call.resource, options)
+        return Self.success
+    }
+
+    /// The log of a container, from whoever runs it.
+    private func log(_ call: ResourceCall) async throws -> APIResponse {
+        let (stored, json) = try pod(call)
+        let request = call.request
+        var options = PodLogOptions()
+        options.follow = request.flag("follow")
+        options.previous = request.flag("previous")
+        options.timestamps = request.flag("timestamps")
+        func number(_ name: String) throws -> Int? {
+            guard let text = request.nonEmptyParameter(name) else { return nil }
+            guard let number = Int(text), number >= 0 else {
+                throw APIStatus.invalid(
+                    kind: "PodLogOptions", group: "", name: call.name,
+                    [.invalid(name, .string(text), "must be greater than or equal to 0")])
+            }
+            return number
+        }
+        if let text = request.nonEmptyParameter("sinceTime") {
+            guard let time = Timestamp(rfc3339: text) else {
+                throw APIStatus.badRequest("sinceTime: expected a time such as 2026-01-02T03:04:05Z, found \"\(text)\"")
+            }
+            options.sinceTime = time
+        }
+        options.tailLines = try number("tailLines")
+        options.sinceSeconds = try number("sinceSeconds")
+        options.limitBytes = try number("limitBytes")
+        let container = try container(call, json)
+        guard let node = json["spec"]?["nodeName"]?.string, !node.isEmpty else {
+            // Nobody runs it yet: there is nothing to show.
+            return APIResponse(contentType: "text/plain", body: .bytes([]))
+        }
+        guard let logSource, store.get(StorageKey(resource: "nodes", namespace: "", name: node)) != nil else {
+            throw APIStatus.notFound(call.resource, node)
+        }
+        let stream = try await logSource.logs(
+            namespace: call.namespace, pod: call.name, uid: stored.uid, container: container, options: options)
+        return APIResponse(
+            contentType: "text/plain",
+            body: .stream { write in for try await bytes in stream where !bytes.isEmpty { try await write(bytes) } })
+    }
+
+    private func container(_ call: ResourceCall, _ pod: JSONValue) throws -> String {
+        func names(_ field: String) -> [String] {
+            (pod["spec"]?[field]?.array ?? []).compactMap { $0["name"]?.string }
+        }
+        let containers = names("containers")
+        let initContainers = names("initContainers")
+        if let name = call.request.nonEmptyParameter("container") {
+            guard (containers + initContainers + names("ephemeralContainers")).contains(name) else {
+                throw APIStatus.badRequest("container \(name) is not valid for pod \(call.name)")
+            }
+            return name
+        }
+        guard containers.count == 1, let only = containers.first else {
+            throw APIStatus.badRequest(
+                "a container name must be specified for pod \(call.name), choose one of:"
+                    + " [\(containers.joined(separator: " "))]"
+                    + (initContainers.isEmpty
+                        ? "" : " or one of the init containers: [\(initContainers.joined(separator: " "))]"))
+        }
+        return only
+    }
+}

@@ -1,0 +1,133 @@
+import JSON
+import KubernetesModel
+import KubernetesSchema
+
+extension APIServerCore {
+    func replace(_ call: ResourceCall) async throws -> APIResponse {
+        let form = try call.representation()
+        let isDryRun = try call.isDryRun()
+        let validation = try ObjectPipeline.fieldValidation(call.request)
+        var object = try decodeBody(call)
+        let pipeline = ObjectPipeline(resource: call.resource, now: clock())
+        let warnings = try pipeline.decode(&object, validation)
+        try checkNamespace(of: object, call)
+        let name = object["metadata"]?["name"]?.string ?? ""
+        guard name == call.name else {
+            throw APIStatus.badRequest(
+                name.isEmpty
+                    ? "name must be provided"
+                    : "the name of the object (\(name)) does not match the name on the URL (\(call.name))")
+        }
+        let replacement = object
+        let result = try await update(call, pipeline, isDryRun: isDryRun) { _ in
+            if call.resource.strategy.isCustom, replacement["metadata"]?["resourceVersion"]?.string ?? "" == "" {
+                var details = APIStatus.Details()
+                details.name = call.name
+                details.group = call.resource.group
+                details.kind = call.resource.plural
+                let error = ObjectError.invalid(
+                    "metadata.resourceVersion", 0, "must be specified for an update")
+                details.causes = [APIStatus.Cause(reason: error.type.rawValue, message: error.body, field: error.field)]
+                throw APIStatus(
+                    code: 422, reason: "Invalid",
+                    message: "\(call.resource.qualifiedName) \"\(call.name)\" is invalid: \(error)", details: details)
+            }
+            return (replacement, nil)
+        }
+        return try render(result, call.resource, form).withWarnings(warnings)
+    }
+
+    /// Changes an object as often as it takes until nobody came in between, and gives it as it is then.
+    ///
+    /// `change` gets the object as it is and gives the new one, decoded, with its ownership where it has worked that out.
+    func update(
+        _ call: ResourceCall, _ pipeline: ObjectPipeline, isDryRun: Bool,
+        _ change: (JSONValue) throws -> (object: JSONValue, ownership: FieldOwnership?)
+    ) async throws -> JSONValue {
+        let resource = call.resource
+        let renderer = Renderer(resource: resource, form: .whole, now: pipeline.now)
+        while true {
+            guard let current = store.get(call.key) else { throw APIStatus.notFound(resource, call.name) }
+            let old = try renderer.tree(current)
+            var (object, applied) = try change(old)
+            try checkPreconditions(object["metadata"], current, resource)
+            let provided = FieldOwnership(object)
+            pipeline.reconcile(&object, with: old, subresource: call.subresource)
+            var ownership = applied ?? provided ?? FieldOwnership(old) ?? FieldOwnership()
+            if applied == nil {
+                ownership.update(
+                    from: old, to: object, resource.strategy.type, writer: writer(call, .update, pipeline.now),
+                    ignoresStatus: resource.hasStatus && call.subresource != "status")
+            }
+            object = ownership.stamped(on: object)
+            try pipeline.validate(object, old: old, subresource: call.subresource)
+            if isUnchanged(object, old) { return old }
+            if isDryRun { return object }
+            let storedForm = resource.strategy.convertsStorage ? resource.strategy.toStorage(object) : object
+            let fields = resource.strategy.fieldValues(storedForm)
+            do {
+                if isReleased(object, resource) {
+                    // The last finalizer is gone: so is the object, and the answer is its last state.
+                    let removed = try store.remove(current, last: storedForm, fields: fields)
+                    self.removed(removed, resource)
+                    try await store.waitUntilDurable(removed.resourceVersion)
+                    return object
+                }
+                let stored = try store.replace(current, with: storedForm, fields: fields)
+                changed(stored, resource)
+                try await store.waitUntilDurable(stored.resourceVersion)
+                return try renderer.tree(stored)
+            } catch ObjectStore.WriteFailure.changedMeanwhile {
+                continue
+            }
+        }
+    }
+
+    /// Whether an object that is being deleted has nothing left to wait for.
+    func isReleased(_ object: JSONValue, _ resource: ResourceDefinition) -> Bool {
+        guard let metadata = object["metadata"], metadata["deletionTimestamp"] != nil,
+            metadata["finalizers"]?.array?.isEmpty ?? true
+        else { return false }
+        if resource.storageName == "namespaces" { return object["spec"]?["finalizers"]?.array?.isEmpty ?? true }
+        return resource.storageName != "pods" || metadata["deletionGracePeriodSeconds"]?.int ?? 0 == 0
+    }
+
+    /// Whether an update changes nothing but times of ownership.
+    private func isUnchanged(_ new: JSONValue, _ old: JSONValue) -> Bool {
+        guard FieldOwnership.stripped(new) == FieldOwnership.stripped(old) else { return false }
+        let before = FieldOwnership(old)?.entries ?? []
+        let after = FieldOwnership(new)?.entries ?? []
+        return before.count == after.count
+            && after.allSatisfy { entry in
+                before.contains { $0.hasSameIdentity(as: entry) && $0.fields == entry.fields }
+            }
+    }
+
+    /// Whether the writer means the object that is there: its UID and its version, where it says them.
+    private func checkPreconditions(_ metadata: JSONValue?, _ current: StoredObject, _ resource: ResourceDefinition)
+        throws
+    {
+        if let uid = metadata?["uid"]?.string, !uid.isEmpty, uid != current.uid {
+            throw APIStatus.conflict(
+                resource, current.key.name,
+                "Precondition failed: UID in precondition: \(uid), UID in object meta: \(current.uid)")
+        }
+        if let version = metadata?["resourceVersion"]?.string, !version.isEmpty, version != "0" {
+            guard let number = UInt64(version) else {
+                throw APIStatus.badRequest("invalid resource version \"\(version)\"")
+            }
+            if number != current.resourceVersion { throw APIStatus.conflict(resource, current.key.name) }
+        }
+    }
+
+    /// What follows from an object's end.
+    func removed(_ object: StoredObject, _ resource: ResourceDefinition) {
+        upkeep.add(.ownerGone(object.uid))
+        if resource.storageName == CustomResources.storageName { upkeep.add(.definition(object.key.name)) }
+        // The definition of its kind may wait for its last object.
+        if resource.strategy.isCustom { upkeep.add(.definition(resource.storageName)) }
+        if !object.key.namespace.isEmpty { upkeep.add(.namespace(object.key.namespace)) }
+        for owner in object.ownerUIDs { upkeep.add(.dependentGone(owner)) }
+        upkeep.signal.fire()
+    }
+}

@@ -1,0 +1,160 @@
+import HTTPServing
+import JSON
+import KubernetesModel
+
+extension APIServerCore {
+    /// A watch: what there is, where that is asked for, then every change, until the client goes, its time is up or the
+    /// server stops. A client that reads too slowly falls out of the window and is told so (410).
+    func watch(_ call: ResourceCall) async throws -> APIResponse {
+        let form = try call.representation()
+        var filter = try ObjectFilter(call.request, call.resource, namespace: call.path.namespace)
+        if let name = call.path.name {
+            filter.fields = try FieldSelector("metadata.name=\(name)", supported: [])
+        }
+        let version: UInt64?
+        do {
+            version = try requestedVersion(call)
+        } catch let status where status is APIStatus {
+            guard let status = status as? APIStatus, status.code == 504 else { throw status }
+            // A version from the future is an event of the stream, as the recordings show.
+            return stream([Self.frame("ERROR", status.serverJSON.bytes)])
+        }
+        let request = call.request
+        let sendsInitial = request.parameter("sendInitialEvents").map { _ in request.flag("sendInitialEvents") }
+        if sendsInitial != nil, request.nonEmptyParameter("resourceVersionMatch") != "NotOlderThan" {
+            throw APIStatus.invalid(
+                kind: "ListOptions", group: "meta.k8s.io", name: "",
+                [
+                    .forbidden(
+                        "resourceVersionMatch",
+                        "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+                ])
+        }
+        let seconds = request.nonEmptyParameter("timeoutSeconds").flatMap { Int64($0) }
+        let watch = Watch(
+            core: self, resource: call.resource, filter: filter,
+            renderer: Renderer(resource: call.resource, form: form, now: clock()),
+            startVersion: version,
+            sendsInitialEvents: sendsInitial ?? (version ?? 0 == 0),
+            marksEndOfInitialEvents: sendsInitial == true,
+            allowsBookmarks: request.flag("allowWatchBookmarks"),
+            // With no time-out a watch ends by itself after half an hour to an hour, so that clients spread out again.
+            timeout: .seconds(seconds.map { max(0, min($0, 86_400)) } ?? Int64.random(in: 1800...3600)))
+        return APIResponse(body: .stream { write in try await watch.run(write) })
+    }
+
+    private func stream(_ frames: [[UInt8]]) -> APIResponse {
+        APIResponse(body: .stream { write in for frame in frames { try await write(frame) } })
+    }
+
+    static func frame(_ type: String, _ object: [UInt8]) -> [UInt8] {
+        var bytes = Array("{\"type\":\"\(type)\",\"object\":".utf8)
+        bytes.reserveCapacity(bytes.count + object.count + 2)
+        bytes.append(contentsOf: object)
+        bytes.append(contentsOf: [UInt8(ascii: "}"), 0x0A])
+        return bytes
+    }
+}
+
+/// One running watch: a cursor into the changes of its resource.
+struct Watch: Sendable {
+    let core: APIServerCore
+    let resource: ResourceDefinition
+    let filter: ObjectFilter
+    let renderer: Renderer
+    let startVersion: UInt64?
+    let sendsInitialEvents: Bool
+    let marksEndOfInitialEvents: Bool
+    let allowsBookmarks: Bool
+    let timeout: Duration
+
+    func run(_ write: ([UInt8]) async throws -> Void) async throws {
+        let signal = WatchSignal()
+        core.store.attach(signal, to: resource.storageName)
+        core.stopping.attach(signal)
+        defer {
+            core.store.detach(signal, from: resource.storageName)
+            core.stopping.detach(signal)
+        }
+        let deadline = ContinuousClock.now + timeout
+        let timer = Task {
+            // Rings for bookmarks and for the end; what it means is decided in the loop below.
+            while !Task.isCancelled, ContinuousClock.now < deadline {
+                let next = allowsBookmarks ? min(deadline, .now + core.bookmarkInterval) : deadline
+                do { try await ContinuousClock().sleep(until: next) } catch { return }
+                signal.fire()
+            }
+        }
+        defer { timer.cancel() }
+        var renderer = renderer
+        var cursor = startVersion ?? 0
+        if sendsInitialEvents {
+            let (objects, revision) = core.store.list(resource.storageName, namespace: filter.namespace)
+            try await core.store.waitUntilDurable(revision)
+            cursor = revision
+            var frames: [UInt8] = []
+            for object in objects where filter.matches(object) {
+                frames += APIServerCore.frame("ADDED", try renderer.single(object, isFirst: frames.isEmpty))
+                if frames.count > 1 << 18 {
+                    try await write(frames)
+                    frames = []
+                }
+            }
+            if marksEndOfInitialEvents {
+                frames += APIServerCore.frame("BOOKMARK", renderer.bookmark(cursor, ends: true))
+            }
+            if !frames.isEmpty { try await write(frames) }
+        }
+        var lastBookmark = ContinuousClock.now
+        while !Task.isCancelled, !core.stopping.isSet {
+            let durable = core.store.durableRevision
+            guard let events = core.store.events(resource.storageName, after: cursor, limit: 256) else {
+                let floor = core.store.floor(resource.storageName)
+                let status = APIStatus.expired("too old resource version: \(cursor) (\(floor))")
+                try await write(APIServerCore.frame("ERROR", status.serverJSON.bytes))
+                return
+            }
+            if let last = events.last {
+                var frames: [UInt8] = []
+                renderer.now = core.clock()
+                for event in events {
+                    if let frame = try frame(for: event) { frames += frame }
+                }
+                cursor = last.resourceVersion
+                if !frames.isEmpty { try await write(frames) }
+                continue
+            }
+            // Nothing of this resource up to there: a later bookmark may say so.
+            cursor = max(cursor, durable)
+            let now = ContinuousClock.now
+            if now >= deadline { return }
+            if allowsBookmarks, now - lastBookmark >= core.bookmarkInterval {
+                lastBookmark = now
+                try await write(APIServerCore.frame("BOOKMARK", renderer.bookmark(cursor, ends: false)))
+            }
+            await signal.wait()
+        }
+    }
+
+    /// The event as this watch sees it: an object that begins to match is ADDED, one that stops is DELETED.
+    private func frame(for event: StoreEvent) throws -> [UInt8]? {
+        let matches = event.kind != .deleted && filter.matches(event.object)
+        let matched = event.previous.map { filter.matches($0) } ?? false
+        switch (matched, matches) {
+        case (false, true): return APIServerCore.frame("ADDED", try renderer.single(event.object))
+        case (true, true): return APIServerCore.frame("MODIFIED", try renderer.single(event.object))
+        case (true, false):
+            if event.kind == .deleted { return APIServerCore.frame("DELETED", try renderer.single(event.object)) }
+            // The last state that matched, at the version at which it stopped.
+            guard let previous = event.previous else { return nil }
+            var json = try previous.json(apiVersion: resource.apiVersion, kind: resource.kind)
+            var metadata = json["metadata"] ?? [:]
+            metadata["resourceVersion"] = .string(String(event.resourceVersion))
+            json["metadata"] = metadata
+            let stored = StoredObject(
+                key: previous.key, resourceVersion: event.resourceVersion, object: json, fields: previous.fields)
+            return APIServerCore.frame("DELETED", try renderer.single(stored))
+        case (false, false): return nil
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import JSON
+import KubernetesModel
+
+/// Questions about permissions: whoever has the token may do everything.
+enum Reviews {
+    static func respond(to request: APIRequest, _ path: RequestPath.ResourcePath, now: Timestamp) throws
+        -> APIResponse?
+    {
+        let answer: JSONValue
+        switch (path.group, path.resource) {
+        case ("authorization.k8s.io", "selfsubjectaccessreviews"):
+            answer = ["allowed": true, "reason": "the token of this cluster may do everything"]
+        case ("authorization.k8s.io", "subjectaccessreviews"),
+            ("authorization.k8s.io", "localsubjectaccessreviews"):
+            answer = ["allowed": false]
+        case ("authorization.k8s.io", "selfsubjectrulesreviews"):
+            answer = [
+                "resourceRules": [["verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]]],
+                "nonResourceRules": [["verbs": ["*"], "nonResourceURLs": ["*"]]], "incomplete": false,
+            ]
+        case ("authentication.k8s.io", "tokenreviews"):
+            answer = ["user": [:], "error": "invalid bearer token"]
+        case ("authentication.k8s.io", "selfsubjectreviews"):
+            answer = ["userInfo": ["username": "admin", "groups": ["system:masters", "system:authenticated"]]]
+        default: return nil
+        }
+        guard path.version == "v1" else { return nil }
+        guard request.method == "POST" else { throw APIStatus.methodNotAllowed() }
+        guard var review = try RequestBody.json(request), review.object != nil else {
+            throw APIStatus.badRequest("a review must be an object")
+        }
+        review["status"] = answer
+        var metadata = review["metadata"] ?? [:]
+        if metadata.object == nil { metadata = [:] }
+        metadata["creationTimestamp"] = nil
+        let manager = request.nonEmptyParameter("fieldManager") ?? String(request.userAgent.prefix { $0 != "/" })
+        review["metadata"] = metadata
+        if let spec = review["spec"] {
+            // The spec is there in any review: what is in it was set.
+            let owned = FieldDifference(from: ["spec": [:]], to: ["spec": spec], .any).added
+            let entry = ManagedFieldsEntry(
+                manager: manager, operation: .update, apiVersion: review["apiVersion"]?.string ?? "", time: now,
+                subresource: "", fields: owned)
+            review["metadata"]?["managedFields"] = .array([entry.json])
+        }
+        return APIResponse(review, status: 201)
+    }
+}
+
+/// Reads request bodies.
+enum RequestBody {
+    /// The body as JSON; nil when it is empty. Throws 400 and 415.
+    static func json(_ request: APIRequest) throws -> JSONValue? {
+        guard !request.body.isEmpty else { return nil }
+        switch request.mediaType {
+        case "", "application/json", "application/merge-patch+json", "application/json-patch+json",
+            "application/strategic-merge-patch+json", "application/apply-patch+yaml":
+            break
+        case "application/vnd.kubernetes.protobuf":
+            do {
+                return try ProtobufReader.object(request.body)
+            } catch let failure as ProtobufReader.Failure {
+                var status = APIStatus.unsupportedMediaType(["application/json"])
+                status.message += " (\(failure))"
+                throw status
+            }
+        default: throw APIStatus.unsupportedMediaType(["application/json"])
+        }
+        return try JSONValue(parsing: request.body)
+    }
+}

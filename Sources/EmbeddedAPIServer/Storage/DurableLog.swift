@@ -1,0 +1,117 @@
+import Dispatch
+import Synchronization
+
+/// The file behind the store: SQLite in WAL mode, `synchronous=FULL`, so that what was acknowledged survives a power cut.
+///
+/// The exclusive lock is held for as long as the server runs: a second server on the same file is told so at once. All
+/// changes go through one queue of its own, since a commit waits for the disk.
+final class DurableLog: Sendable {
+    struct Row {
+        var key: StorageKey
+        var resourceVersion: UInt64
+        var body: [UInt8]
+    }
+
+    private let connection: Mutex<Connection?>
+    private let queue = DispatchQueue(label: "sluice.apiserver.storage")
+    private let path: String
+
+    /// Used by one thread at a time: by init and load before the store exists, then by the log's own queue alone.
+    private final class Connection: @unchecked Sendable {
+        let database: SQLiteDatabase
+        let put: SQLiteStatement
+        let delete: SQLiteStatement
+        let mark: SQLiteStatement
+
+        init(path: String) throws {
+            database = try SQLiteDatabase(path: path)
+            try database.execute(
+                """
+                PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+                BEGIN IMMEDIATE;
+                CREATE TABLE IF NOT EXISTS object(
+                    resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
+                    body BLOB NOT NULL, PRIMARY KEY(resource, namespace, name)) WITHOUT ROWID;
+                CREATE TABLE IF NOT EXISTS revision(id INTEGER PRIMARY KEY CHECK(id = 0), value INTEGER NOT NULL);
+                INSERT OR IGNORE INTO revision VALUES(0, 0);
+                COMMIT;
+                """)
+            put = try database.prepare("INSERT OR REPLACE INTO object VALUES(?, ?, ?, ?, ?)")
+            delete = try database.prepare("DELETE FROM object WHERE resource=? AND namespace=? AND name=?")
+            mark = try database.prepare("UPDATE revision SET value=? WHERE id=0")
+        }
+    }
+
+    /// Opens or creates the file. Throws ``SQLiteError``; its message says when another server has it.
+    init(path: String) throws {
+        self.path = path
+        do {
+            connection = Mutex(try Connection(path: path))
+        } catch let error as SQLiteError where error.isBusy {
+            throw SQLiteError(code: error.code, message: "\(path) is in use by another Sluice; stop that one first")
+        }
+    }
+
+    /// All objects, and the version of the last change.
+    func load() throws -> (revision: UInt64, rows: [Row]) {
+        var revision: UInt64 = 0
+        var rows: [Row] = []
+        let connection = try open
+        try connection.database.prepare("SELECT value FROM revision").run { revision = UInt64($0.integer(0)) }
+        try connection.database.prepare("SELECT resource, namespace, name, version, body FROM object").run { row in
+            rows.append(
+                Row(
+                    key: StorageKey(resource: row.text(0), namespace: row.text(1), name: row.text(2)),
+                    resourceVersion: UInt64(row.integer(3)), body: row.blob(4)))
+        }
+        return (revision, rows)
+    }
+
+    /// Runs on the log's queue.
+    func schedule(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
+
+    /// Writes changes in one transaction. Only on the log's queue.
+    func commit(_ events: [StoreEvent]) throws {
+        guard let last = events.last else { return }
+        let connection = try open
+        try connection.database.execute("BEGIN IMMEDIATE")
+        do {
+            for event in events {
+                let key = event.object.key
+                if event.kind == .deleted {
+                    try connection.delete.run([.text(key.resource), .text(key.namespace), .text(key.name)])
+                } else {
+                    try connection.put.run([
+                        .text(key.resource), .text(key.namespace), .text(key.name),
+                        .integer(Int64(event.resourceVersion)), .blob(event.object.body),
+                    ])
+                }
+            }
+            try connection.mark.run([.integer(Int64(last.resourceVersion))])
+            try connection.database.execute("COMMIT")
+        } catch {
+            // The first error is the one to report; a rollback that fails as well has nothing to add.
+            try? connection.database.execute("ROLLBACK")
+            throw error
+        }
+    }
+
+    private var open: Connection {
+        get throws {
+            guard let connection = connection.withLock({ $0 }) else {
+                throw SQLiteError(code: 0, message: "\(path) is closed")
+            }
+            return connection
+        }
+    }
+
+    /// Does what is scheduled and closes the file.
+    func close() async {
+        await withCheckedContinuation { continuation in
+            queue.async { [self] in
+                connection.withLock { $0 = nil }
+                continuation.resume()
+            }
+        }
+    }
+}

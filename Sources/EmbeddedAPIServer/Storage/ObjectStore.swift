@@ -1,0 +1,270 @@
+import JSON
+import KubernetesModel
+import Synchronization
+
+/// All objects of the cluster: one writer at a time under one lock, one version counter for all.
+///
+/// Everything is in memory; ``DurableLog`` writes each change to a file as well. A change is seen by watches once it is
+/// durable, and a write is answered once it is durable: ``waitUntilDurable(_:)``.
+final class ObjectStore: Sendable {
+    /// What a write is checked against under the lock.
+    enum WriteFailure: Error, Sendable {
+        case alreadyExists
+        case changedMeanwhile
+        case missingNamespace
+        case terminatingNamespace
+    }
+
+    struct State: Sendable {
+        var revision: UInt64
+        var durableRevision: UInt64
+        var shelves: [String: ResourceShelf] = [:]
+        /// Who is owned by an object, by the owner's UID.
+        var dependents: [String: Set<StorageKey>] = [:]
+        var signals: [String: [ObjectIdentifier: WatchSignal]] = [:]
+        var pending: [StoreEvent] = []
+        var isCommitting = false
+        var waiters: [(revision: UInt64, continuation: CheckedContinuation<Void, any Error>)] = []
+        var failure: SQLiteError?
+        var startRevision: UInt64
+    }
+
+    let state: Mutex<State>
+    private let log: DurableLog?
+    private let window: ResourceShelf.Window
+
+    /// A store that starts with what the log holds.
+    init(log: DurableLog?, window: ResourceShelf.Window, fields: (StorageKey, JSONValue) -> [String: String]) throws {
+        self.log = log
+        self.window = window
+        var state = State(revision: 0, durableRevision: 0, startRevision: 0)
+        if let log {
+            let (revision, rows) = try log.load()
+            (state.revision, state.durableRevision, state.startRevision) = (revision, revision, revision)
+            for row in rows {
+                let json = try JSONValue(parsing: row.body)
+                let object = StoredObject(
+                    key: row.key, resourceVersion: row.resourceVersion, object: json, fields: fields(row.key, json))
+                state.shelves[row.key.resource, default: ResourceShelf(floor: revision)].set(object)
+                for owner in object.ownerUIDs { state.dependents[owner, default: []].insert(row.key) }
+            }
+        }
+        self.state = Mutex(state)
+    }
+
+    // MARK: Reading
+
+    var revision: UInt64 { state.withLock { $0.revision } }
+
+    func get(_ key: StorageKey) -> StoredObject? {
+        state.withLock { $0.shelves[key.resource]?[key.namespace, key.name] }
+    }
+
+    /// The objects of a resource now, and the version of that reading.
+    func list(_ resource: String, namespace: String?) -> (objects: [StoredObject], revision: UInt64) {
+        state.withLock { state in
+            (state.shelves[resource].map { Array($0.slice(namespace)) } ?? [], state.revision)
+        }
+    }
+
+    /// The objects of a resource as they were at a version; nil when that is forgotten.
+    func list(_ resource: String, namespace: String?, at revision: UInt64) -> [StoredObject]? {
+        state.withLock { state in
+            guard let shelf = state.shelves[resource] else { return revision >= state.startRevision ? [] : nil }
+            return shelf.snapshot(namespace, at: revision)
+        }
+    }
+
+    /// The durable changes of a resource after a version, at most `limit`; nil when they are forgotten.
+    func events(_ resource: String, after revision: UInt64, limit: Int) -> [StoreEvent]? {
+        state.withLock { state in
+            guard let shelf = state.shelves[resource] else { return revision >= state.startRevision ? [] : nil }
+            return shelf.events(after: revision).map { Array($0.prefix(limit)) }
+        }
+    }
+
+    /// The oldest version from which a watch of that resource can start.
+    func floor(_ resource: String) -> UInt64 {
+        state.withLock { $0.shelves[resource]?.floor ?? $0.startRevision }
+    }
+
+    /// The version up to which all changes have been seen by watches.
+    var durableRevision: UInt64 { state.withLock { $0.durableRevision } }
+
+    func dependents(of uid: String) -> [StorageKey] {
+        state.withLock { $0.dependents[uid].map { $0.sorted() } ?? [] }
+    }
+
+    /// Whether any object has this UID among the resources given.
+    func contains(uid: String, key: StorageKey) -> Bool { get(key)?.uid == uid }
+
+    /// The names of all resources that hold objects in a namespace.
+    func occupiedResources(namespace: String) -> [String] {
+        state.withLock { state in
+            state.shelves.filter { !$0.value.slice(namespace).isEmpty }.map(\.key).sorted()
+        }
+    }
+
+    // MARK: Writing
+
+    /// Stores a new object. `object` gets its resourceVersion.
+    func insert(
+        _ key: StorageKey, _ object: JSONValue, fields: [String: String], mayFillTerminatingNamespace: Bool = false
+    ) throws -> StoredObject {
+        try write { state in
+            if state.shelves[key.resource]?[key.namespace, key.name] != nil { throw WriteFailure.alreadyExists }
+            if !key.namespace.isEmpty {
+                guard let namespace = state.shelves["namespaces"]?["", key.namespace] else {
+                    throw WriteFailure.missingNamespace
+                }
+                if namespace.isBeingDeleted, !mayFillTerminatingNamespace { throw WriteFailure.terminatingNamespace }
+            }
+            return apply(&state, kind: .added, key, object, fields: fields, previous: nil)
+        }
+    }
+
+    /// Stores a new version of an object that is still the one given.
+    func replace(_ expected: StoredObject, with object: JSONValue, fields: [String: String]) throws -> StoredObject {
+        try write { state in
+            let key = expected.key
+            guard state.shelves[key.resource]?[key.namespace, key.name] === expected else {
+                throw WriteFailure.changedMeanwhile
+            }
+            return apply(&state, kind: .modified, key, object, fields: fields, previous: expected)
+        }
+    }
+
+    /// Removes an object that is still the one given; `last` is the state that watchers see in its deletion.
+    func remove(_ expected: StoredObject, last: JSONValue, fields: [String: String]) throws -> StoredObject {
+        try write { state in
+            let key = expected.key
+            guard state.shelves[key.resource]?[key.namespace, key.name] === expected else {
+                throw WriteFailure.changedMeanwhile
+            }
+            return apply(&state, kind: .deleted, key, last, fields: fields, previous: expected)
+        }
+    }
+
+    private func write(_ body: (inout State) throws -> StoredObject) throws -> StoredObject {
+        let (object, mustCommit) = try state.withLock { state in
+            if let failure = state.failure { throw failure }
+            let object = try body(&state)
+            if log == nil {
+                Self.publish(&state, upTo: state.revision, window: window)
+                return (object, false)
+            }
+            let mustCommit = !state.isCommitting
+            state.isCommitting = true
+            return (object, mustCommit)
+        }
+        if mustCommit { log?.schedule { [self] in commitPending() } }
+        return object
+    }
+
+    private func apply(
+        _ state: inout State, kind: StoreEvent.Kind, _ key: StorageKey, _ object: JSONValue, fields: [String: String],
+        previous: StoredObject?
+    ) -> StoredObject {
+        state.revision += 1
+        var object = object
+        var metadata = object["metadata"] ?? [:]
+        object["metadata"] = nil
+        metadata["resourceVersion"] = .string(String(state.revision))
+        object["metadata"] = metadata
+        let stored = StoredObject(key: key, resourceVersion: state.revision, object: object, fields: fields)
+        // A resource with no past at all: everything since the start is known.
+        let floor = state.startRevision
+        for owner in previous?.ownerUIDs ?? [] { state.dependents[owner]?.remove(key) }
+        if kind == .deleted {
+            state.shelves[key.resource]?.remove(key)
+        } else {
+            state.shelves[key.resource, default: ResourceShelf(floor: floor)].set(stored)
+            for owner in stored.ownerUIDs { state.dependents[owner, default: []].insert(key) }
+        }
+        for owner in previous?.ownerUIDs ?? [] where state.dependents[owner]?.isEmpty == true {
+            state.dependents[owner] = nil
+        }
+        state.pending.append(StoreEvent(kind: kind, object: stored, previous: previous))
+        return stored
+    }
+
+    /// Shows the pending changes up to a version to the watches and answers the writers.
+    private static func publish(_ state: inout State, upTo revision: UInt64, window: ResourceShelf.Window) {
+        var count = 0
+        for event in state.pending {
+            guard event.resourceVersion <= revision else { break }
+            count += 1
+            state.shelves[event.object.key.resource]?.record(event, window: window)
+        }
+        let touched = Set(state.pending[..<count].map { $0.object.key.resource })
+        state.pending.removeFirst(count)
+        state.durableRevision = revision
+        for resource in touched { state.signals[resource]?.values.forEach { $0.fire() } }
+        let ready = state.waiters.filter { $0.revision <= revision }
+        state.waiters.removeAll { $0.revision <= revision }
+        for waiter in ready { waiter.continuation.resume() }
+    }
+
+    // MARK: Durability
+
+    /// Writes what is pending, all in one transaction, until nothing is.
+    private func commitPending() {
+        while true {
+            let batch = state.withLock { state in
+                if state.pending.isEmpty { state.isCommitting = false }
+                return state.pending
+            }
+            guard let last = batch.last, let log else { return }
+            do {
+                try log.commit(batch)
+                state.withLock { Self.publish(&$0, upTo: last.resourceVersion, window: window) }
+            } catch {
+                let failure = error as? SQLiteError ?? SQLiteError(code: 0, message: "\(error)")
+                let waiters = state.withLock { state in
+                    state.failure = failure
+                    defer { state.waiters = [] }
+                    return state.waiters
+                }
+                for waiter in waiters { waiter.continuation.resume(throwing: failure) }
+                return
+            }
+        }
+    }
+
+    /// Returns once that version is on disk; throws when it cannot be written, and then for all writes to come.
+    func waitUntilDurable(_ revision: UInt64) async throws {
+        guard log != nil else { return }
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            let result: Result<Void, SQLiteError>? = state.withLock { state in
+                if let failure = state.failure { return .failure(failure) }
+                if state.durableRevision >= revision { return .success(()) }
+                state.waiters.append((revision, continuation))
+                return nil
+            }
+            switch result {
+            case .success?: continuation.resume()
+            case .failure(let failure)?: continuation.resume(throwing: failure)
+            case nil: break
+            }
+        }
+    }
+
+    /// Waits for what is pending and closes the log.
+    func close() async throws {
+        try await waitUntilDurable(revision)
+        await log?.close()
+    }
+
+    // MARK: Watching
+
+    func attach(_ signal: WatchSignal, to resource: String) {
+        state.withLock { $0.signals[resource, default: [:]][ObjectIdentifier(signal)] = signal }
+    }
+
+    func detach(_ signal: WatchSignal, from resource: String) {
+        state.withLock { state in
+            state.signals[resource]?[ObjectIdentifier(signal)] = nil
+            if state.signals[resource]?.isEmpty == true { state.signals[resource] = nil }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import JSON
+import KubernetesModel
+import Synchronization
+
+/// Namespaces: those of the system are there from the start, every one gets its default objects, and the contents of a
+/// terminating one are deleted before it goes.
+extension APIServerCore {
+    static let systemNamespaces = ["default", "kube-node-lease", "kube-public", "kube-system"]
+
+    /// Makes what every cluster has. Idempotent.
+    func seed(certificateAuthorityPEM: String) throws {
+        guard let namespaces = registry.resource("", "v1", "namespaces") else { return }
+        let pipeline = ObjectPipeline(resource: namespaces, now: clock())
+        for name in Self.systemNamespaces where store.get(Self.namespaceKey(name)) == nil {
+            var object: JSONValue = ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]]
+            _ = try pipeline.decode(&object, .ignore)
+            try pipeline.initialize(&object, namespace: "")
+            try namespaces.strategy.admit(&object, cluster: StoreView(core: self), now: clock())
+            try insert(object, Self.namespaceKey(name), namespaces)
+        }
+        self.certificateAuthority.withLock { $0 = certificateAuthorityPEM }
+        for object in store.list("namespaces", namespace: nil).objects { try fill(object.key.name) }
+        if let classes = registry.resource("scheduling.k8s.io", "v1", "priorityclasses") {
+            for (name, value, text) in [
+                (
+                    "system-cluster-critical", 2_000_000_000,
+                    "Used for system critical pods that must run in the cluster."
+                ),
+                ("system-node-critical", 2_000_001_000, "Used for system critical pods that must not be moved."),
+            ] as [(String, Int64, String)] {
+                let key = StorageKey(resource: classes.storageName, namespace: "", name: name)
+                guard store.get(key) == nil else { continue }
+                var object: JSONValue = [
+                    "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": ["name": .string(name)],
+                    "value": .int(value), "description": .string(text),
+                ]
+                let pipeline = ObjectPipeline(resource: classes, now: clock())
+                _ = try pipeline.decode(&object, .ignore)
+                try pipeline.initialize(&object, namespace: "")
+                try insert(object, key, classes)
+            }
+        }
+    }
+
+    static func namespaceKey(_ name: String) -> StorageKey {
+        StorageKey(resource: "namespaces", namespace: "", name: name)
+    }
+
+    /// The objects that every namespace has: the account pods run as, and the certificate of this server.
+    private func fill(_ namespace: String) throws {
+        let contents: [(String, JSONValue)] = [
+            (
+                "configmaps",
+                [
+                    "apiVersion": "v1", "kind": "ConfigMap",
+                    "metadata": [
+                        "name": "kube-root-ca.crt",
+                        "annotations": [
+                            "kubernetes.io/description": "The certificate authority of this cluster's API server."
+                        ],
+                    ],
+                    "data": ["ca.crt": .string(certificateAuthority.withLock { $0 })],
+                ]
+            ),
+            ("serviceaccounts", ["apiVersion": "v1", "kind": "ServiceAccount", "metadata": ["name": "default"]]),
+        ]
+        for (plural, template) in contents {
+            guard let resource = registry.resource("", "v1", plural), let name = template["metadata"]?["name"]?.string
+            else { continue }
+            let key = StorageKey(resource: plural, namespace: namespace, name: name)
+            if store.get(key) != nil { continue }
+            let pipeline = ObjectPipeline(resource: resource, now: clock())
+            var object = template
+            try pipeline.initialize(&object, namespace: namespace)
+            do {
+                try insert(object, key, resource)
+            } catch let status as APIStatus where status.isAlreadyExists || status.code == 403 || status.isNotFound {
+                // Made by somebody else, or the namespace is on its way out.
+            }
+        }
+    }
+
+    /// Fills a new namespace; empties a terminating one and lets it go once it is empty.
+    func checkNamespace(_ name: String) async throws {
+        guard let object = store.get(Self.namespaceKey(name)) else { return }
+        guard object.isBeingDeleted else {
+            try fill(name)
+            return
+        }
+        for storageName in store.occupiedResources(namespace: name) {
+            guard let resource = registry.resource(storageName: storageName) else { continue }
+            for content in store.list(storageName, namespace: name).objects where !content.isBeingDeleted {
+                do {
+                    _ = try await delete(content.key, resource, DeletionOptions())
+                } catch let status as APIStatus where status.isNotFound {
+                    continue
+                }
+            }
+        }
+        guard store.occupiedResources(namespace: name).isEmpty,
+            let namespaces = registry.resource("", "v1", "namespaces")
+        else { return }
+        try await edit(object.key, namespaces) { namespace in
+            let rest = (namespace["spec"]?["finalizers"]?.array ?? []).filter { $0 != "kubernetes" }
+            namespace["spec"] = rest.isEmpty ? [:] : ["finalizers": .array(rest)]
+        }
+    }
+}

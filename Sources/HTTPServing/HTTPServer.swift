@@ -1,0 +1,192 @@
+import HTTPTypes
+import HummingbirdCore
+public import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// An HTTP/1.1 server over TLS: a listener with limits, and a function from requests to responses.
+///
+/// Requests are answered concurrently; those of one connection in their order. The limits hold for strangers too: no more than
+/// so many connections at once (others wait in the listen queue), none that is idle or slow for longer than the idle time-out, no
+/// larger body than the limit.
+public struct HTTPServer: Sendable {
+    /// Where the server listens and what it puts up with.
+    public struct Configuration: Sendable {
+        /// The address to listen on.
+        public var host: String
+        /// The TCP port; 0 takes a free one.
+        public var port: Int
+        /// The largest request body, in bytes.
+        public var maximumBodySize: Int
+        /// A connection is closed that has no request under way for this long, or sends nothing of one that it has begun.
+        /// Responses may take longer. Go's API server has 90 s.
+        public var idleTimeout: Duration
+        /// Most connections at once; more wait until one is closed.
+        public var maximumConnections: Int
+        /// How long requests that are under way may go on when the server is to end; then they are cancelled.
+        public var shutdownGrace: Duration
+
+        /// A configuration; everything has a default.
+        public init(
+            host: String = "127.0.0.1", port: Int = 0, maximumBodySize: Int = 3 << 20,
+            idleTimeout: Duration = .seconds(90), maximumConnections: Int = 1000,
+            shutdownGrace: Duration = .seconds(3)
+        ) {
+            self.host = host
+            self.port = port
+            self.maximumBodySize = maximumBodySize
+            self.idleTimeout = idleTimeout
+            self.maximumConnections = maximumConnections
+            self.shutdownGrace = shutdownGrace
+        }
+    }
+
+    private let configuration: Configuration
+    private let tls: TLSContextProvider
+    private let refuse: @Sendable (ServerRequest) -> ServerResponse?
+    private let tooLarge: @Sendable (_ limit: Int) -> ServerResponse
+    private let respond: @Sendable (ServerRequest) async -> ServerResponse
+    private let logger: Logger
+
+    /// A server; nothing listens before ``run(onListening:)``.
+    ///
+    /// - Parameters:
+    ///   - refuse: Looks at a request before its body is read; a response ends it there.
+    ///   - tooLarge: The response to a request whose body is larger than the limit.
+    ///   - respond: Answers a request.
+    public init(
+        configuration: Configuration, tls: TLSContextProvider, logger: Logger,
+        refuse: @escaping @Sendable (ServerRequest) -> ServerResponse? = { _ in nil },
+        tooLarge: @escaping @Sendable (_ limit: Int) -> ServerResponse = { _ in ServerResponse(status: 413) },
+        respond: @escaping @Sendable (ServerRequest) async -> ServerResponse
+    ) {
+        self.configuration = configuration
+        self.tls = tls
+        self.refuse = refuse
+        self.tooLarge = tooLarge
+        self.respond = respond
+        self.logger = logger
+    }
+
+    /// Serves until the task is cancelled. `onListening` gets the port. Throws when the address cannot be had.
+    public func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
+        let disconnects = Disconnects()
+        let channel = HTTP1Channel(
+            responder: { request, writer, channel in try await answer(request, writer, channel, disconnects) },
+            configuration: .init(
+                additionalChannelHandlers: [disconnects.makeHandler()],
+                idleTimeout: TimeAmount(configuration.idleTimeout)))
+        // The server takes its own end for an error worth a line.
+        var serverLogger = logger
+        if serverLogger.logLevel > .debug { serverLogger.logLevel = .critical }
+        let ending = Ending()
+        let server = Server(
+            childChannelSetup: OpenSSLChannel(channel, provider: tls),
+            configuration: ServerConfiguration(
+                address: .hostname(configuration.host, port: configuration.port),
+                availableConnectionsDelegate: .maximum(configuration.maximumConnections, logger: serverLogger)),
+            onServerRunning: { channel in
+                onListening(channel.localAddress?.port ?? configuration.port)
+                ending.isRunning()
+            },
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: serverLogger)
+        // A task of its own: a server that is cancelled drops connections that it has accepted and not taken up, and one that is
+        // shut down before it runs drops its listener, both of which end the process ("Deinited NIOAsyncWriter"). So its end is
+        // always an orderly one, once it runs.
+        let work = Task { try await server.run() }
+        ending.prepare {
+            Task { [logger] in
+                do {
+                    try await server.shutdownGracefully()
+                } catch {
+                    logger.debug("the server's end: \(error)")
+                }
+            }
+            Task { [grace = configuration.shutdownGrace] in
+                // Nothing cancels this task; when the server has ended before, the cancellation finds nothing to do.
+                try? await Task.sleep(for: grace)
+                work.cancel()
+            }
+        }
+        try await withTaskCancellationHandler {
+            try await work.value
+        } onCancel: {
+            ending.request()
+        }
+    }
+
+    private func answer(
+        _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel, _ disconnects: Disconnects
+    ) async throws {
+        var message = ServerRequest(
+            method: request.method.rawValue, target: request.head.path ?? "/", authority: request.head.authority,
+            headers: request.headers.map { ($0.name.canonicalName, $0.value) })
+        let response: ServerResponse
+        if let refusal = refuse(message) {
+            response = refusal
+        } else {
+            do {
+                let body = try await request.body.collect(upTo: configuration.maximumBodySize)
+                message.body = Array(body.readableBytesView)
+                response = await respond(message)
+            } catch is NIOTooManyBytesError {
+                response = tooLarge(configuration.maximumBodySize)
+            }
+        }
+        var head = HTTPResponse(status: .init(code: response.status))
+        for (name, value) in response.headers {
+            if let name = HTTPField.Name(name) { head.headerFields.append(HTTPField(name: name, value: value)) }
+        }
+        switch response.body {
+        case .bytes(let bytes):
+            head.headerFields[.contentLength] = String(bytes.count)
+            if request.method == .head {
+                try await writer.writeResponse(head)
+            } else {
+                try await writer.write(response: head, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+            }
+        case .stream(let produce):
+            let output = Output(try await writer.writeHead(head))
+            try await disconnects.cancelling(channel) {
+                try await produce { bytes in
+                    if !bytes.isEmpty { try await output.writer.write(ByteBuffer(bytes: bytes)) }
+                }
+                try await output.writer.finish(nil)
+            }
+        }
+    }
+}
+
+/// The writer of a running response, handed to the task that produces its body.
+private final class Output: @unchecked Sendable {
+    // @unchecked: the task that makes the response waits while the one task that it started uses this.
+    var writer: any ResponseBodyWriter
+
+    init(_ writer: some ResponseBodyWriter) { self.writer = writer }
+}
+
+/// Ends a server once it has been asked to, and not before it runs.
+private final class Ending: Sendable {
+    private struct State {
+        var action: (@Sendable () -> Void)?
+        var isRunning = false
+        var isRequested = false
+    }
+
+    private let state = Mutex(State())
+
+    func prepare(_ action: @escaping @Sendable () -> Void) { change { $0.action = action } }
+    func isRunning() { change { $0.isRunning = true } }
+    func request() { change { $0.isRequested = true } }
+
+    private func change(_ body: (inout State) -> Void) {
+        let action: (@Sendable () -> Void)? = state.withLock { state in
+            body(&state)
+            guard state.isRunning, state.isRequested else { return nil }
+            defer { state.action = nil }
+            return state.action
+        }
+        action?()
+    }
+}

@@ -1,0 +1,116 @@
+public import JSON
+
+/// One field that breaks a rule, worded as the API server words it (`field.Error` of apimachinery).
+public struct FieldError: Error, Sendable, Hashable {
+    /// What sort of rule is broken; the raw value is the reason of the cause in a Status.
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
+        case required = "FieldValueRequired"
+        case invalid = "FieldValueInvalid"
+        case typeInvalid = "FieldValueTypeInvalid"
+        case notSupported = "FieldValueNotSupported"
+        case duplicate = "FieldValueDuplicate"
+        case forbidden = "FieldValueForbidden"
+        case notFound = "FieldValueNotFound"
+        case tooLong = "FieldValueTooLong"
+        case tooMany = "FieldValueTooMany"
+        /// A field that the schema does not know: no error of validation but of strict decoding, with its own words.
+        case unknown = "FieldUnknown"
+    }
+
+    public var path: FieldPath
+    public var kind: Kind
+    /// The value that is wrong; not shown for all kinds.
+    public var badValue: JSONValue
+    /// What was expected.
+    public var detail: String
+    /// Whether the API server knows no path for such an error and writes `<nil>` instead.
+    public var isUnplaced: Bool
+
+    /// An error.
+    public init(
+        _ path: FieldPath, _ kind: Kind, badValue: JSONValue = "", _ detail: String = "", isUnplaced: Bool = false
+    ) {
+        self.path = path
+        self.kind = kind
+        self.badValue = badValue
+        self.detail = detail
+        self.isUnplaced = isUnplaced
+    }
+}
+
+extension FieldError {
+    /// A field that must be there is not.
+    public static func required(_ path: FieldPath, _ detail: String = "") -> FieldError {
+        FieldError(path, .required, detail)
+    }
+
+    /// A value that is not allowed.
+    public static func invalid(_ path: FieldPath, _ value: JSONValue, _ detail: String) -> FieldError {
+        FieldError(path, .invalid, badValue: value, detail)
+    }
+
+    /// A value that stands there a second time.
+    public static func duplicate(_ path: FieldPath, _ value: JSONValue) -> FieldError {
+        FieldError(path, .duplicate, badValue: value)
+    }
+
+    /// A field that must not be set.
+    public static func forbidden(_ path: FieldPath, _ detail: String) -> FieldError {
+        FieldError(path, .forbidden, detail)
+    }
+
+    /// A name that refers to nothing.
+    public static func notFound(_ path: FieldPath, _ value: JSONValue, _ detail: String = "") -> FieldError {
+        FieldError(path, .notFound, badValue: value, detail)
+    }
+
+    /// A value outside a list.
+    public static func notSupported(_ path: FieldPath, _ value: JSONValue, _ supported: [String]) -> FieldError {
+        let list = supported.map { JSONValue.string($0).text }.joined(separator: ", ")
+        return FieldError(path, .notSupported, badValue: value, supported.isEmpty ? "" : "supported values: \(list)")
+    }
+
+    /// A string of too many characters.
+    public static func tooLong(_ path: FieldPath, maximum: Int) -> FieldError {
+        FieldError(path, .tooLong, "may not be more than \(maximum) bytes")
+    }
+
+    /// A list or map with too many entries.
+    public static func tooMany(_ path: FieldPath, count: Int, maximum: Int) -> FieldError {
+        FieldError(path, .tooMany, badValue: .int(Int64(count)), "must have at most \(maximum) items")
+    }
+
+    /// A field that the schema does not know.
+    public static func unknown(_ path: FieldPath, _ detail: String = "") -> FieldError {
+        FieldError(path, .unknown, detail)
+    }
+}
+
+extension FieldError: CustomStringConvertible {
+    /// What stands behind the path: `Invalid value: 0: must be ...`.
+    public var body: String {
+        var text: String
+        switch kind {
+        case .unknown: return "unknown field" + (detail.isEmpty ? "" : " (\(detail))")
+        case .required: text = "Required value"
+        case .forbidden: text = "Forbidden"
+        case .tooLong: text = "Too long"
+        case .tooMany: text = "Too many: \(badValue.text)"
+        case .invalid, .typeInvalid: text = "Invalid value: \(badValue.text)"
+        case .notSupported: text = "Unsupported value: \(badValue.text)"
+        case .duplicate: text = "Duplicate value: \(badValue.text)"
+        case .notFound: text = "Not found: \(badValue.text)"
+        }
+        if !detail.isEmpty { text += ": \(detail)" }
+        return text
+    }
+
+    /// The path as the API server shows it.
+    public var field: String { isUnplaced || path.steps.isEmpty ? "<nil>" : path.description }
+
+    /// `path: Kind: detail`; an unknown field as strict decoding words it.
+    public var description: String { kind == .unknown ? "unknown field \"\(path)\"" : "\(field): \(body)" }
+
+    /// The error as a cause in a Status.
+    public var cause: APIStatus.Cause { .init(reason: kind.rawValue, message: body, field: field) }
+}

@@ -1,0 +1,141 @@
+import JSON
+import KubernetesModel
+
+/// Why a container cannot be set up yet: shown as its waiting state, and tried again.
+struct ContainerProblem: Error, Hashable {
+    var reason: String
+    var message: String
+}
+
+/// Where values of ConfigMaps and Secrets come from; nil where there is no such object.
+struct ConfigurationSource: Sendable {
+    var configMap: @Sendable (String) async throws -> JSONValue?
+    var secret: @Sendable (String) async throws -> JSONValue?
+}
+
+/// The environment of a container by its env and envFrom.
+struct ContainerEnvironment: Sendable {
+    /// In the order of their names.
+    private(set) var variables: [String: String]
+
+    /// Variables that are there to begin with.
+    init(_ variables: [String: String] = [:]) { self.variables = variables }
+
+    /// Adds envFrom and then env of the container, each able to name those before it. Throws ``ContainerProblem`` in the
+    /// kubelet's words where something that is not optional is missing.
+    mutating func add(_ container: ContainerSpec, of pod: NodePod, from source: ConfigurationSource) async throws {
+        for entry in container.json["envFrom"]?.array ?? [] {
+            let prefix = entry["prefix"]?.string ?? ""
+            for (kind, isSecret) in [("configMapRef", false), ("secretRef", true)] {
+                guard let reference = entry[kind] else { continue }
+                guard let values = try await Self.values(reference, isSecret: isSecret, source) else { continue }
+                for (key, value) in values { variables[prefix + key] = value }
+            }
+        }
+        for entry in container.json["env"]?.array ?? [] {
+            guard let name = entry["name"]?.string else { continue }
+            if let reference = entry["valueFrom"] {
+                if let value = try await Self.value(reference, container, pod, source) { variables[name] = value }
+            } else {
+                variables[name] = expand(entry["value"]?.string ?? "")
+            }
+        }
+    }
+
+    /// Sets a variable, or changes it.
+    mutating func set(_ name: String, _ value: String) { variables[name] = value }
+
+    /// Puts `replacement` in the place of every value that is `value`.
+    mutating func replaceValues(_ value: String, by replacement: String) {
+        for (name, old) in variables where old == value { variables[name] = replacement }
+    }
+
+    /// Puts the values in the place of `$(NAME)`; `$$` stands for one dollar sign, and a name that is not known stays as it is
+    /// (k8s.io/kubernetes/third_party/forked/golang/expansion).
+    func expand(_ text: String) -> String {
+        var result = ""
+        var rest = Substring(text)
+        while let dollar = rest.firstIndex(of: "$") {
+            result += rest[..<dollar]
+            rest = rest[rest.index(after: dollar)...]
+            switch rest.first {
+            case "$":
+                result += "$"
+                rest.removeFirst()
+            case "(":
+                guard let end = rest.firstIndex(of: ")") else {
+                    result += "$"
+                    continue
+                }
+                let name = String(rest[rest.index(after: rest.startIndex)..<end])
+                result += variables[name] ?? "$(\(name))"
+                rest = rest[rest.index(after: end)...]
+            default: result += "$"
+            }
+        }
+        return result + rest
+    }
+
+    private static func values(
+        _ reference: JSONValue, isSecret: Bool, _ source: ConfigurationSource
+    ) async throws -> [String: String]? {
+        let name = reference["name"]?.string ?? ""
+        let object = try await isSecret ? source.secret(name) : source.configMap(name)
+        guard let object else {
+            if reference["optional"]?.bool == true { return nil }
+            throw ContainerProblem(
+                reason: "CreateContainerConfigError",
+                message: "\(isSecret ? "secret" : "configmap") \"\(name)\" not found")
+        }
+        let data = object["data"]?.stringMap ?? [:]
+        return isSecret ? data.mapValues { String(decoding: Base64.decode($0) ?? [], as: UTF8.self) } : data
+    }
+
+    private static func value(
+        _ reference: JSONValue, _ container: ContainerSpec, _ pod: NodePod, _ source: ConfigurationSource
+    ) async throws -> String? {
+        for (kind, isSecret) in [("configMapKeyRef", false), ("secretKeyRef", true)] {
+            guard let selector = reference[kind] else { continue }
+            let name = selector["name"]?.string ?? ""
+            let key = selector["key"]?.string ?? ""
+            guard let values = try await values(selector, isSecret: isSecret, source) else { return nil }
+            if let value = values[key] { return value }
+            if selector["optional"]?.bool == true { return nil }
+            throw ContainerProblem(
+                reason: "CreateContainerConfigError",
+                message: "couldn't find key \(key) in \(isSecret ? "Secret" : "ConfigMap") "
+                    + "\(pod.metadata.namespace)/\(name)")
+        }
+        if let path = reference[path: "fieldRef", "fieldPath"]?.string {
+            if let value = field(path, of: pod) { return value }
+            throw ContainerProblem(
+                reason: "CreateContainerConfigError", message: "unsupported fieldPath: \(path)")
+        }
+        if let resource = reference[path: "resourceFieldRef", "resource"]?.string {
+            let parts = resource.split(separator: ".", maxSplits: 1).map(String.init)
+            let amount = parts.count == 2 ? container.json[path: "resources", parts[0], parts[1]] : nil
+            guard let quantity = amount.flatMap(Quantity.init(json:)) else { return "0" }
+            let divisor = reference[path: "resourceFieldRef", "divisor"].flatMap(Quantity.init(json:))
+            let unit = max(1, divisor.flatMap { $0.isZero ? nil : $0.nanoUnits } ?? 1_000_000_000)
+            return String((quantity.nanoUnits + unit - 1) / unit)
+        }
+        return nil
+    }
+
+    static func field(_ path: String, of pod: NodePod) -> String? {
+        func entry(_ prefix: String, _ map: [String: String]) -> String? {
+            guard path.hasPrefix(prefix + "['"), path.hasSuffix("']") else { return nil }
+            return map[String(path.dropFirst(prefix.count + 2).dropLast(2))] ?? ""
+        }
+        return switch path {
+        case "metadata.name": pod.metadata.name
+        case "metadata.namespace": pod.metadata.namespace
+        case "metadata.uid": pod.metadata.uid
+        case "spec.nodeName": pod.nodeName
+        case "spec.serviceAccountName": pod.spec["serviceAccountName"]?.string ?? ""
+        case "status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs": "127.0.0.1"
+        default:
+            entry("metadata.labels", pod.metadata.labels) ?? entry("metadata.annotations", pod.metadata.annotations)
+        }
+    }
+}

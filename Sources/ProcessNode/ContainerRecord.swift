@@ -1,0 +1,79 @@
+import JSON
+import KubernetesModel
+
+/// What is known of a container: the content of one entry of `containerStatuses`.
+struct ContainerRecord: Sendable {
+    enum State: Sendable {
+        case waiting(reason: String, message: String)
+        case running(since: Timestamp)
+        case terminated(Termination)
+    }
+
+    struct Termination: Sendable {
+        var exitCode: Int
+        var reason: String
+        var message = ""
+        /// nil where it has never run: the kubelet writes the epoch then.
+        var startedAt: Timestamp?
+        var finishedAt: Timestamp
+        var containerID = ""
+    }
+
+    var name: String
+    var image: String
+    var role: ContainerSpec.Role
+    var state: State
+    var last: Termination?
+    var restartCount = 0
+    /// Empty until it has been started.
+    var containerID = ""
+    /// Whether it has been running at all: what a sidecar must have before the next init container begins.
+    var hasStarted = false
+
+    var termination: Termination? { if case .terminated(let termination) = state { termination } else { nil } }
+    var isRunning: Bool { if case .running = state { true } else { false } }
+    var isReady: Bool {
+        switch role {
+        case .initial: termination?.exitCode == 0
+        case .sidecar, .main: isRunning
+        }
+    }
+    /// Whether the init containers after it, or the main ones, may begin.
+    var isInitialized: Bool { role == .sidecar ? hasStarted : termination?.exitCode == 0 }
+
+    var json: JSONValue {
+        var result: JSONValue = [
+            "name": .string(name), "image": .string(image), "imageID": "", "ready": .bool(isReady),
+            "started": .bool(isRunning), "restartCount": .int(Int64(restartCount)), "state": state.json,
+            "lastState": last.map { ["terminated": $0.json] } ?? [:],
+        ]
+        if !containerID.isEmpty { result["containerID"] = .string(containerID) }
+        return result
+    }
+}
+
+extension ContainerRecord.State {
+    var json: JSONValue {
+        switch self {
+        case .waiting(let reason, let message):
+            var waiting: JSONValue = ["reason": .string(reason)]
+            if !message.isEmpty { waiting["message"] = .string(message) }
+            return ["waiting": waiting]
+        case .running(let since): return ["running": ["startedAt": .string(since.rfc3339)]]
+        case .terminated(let termination): return ["terminated": termination.json]
+        }
+    }
+}
+
+extension ContainerRecord.Termination {
+    var json: JSONValue {
+        var result: JSONValue = [
+            "exitCode": .int(Int64(exitCode)), "reason": .string(reason),
+            "startedAt": .string((startedAt ?? Timestamp(seconds: 0)).rfc3339),
+            "finishedAt": .string(finishedAt.rfc3339),
+        ]
+        if !message.isEmpty { result["message"] = .string(message) }
+        if !containerID.isEmpty { result["containerID"] = .string(containerID) }
+        return result
+    }
+}

@@ -1,0 +1,66 @@
+import FoundationEssentials
+public import KubernetesModel
+import KubernetesRuntime
+import Synchronization
+
+extension NodeAgent {
+    /// The log of a container: its last so many lines, or all; with `follow` also what comes, until the container has ended; with
+    /// `previous` that of the run before the last restart. Lines carry no times here, so what needs them is refused.
+    public func logs(
+        namespace: String, pod: String, uid: String, container: String, options: PodLogOptions
+    ) async throws -> AsyncThrowingStream<[UInt8], any Error> {
+        func refusal(_ message: String) -> APIStatus { APIStatus(code: 400, reason: "BadRequest", message: message) }
+        if options.timestamps || options.sinceSeconds != nil || options.sinceTime != nil {
+            throw refusal("logs of this node have no times: --timestamps and --since are not supported")
+        }
+        let files = PodFiles(node: configuration.directory, namespace: namespace, name: pod, uid: uid)
+        let worker = workers.withLock { $0[uid] }
+        let current = await worker?.log(of: container)?.attempt ?? Self.lastAttempt(files, container)
+        let attempt = options.previous ? current - 1 : current
+        guard attempt >= 0 else {
+            throw refusal("previous terminated container \"\(container)\" in pod \"\(pod)\" not found")
+        }
+        let file: LogFile
+        do {
+            file = try LogFile(files.log(container, attempt))
+        } catch {
+            throw refusal("container \"\(container)\" in pod \"\(pod)\" is waiting to start: ContainerCreating")
+        }
+        if let tailLines = options.tailLines { file.seekToLastLines(tailLines) }
+        return Self.stream(file, worker, container, attempt, options, clock)
+    }
+
+    private static func stream(
+        _ file: LogFile, _ worker: PodWorker?, _ container: String, _ attempt: Int, _ options: PodLogOptions,
+        _ clock: SystemClock
+    ) -> AsyncThrowingStream<[UInt8], any Error> {
+        AsyncThrowingStream { continuation in
+            let task = Task {
+                var left = options.limitBytes ?? .max
+                do {
+                    while left > 0 {
+                        // Asked before reading: what is written until then is read below.
+                        let state = await worker?.log(of: container)
+                        let isComplete = state.map { $0.isComplete || $0.attempt > attempt } ?? true
+                        while left > 0, let chunk = Optional(file.read(min(left, 65_536))), !chunk.isEmpty {
+                            left -= chunk.count
+                            continuation.yield(chunk)
+                        }
+                        guard options.follow, !isComplete else { break }
+                        try await clock.sleep(for: .milliseconds(50))
+                    }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    private static func lastAttempt(_ files: PodFiles, _ container: String) -> Int {
+        var attempt = 0
+        while FileManager.default.fileExists(atPath: files.log(container, attempt + 1)) { attempt += 1 }
+        return attempt
+    }
+}

@@ -1,0 +1,202 @@
+import FoundationEssentials
+import Glibc
+import JSON
+public import KubernetesClient
+import KubernetesModel
+import KubernetesRuntime
+public import Logging
+import Synchronization
+
+/// A Kubernetes node whose containers are processes of this machine, with the scheduler of its one-node cluster.
+public final class NodeAgent: Sendable {
+    /// How the node is set up.
+    public struct Configuration: Sendable {
+        /// The name of the Node object.
+        public var name: String
+        /// Where logs, volumes and working directories of pods are.
+        public var directory: String
+        /// Thousandths of a core that pods may ask for; nil for what the machine has.
+        public var milliCPU: Int64?
+        /// Bytes that pods may ask for; nil for what the machine has.
+        public var memory: Int64?
+        /// Pods at a time.
+        public var pods: Int64 = 500
+        /// `nvidia.com/gpu` to give out; there need not be any.
+        public var gpus: Int64 = 0
+
+        /// A node that keeps its files there, as large as the machine.
+        public init(name: String = "local", directory: String) {
+            self.name = name
+            self.directory = directory
+        }
+    }
+
+    private let client: APIClient
+    let configuration: Configuration
+    private let logger: Logger
+    let clock = SystemClock()
+    let workers = Mutex<[String: PodWorker]>([:])
+
+    /// A node; it does nothing until ``run()``.
+    public init(client: APIClient, configuration: Configuration, logger: Logger) {
+        self.client = client
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Schedules and runs pods until the task is cancelled, then ends all processes. Throws when the node cannot be set up. To be
+    /// called once.
+    public func run() async throws {
+        try PodFiles.makeDirectory(configuration.directory)
+        let supervisor = try ProcessSupervisor()
+        defer { supervisor.stop() }
+        let (labels, allocatable) = try await register()
+        let scheduler = NodeScheduler(
+            client: client, node: configuration.name, labels: labels, allocatable: allocatable, logger: logger)
+        let node = PodWorker.Node(
+            client: client, supervisor: supervisor, directory: configuration.directory, clock: clock, logger: logger)
+        let informer = Informer(client.resource(NodePod.self).listWatch, logger: logger)
+        let events = AsyncStream.makeStream(of: StoreEvent<NodePod>.self)
+        let rings = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        informer.store.addHandler { events.continuation.yield($0) }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await informer.run() }
+            group.addTask { await self.heartbeat() }
+            group.addTask {
+                for await _ in rings.stream {
+                    guard await scheduler.schedule() else { continue }
+                    // Cancelled: the loop ends by itself.
+                    try? await self.clock.sleep(for: .seconds(1))
+                    rings.continuation.yield()
+                }
+            }
+            group.addTask {
+                await withDiscardingTaskGroup { pods in
+                    for await event in events.stream {
+                        await self.take(event, scheduler, node, &pods)
+                        rings.continuation.yield()
+                    }
+                }
+            }
+        }
+    }
+
+    private func take(
+        _ event: StoreEvent<NodePod>, _ scheduler: NodeScheduler, _ node: PodWorker.Node,
+        _ pods: inout DiscardingTaskGroup
+    ) async {
+        let metadata = event.entry.metadata
+        let uid = metadata.uid
+        if case .updated(let old, _) = event.change, old.metadata.uid != uid { await forget(old.metadata, scheduler) }
+        if case .deleted = event.change { return await forget(metadata, scheduler) }
+        guard let pod = event.entry.object else {
+            logger.warning("pod \(event.key) cannot be read: \(event.entry.decodingError.map { "\($0)" } ?? "")")
+            return
+        }
+        await scheduler.update(pod)
+        guard pod.nodeName == configuration.name else { return }
+        if let worker = workers.withLock({ $0[uid] }) { return worker.post(.pod(pod)) }
+        if pod.isFinished {
+            // The API server deletes finished pods by itself unless they were being deleted before.
+            guard metadata.deletionTimestamp != nil, metadata.deletionGracePeriodSeconds != 0 else { return }
+            pods.addTask { await self.confirmDeletion(metadata) }
+            return
+        }
+        let isLost = pod.status["containerStatuses"]?.array?.isEmpty == false
+        let worker = PodWorker(pod, node: node, isLost: isLost)
+        workers.withLock { $0[uid] = worker }
+        pods.addTask { await worker.run() }
+    }
+
+    private func forget(_ metadata: ObjectMeta, _ scheduler: NodeScheduler) async {
+        await scheduler.remove(metadata.uid)
+        let worker = workers.withLock { $0.removeValue(forKey: metadata.uid) }
+        guard let worker else { return }
+        worker.post(.gone)
+    }
+
+    private func confirmDeletion(_ metadata: ObjectMeta) async {
+        do {
+            _ = try await client.dynamic(NodePod.resourceType, namespace: metadata.namespace)
+                .delete(metadata.name, DeleteOptions(uid: metadata.uid, gracePeriodSeconds: 0))
+        } catch let status as APIStatus where status.code == 404 || status.code == 409 {
+            // Gone already.
+        } catch {
+            logger.warning("deleting pod \(metadata.namespace)/\(metadata.name): \(error)")
+        }
+    }
+
+    // MARK: The Node object
+
+    private var nodes: ResourceClient<DynamicObject> {
+        client.dynamic(ResourceType(version: "v1", kind: "Node", plural: "nodes", isNamespaced: false))
+    }
+
+    private func register() async throws -> (labels: [String: String], allocatable: NodeScheduler.Amounts) {
+        let labels = [
+            "kubernetes.io/hostname": configuration.name, "kubernetes.io/os": "linux",
+            "kubernetes.io/arch": Self.architecture,
+        ]
+        do {
+            _ = try await nodes.create(
+                ["metadata": ["name": .string(configuration.name), "labels": JSONValue(labels)]] as JSONValue)
+        } catch let status as APIStatus where status.isAlreadyExists {
+            _ = try await nodes.patch(configuration.name, .merge(["metadata": ["labels": JSONValue(labels)]]))
+        }
+        let cpu = Quantity(milli: configuration.milliCPU ?? Int64(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) * 1000)
+        let memory = Quantity(configuration.memory ?? Self.machineMemory, format: .binary)
+        var amounts = ["cpu": cpu, "memory": memory, "pods": Quantity(configuration.pods)]
+        if configuration.gpus > 0 { amounts["nvidia.com/gpu"] = Quantity(configuration.gpus) }
+        let json = JSONValue.object(JSONObject(amounts.map { ($0.key, $0.value.json) }))
+        // The API server taints a new node until its lifecycle controller finds it ready; there is none here.
+        _ = try await nodes.patch(configuration.name, .merge(["spec": ["taints": .null]]))
+        _ = try await nodes.patchStatus(
+            configuration.name,
+            .strategic([
+                "status": [
+                    "capacity": json, "allocatable": json, "conditions": [readyCondition],
+                    "addresses": [
+                        ["type": "InternalIP", "address": "127.0.0.1"],
+                        ["type": "Hostname", "address": .string(configuration.name)],
+                    ],
+                ]
+            ]))
+        return (labels, amounts.mapValues(\.nanoUnits))
+    }
+
+    private var readyCondition: JSONValue {
+        let now = JSONValue.string(clock.now.rfc3339)
+        return [
+            "type": "Ready", "status": "True", "reason": "KubeletReady", "message": "processes can be started",
+            "lastHeartbeatTime": now, "lastTransitionTime": now,
+        ]
+    }
+
+    private func heartbeat() async {
+        // The sleep throws when the task is cancelled.
+        while (try? await clock.sleep(for: .seconds(60))) != nil {
+            do {
+                var condition = readyCondition
+                condition["lastTransitionTime"] = nil
+                _ = try await nodes.patchStatus(
+                    configuration.name, .strategic(["status": ["conditions": [condition]]]))
+            } catch is CancellationError {
+                return
+            } catch {
+                logger.warning("the heartbeat of node \(configuration.name) failed: \(error)")
+            }
+        }
+    }
+
+    private static var architecture: String {
+        #if arch(arm64)
+            "arm64"
+        #else
+            "amd64"
+        #endif
+    }
+
+    private static var machineMemory: Int64 {
+        Int64(sysconf(Int32(_SC_PHYS_PAGES))) * Int64(sysconf(Int32(_SC_PAGESIZE)))
+    }
+}

@@ -1,0 +1,92 @@
+import JSON
+import KubernetesModel
+
+/// The status of a pod out of what is known of its containers, as the kubelet of Kubernetes 1.36 puts it together.
+struct NodePodStatus: Sendable {
+    var generation: Int64
+    var restartPolicy: RestartPolicy
+    /// Init containers and main ones, in their order.
+    var containers: [ContainerRecord]
+    /// Whether the pod's files are there.
+    var isPrepared: Bool
+    /// Whether every process has ended and none will begin again.
+    var isOver: Bool
+    var startTime: Timestamp
+    /// Why the pod was ended from outside: DeadlineExceeded.
+    var failure: (reason: String, message: String)?
+
+    private var initial: [ContainerRecord] { containers.filter { $0.role != .main } }
+    private var main: [ContainerRecord] { containers.filter { $0.role == .main } }
+    private var hasInitialized: Bool { initial.allSatisfy(\.isInitialized) }
+
+    var phase: String {
+        if isOver {
+            if failure != nil || !hasInitialized { return "Failed" }
+            return main.allSatisfy { $0.termination?.exitCode == 0 } ? "Succeeded" : "Failed"
+        }
+        guard hasInitialized else { return "Pending" }
+        // One that has never run and waits keeps the whole pod waiting.
+        return main.contains { $0.termination == nil && !$0.isRunning && $0.last == nil } ? "Pending" : "Running"
+    }
+
+    /// The status now. Of `previous`, the status that the pod has, what other writers own is kept, and the times at which the
+    /// conditions changed.
+    func json(previous: JSONValue, now: Timestamp) -> JSONValue {
+        let phase = phase
+        var status: JSONValue = [
+            "observedGeneration": .int(generation), "phase": .string(phase), "hostIP": "127.0.0.1",
+            "hostIPs": [["ip": "127.0.0.1"]], "startTime": .string(startTime.rfc3339),
+            "containerStatuses": .array(main.map(\.json)),
+        ]
+        if !initial.isEmpty { status["initContainerStatuses"] = .array(initial.map(\.json)) }
+        if containers.contains(where: { !$0.containerID.isEmpty }) {
+            status["podIP"] = "127.0.0.1"
+            status["podIPs"] = [["ip": "127.0.0.1"]]
+        }
+        if let failure {
+            status["reason"] = .string(failure.reason)
+            status["message"] = .string(failure.message)
+        }
+        status["conditions"] = .array(conditions(phase, previous["conditions"]?.array ?? [], now))
+        return status
+    }
+
+    private func conditions(_ phase: String, _ previous: [JSONValue], _ now: Timestamp) -> [JSONValue] {
+        func condition(_ type: String, _ isTrue: Bool, _ reason: String = "", _ message: String = "") -> JSONValue {
+            let status: JSONValue = isTrue ? "True" : "False"
+            let before = previous.first { $0["type"] == .string(type) && $0["status"] == status }
+            var result: JSONValue = [
+                "type": .string(type), "status": status, "observedGeneration": .int(generation),
+                "lastTransitionTime": before?["lastTransitionTime"] ?? .string(now.rfc3339),
+            ]
+            if !reason.isEmpty { result["reason"] = .string(reason) }
+            if !message.isEmpty { result["message"] = .string(message) }
+            return result
+        }
+        func list(_ names: [ContainerRecord]) -> String { "[\(names.map(\.name).joined(separator: " "))]" }
+        let incomplete = initial.filter { !$0.isInitialized }
+        let initialized =
+            incomplete.isEmpty
+            ? condition("Initialized", true, phase == "Succeeded" ? "PodCompleted" : "")
+            : condition(
+                "Initialized", false, "ContainersNotInitialized",
+                "containers with incomplete status: \(list(incomplete))")
+        let unready = containers.filter { $0.role != .initial && !$0.isReady }
+        func ready(_ type: String) -> JSONValue {
+            switch phase {
+            case "Succeeded": condition(type, false, "PodCompleted")
+            case "Failed": condition(type, false, "PodFailed")
+            case _ where unready.isEmpty: condition(type, true)
+            default:
+                condition(
+                    type, false, "ContainersNotReady", "containers with unready status: \(list(unready))")
+            }
+        }
+        let own = [
+            condition("PodReadyToStartContainers", isPrepared && !isOver), initialized, ready("Ready"),
+            ready("ContainersReady"),
+        ]
+        let ownTypes = own.compactMap { $0["type"] }
+        return own + previous.filter { condition in condition["type"].map { !ownTypes.contains($0) } ?? false }
+    }
+}

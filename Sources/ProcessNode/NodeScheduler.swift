@@ -1,0 +1,172 @@
+import JSON
+import KubernetesClient
+import KubernetesModel
+import Logging
+
+/// Binds pods that fit to the one node there is, by priority and then by age.
+actor NodeScheduler {
+    /// An amount of each resource, in billionths of its unit.
+    typealias Amounts = [String: Int128]
+
+    private struct Waiting {
+        var metadata: ObjectMeta
+        var priority: Int64
+        var requests: Amounts
+        var nodeSelector: [String: String]
+        /// What its status says of why it waits.
+        var toldWhy: String
+    }
+
+    private let client: APIClient
+    private let node: String
+    private let labels: [String: String]
+    private let allocatable: Amounts
+    private let logger: Logger
+    private var waiting: [String: Waiting] = [:]
+    private var used: [String: Amounts] = [:]
+
+    init(
+        client: APIClient, node: String, labels: [String: String], allocatable: Amounts, logger: Logger
+    ) {
+        self.client = client
+        self.node = node
+        self.labels = labels
+        self.allocatable = allocatable
+        self.logger = logger
+    }
+
+    /// Takes note of a pod as it is now.
+    func update(_ pod: NodePod) {
+        let uid = pod.metadata.uid
+        waiting[uid] = nil
+        if pod.isFinished {
+            used[uid] = nil
+        } else if !pod.nodeName.isEmpty {
+            used[uid] = pod.nodeName == node ? Self.requests(pod.spec) : nil
+        } else if pod.metadata.deletionTimestamp == nil, pod.spec["schedulingGates"]?.array?.isEmpty ?? true,
+            // It is bound, though this piece of news is older.
+            used[uid] == nil
+        {
+            let scheduled = pod.status["conditions"]?.array?.first { $0["type"] == "PodScheduled" }
+            waiting[uid] = Waiting(
+                metadata: pod.metadata, priority: pod.spec["priority"]?.int ?? 0, requests: Self.requests(pod.spec),
+                nodeSelector: pod.spec["nodeSelector"]?.stringMap ?? [:],
+                toldWhy: scheduled?["message"]?.string ?? "")
+        }
+    }
+
+    /// Takes note that a pod is gone.
+    func remove(_ uid: String) {
+        waiting[uid] = nil
+        used[uid] = nil
+    }
+
+    /// Binds what fits and says of the rest why it does not. Returns whether something went wrong that may go right later.
+    func schedule() async -> Bool {
+        let order = waiting.values.sorted { left, right in
+            if left.priority != right.priority { return left.priority > right.priority }
+            let times = (left.metadata.creationTimestamp, right.metadata.creationTimestamp)
+            if let first = times.0, let second = times.1, first != second { return first < second }
+            return left.metadata.uid < right.metadata.uid
+        }
+        var hasFailed = false
+        for pod in order {
+            let uid = pod.metadata.uid
+            // It may have gone, or been told about, while the one before was bound.
+            guard waiting[uid] != nil else { continue }
+            let problems = problems(pod)
+            if problems.isEmpty {
+                waiting[uid] = nil
+                used[uid] = pod.requests
+                if await !bind(pod) {
+                    hasFailed = true
+                    used[uid] = nil
+                    waiting[uid] = pod
+                }
+            } else {
+                let message = "0/1 nodes are available: \(problems.joined(separator: ", "))."
+                guard message != pod.toldWhy else { continue }
+                waiting[uid]?.toldWhy = message
+                if await !tell(pod, message) {
+                    hasFailed = true
+                    waiting[uid]?.toldWhy = pod.toldWhy
+                }
+            }
+        }
+        return hasFailed
+    }
+
+    private func problems(_ pod: Waiting) -> [String] {
+        guard pod.nodeSelector.allSatisfy({ labels[$0.key] == $0.value }) else {
+            return ["1 node(s) didn't match Pod's node affinity/selector"]
+        }
+        var inUse: Amounts = [:]
+        for amounts in used.values { inUse.merge(amounts, uniquingKeysWith: +) }
+        let short = pod.requests.filter { $0.value > 0 && $0.value + (inUse[$0.key] ?? 0) > (allocatable[$0.key] ?? 0) }
+        return short.keys.sorted().map { $0 == "pods" ? "1 Too many pods" : "1 Insufficient \($0)" }
+    }
+
+    /// Whether that was the end of it, one way or another.
+    private func bind(_ pod: Waiting) async -> Bool {
+        let metadata = pod.metadata
+        return await succeeds("binding pod", metadata) {
+            try await client.resource(NodePod.self, namespace: metadata.namespace)
+                .bind(metadata.name, to: node, uid: metadata.uid)
+        }
+    }
+
+    private func tell(_ pod: Waiting, _ message: String) async -> Bool {
+        let now = SystemTime.now.rfc3339
+        let condition: JSONValue = [
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": .string(message),
+            "lastTransitionTime": .string(now),
+        ]
+        let metadata = pod.metadata
+        return await succeeds("writing the status of pod", metadata) {
+            _ = try await client.dynamic(NodePod.resourceType, namespace: metadata.namespace)
+                .patchStatus(
+                    metadata.name,
+                    .strategic(["metadata": ["uid": .string(metadata.uid)], "status": ["conditions": [condition]]]))
+        }
+    }
+
+    private func succeeds(_ what: String, _ metadata: ObjectMeta, _ body: () async throws -> Void) async -> Bool {
+        do {
+            try await body()
+        } catch let status as APIStatus where status.code == 404 || status.code == 409 {
+            // Gone, bound by another or being deleted: its next event says which.
+        } catch {
+            logger.warning("\(what) \(metadata.namespace)/\(metadata.name) failed, will be tried again: \(error)")
+            return false
+        }
+        return true
+    }
+
+    /// What a pod needs: its containers and sidecars together, or an init container beside the sidecars before it where that is more.
+    static func requests(_ spec: JSONValue) -> Amounts {
+        func amounts(_ json: JSONValue) -> Amounts {
+            var result: Amounts = [:]
+            for (name, value) in json[path: "resources", "requests"]?.object ?? JSONObject() {
+                result[name] = Quantity(json: value)?.nanoUnits
+            }
+            return result
+        }
+        var sidecars: Amounts = [:]
+        var peak: Amounts = [:]
+        for container in spec["initContainers"]?.array ?? [] {
+            if container["restartPolicy"] == "Always" {
+                sidecars.merge(amounts(container), uniquingKeysWith: +)
+            } else {
+                peak.merge(sidecars.merging(amounts(container), uniquingKeysWith: +), uniquingKeysWith: max)
+            }
+        }
+        var total = sidecars
+        for container in spec["containers"]?.array ?? [] { total.merge(amounts(container), uniquingKeysWith: +) }
+        total.merge(peak, uniquingKeysWith: max)
+        for (name, value) in spec["overhead"]?.object ?? JSONObject() {
+            total[name, default: 0] += Quantity(json: value)?.nanoUnits ?? 0
+        }
+        total["pods"] = 1_000_000_000
+        return total
+    }
+}

@@ -1,0 +1,103 @@
+import FoundationEssentials
+import JSON
+import KubernetesModel
+
+/// The files of one pod: `volumes/NAME`, `work`, and for each container its logs `NAME/0.log`, `NAME/1.log`... and `NAME/message`.
+struct PodFiles: Sendable {
+    let root: String
+
+    /// The files of a pod below the node's directory.
+    init(node: String, namespace: String, name: String, uid: String) {
+        root = "\(node)/pods/\(namespace)_\(name)_\(uid)"
+    }
+
+    var work: String { "\(root)/work" }
+    func log(_ container: String, _ attempt: Int) -> String { "\(root)/containers/\(container)/\(attempt).log" }
+    func message(_ container: String) -> String { "\(root)/containers/\(container)/message" }
+    func volume(_ name: String) -> String { "\(root)/volumes/\(name)" }
+
+    /// Makes the directories that every pod has.
+    func prepare(containers: [String]) throws {
+        try Self.makeDirectory(work)
+        for container in containers { try Self.makeDirectory("\(root)/containers/\(container)") }
+    }
+
+    /// Makes the pod's volumes anew. Throws ``ContainerProblem`` while a ConfigMap or Secret is missing. Gives their paths by name;
+    /// kinds that a process node has no use for (projected tokens, claims) are left out.
+    func materialise(_ volumes: [JSONValue], from source: ConfigurationSource) async throws -> [String: String] {
+        var paths: [String: String] = [:]
+        for volume in volumes {
+            guard let name = volume["name"]?.string else { continue }
+            if let path = volume[path: "hostPath", "path"]?.string {
+                paths[name] = path
+                continue
+            }
+            guard volume["emptyDir"] != nil || volume["configMap"] != nil || volume["secret"] != nil else { continue }
+            try Self.makeDirectory(self.volume(name))
+            paths[name] = self.volume(name)
+            guard let reference = volume["configMap"] ?? volume["secret"] else { continue }
+            let isSecret = volume["configMap"] == nil
+            let object = reference[isSecret ? "secretName" : "name"]?.string ?? ""
+            guard let json = try await isSecret ? source.secret(object) : source.configMap(object) else {
+                if reference["optional"]?.bool == true { continue }
+                throw ContainerProblem(
+                    reason: "ContainerCreating",
+                    message: "MountVolume.SetUp failed for volume \"\(name)\" : \(isSecret ? "secret" : "configmap") "
+                        + "\"\(object)\" not found")
+            }
+            var contents: [String: [UInt8]] = [:]
+            for (key, text) in json["data"]?.stringMap ?? [:] {
+                contents[key] = isSecret ? Base64.decode(text) ?? [] : Array(text.utf8)
+            }
+            for (key, text) in json["binaryData"]?.stringMap ?? [:] { contents[key] = Base64.decode(text) ?? [] }
+            var files = contents.map { (path: $0.key, bytes: $0.value) }
+            if let items = reference["items"]?.array, !items.isEmpty {
+                files = items.compactMap { item in
+                    guard let key = item["key"]?.string, let bytes = contents[key] else { return nil }
+                    return (item["path"]?.string ?? key, bytes)
+                }
+            }
+            for file in files where !file.path.hasPrefix("/") && !file.path.split(separator: "/").contains("..") {
+                let path = "\(self.volume(name))/\(file.path)"
+                try Self.makeDirectory(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
+                try Data(file.bytes).write(to: URL(filePath: path), options: .atomic)
+            }
+        }
+        return paths
+    }
+
+    /// Removes everything.
+    func remove() throws {
+        if FileManager.default.fileExists(atPath: root) { try FileManager.default.removeItem(atPath: root) }
+    }
+
+    /// What the container wrote as its message: at most 4096 bytes; where it wrote none, it failed and its policy is so, the end
+    /// of its log: at most 2048 bytes and 80 lines.
+    func terminationMessage(_ container: ContainerSpec, attempt: Int, exitCode: Int) -> String {
+        let message = Self.bytes(message(container.name), last: nil).prefix(4096)
+        if !message.isEmpty { return String(decoding: message, as: UTF8.self) }
+        guard container.fallsBackToLogs, exitCode != 0 else { return "" }
+        var tail = Self.bytes(log(container.name, attempt), last: 2048)[...]
+        var lines = 0
+        // A newline at the very end ends the last line and begins none.
+        for index in tail.indices.dropLast().reversed() where tail[index] == 0x0A {
+            lines += 1
+            if lines == 80 {
+                tail = tail[(index + 1)...]
+                break
+            }
+        }
+        return String(decoding: tail, as: UTF8.self)
+    }
+
+    static func makeDirectory(_ path: String) throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    /// The bytes of a file, or the last ones; none where it cannot be read.
+    private static func bytes(_ path: String, last: Int?) -> [UInt8] {
+        guard let file = try? LogFile(path) else { return [] }
+        if let last { file.seek(max(0, file.size - last)) }
+        return file.read(last ?? 4096)
+    }
+}

@@ -1,0 +1,414 @@
+import Glibc
+import JSON
+import KubernetesClient
+import KubernetesModel
+import KubernetesRuntime
+import Logging
+
+/// The life of one pod on the node: everything that happens to it comes through one mailbox, is taken one at a time, and what
+/// takes long is done beside it and comes back as another message.
+actor PodWorker {
+    /// What a worker needs of its node.
+    struct Node: Sendable {
+        var client: APIClient
+        var supervisor: ProcessSupervisor
+        var directory: String
+        var clock: any RuntimeClock
+        var logger: Logger
+    }
+
+    enum Message: Sendable {
+        case pod(NodePod)
+        /// The object is gone from the API server.
+        case gone
+        case prepared(Result<[String: String], ContainerProblem>)
+        case started(Int, Result<Int32, ContainerProblem>)
+        case exited(Int, code: Int)
+        case retry(Int?)
+        case deadline
+        /// What still runs is killed.
+        case kill
+        case written(JSONValue, isSuccess: Bool)
+        case writeAgain
+        case deleted(isSuccess: Bool)
+    }
+
+    /// What is under way with a container.
+    enum Activity: Sendable {
+        case idle, starting
+        case running(Int32)
+        case backingOff, done
+    }
+
+    struct Container: Sendable {
+        var spec: ContainerSpec
+        var record: ContainerRecord
+        var activity = Activity.idle
+        var attempt = 0
+        var delay = Duration.seconds(1)
+        var startedAt: Timestamp?
+    }
+
+    let node: Node
+    let files: PodFiles
+    private let inbox: AsyncStream<Message>
+    nonisolated let post: @Sendable (Message) -> Void
+    var pod: NodePod
+    var containers: [Container]
+    private var volumes: [String: String]?
+    private let startTime: Timestamp
+    private var failure: (reason: String, message: String)?
+    /// No container begins any more.
+    private var isEnding = false
+    /// The grace period of the deletion that has been taken note of.
+    private var deletionGrace: Int64?
+    /// Whether the time to end by oneself is over.
+    private var isKilling = false
+    private var isGone = false
+    /// Whether the API server knows that nothing of the pod runs any more; the object may stay for its finalizers.
+    private var isConfirmed = false
+    private var isOver = false
+    private var written: JSONValue?
+    private var isWriting = false
+    private var isDeleting = false
+    /// Work to be begun beside the mailbox.
+    private var work: [@Sendable () async -> Void] = []
+
+    /// A worker for a pod that is bound to the node. Of one that an earlier node has begun, the processes are gone: it fails.
+    init(_ pod: NodePod, node: Node, isLost: Bool) {
+        self.pod = pod
+        self.node = node
+        let metadata = pod.metadata
+        files = PodFiles(
+            node: node.directory, namespace: metadata.namespace, name: metadata.name, uid: metadata.uid)
+        let stream = AsyncStream.makeStream(of: Message.self)
+        inbox = stream.stream
+        let continuation = stream.continuation
+        post = { continuation.yield($0) }
+        let now = node.clock.now
+        startTime = pod.status["startTime"]?.string.flatMap(Timestamp.init(rfc3339:)) ?? now
+        let hasInit = pod.spec["initContainers"]?.array?.isEmpty == false
+        containers = pod.containers.map { spec in
+            var container = Container(
+                spec: spec,
+                record: ContainerRecord(
+                    name: spec.name, image: spec.image, role: spec.role,
+                    state: .waiting(reason: hasInit ? "PodInitializing" : "ContainerCreating", message: "")))
+            guard isLost else { return container }
+            container.activity = .done
+            let message = "The container could not be located when the pod was terminated"
+            container.record.state = .terminated(
+                .init(exitCode: 137, reason: "ContainerStatusUnknown", message: message, finishedAt: now))
+            return container
+        }
+        isEnding = isLost
+        isOver = isLost
+    }
+
+    /// Works until the pod is gone or the task is cancelled; the processes are then the supervisor's to end.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            if !isOver {
+                prepare()
+                if let seconds = pod.spec["activeDeadlineSeconds"]?.int {
+                    after(startTime + .seconds(seconds) - node.clock.now, .deadline)
+                }
+            }
+            take(.pod(pod))
+            begin(&group)
+            guard !hasFinished else { return group.cancelAll() }
+            for await message in inbox {
+                take(message)
+                begin(&group)
+                if hasFinished { break }
+            }
+            group.cancelAll()
+        }
+        guard hasFinished else { return }
+        do {
+            try files.remove()
+        } catch {
+            node.logger.warning("the files of pod \(pod.key) cannot be removed: \(error)")
+        }
+    }
+
+    /// Whether the container's log of that number is complete.
+    func log(of container: String?) -> (name: String, attempt: Int, isComplete: Bool)? {
+        let named = containers.first { $0.spec.name == container }
+        guard let found = container == nil ? containers.first(where: { $0.spec.role == .main }) : named else {
+            return nil
+        }
+        let isComplete = if case .done = found.activity { true } else { isOver }
+        return (found.spec.name, found.attempt, isComplete)
+    }
+
+    // MARK: Messages
+
+    private var hasFinished: Bool {
+        // A pod that has ended is waited for until it is gone: its deletion may have been asked for while it still ran.
+        isGone && isOver
+    }
+
+    private func begin(_ group: inout DiscardingTaskGroup) {
+        for item in work { group.addTask(operation: item) }
+        work = []
+    }
+
+    private func after(_ delay: Duration, _ message: Message) {
+        work.append { [node, post] in
+            // Cancelled when the worker has finished: nobody waits for the message then.
+            guard (try? await node.clock.sleep(for: delay)) != nil else { return }
+            post(message)
+        }
+    }
+
+    private func take(_ message: Message) {
+        switch message {
+        case .pod(let newer):
+            pod = newer
+            if newer.metadata.deletionTimestamp != nil {
+                let grace = newer.metadata.deletionGracePeriodSeconds ?? 30
+                if grace != deletionGrace { end(grace: grace) }
+                deletionGrace = grace
+            }
+        case .gone:
+            isGone = true
+            end(grace: 0)
+        case .prepared(.success(let paths)): volumes = paths
+        case .prepared(.failure(let problem)):
+            node.logger.info("pod \(pod.key) waits: \(problem.message)")
+            after(.seconds(3), .retry(nil))
+        case .started(let index, .success(let pid)):
+            containers[index].activity = .running(pid)
+            containers[index].startedAt = node.clock.now
+            containers[index].record.state = .running(since: node.clock.now)
+            containers[index].record.hasStarted = true
+            containers[index].record.containerID = "process://\(pid)-\(pod.metadata.uid)-\(containers[index].attempt)"
+            if isEnding { signal(isKilling ? SIGKILL : SIGTERM, containers[index]) }
+        case .started(let index, .failure(let problem)):
+            containers[index].activity = .idle
+            if problem.reason == "StartError" {
+                ended(index, code: 128, reason: problem.reason, message: problem.message)
+            } else {
+                containers[index].record.state = .waiting(reason: problem.reason, message: problem.message)
+                containers[index].activity = .backingOff
+                after(.seconds(3), .retry(index))
+            }
+        case .exited(let index, let code):
+            let container = containers[index]
+            let message = files.terminationMessage(container.spec, attempt: container.attempt, exitCode: code)
+            ended(index, code: code, reason: code == 0 ? "Completed" : "Error", message: message)
+        case .retry(nil): if !isEnding { prepare() }
+        case .retry(let index?):
+            if !isEnding, case .backingOff = containers[index].activity { containers[index].activity = .idle }
+        case .deadline:
+            guard !isEnding else { break }
+            failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+            end(grace: pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
+        case .kill: end(grace: 0)
+        case .written(let status, let isSuccess):
+            isWriting = false
+            if isSuccess {
+                written = status
+            } else {
+                isWriting = true
+                after(.seconds(1), .writeAgain)
+            }
+        case .writeAgain: isWriting = false
+        case .deleted(let isSuccess):
+            // What has finalizers stays; the node has done its part.
+            if isSuccess { isConfirmed = true } else { after(.seconds(1), .writeAgain) }
+            isDeleting = false
+        }
+        advance()
+        report()
+    }
+
+    // MARK: Containers
+
+    private func prepare() {
+        work.append { [files, pod, post, containers] in
+            do {
+                try files.prepare(containers: containers.map(\.spec.name))
+                let paths = try await files.materialise(pod.spec["volumes"]?.array ?? [], from: self.source)
+                post(.prepared(.success(paths)))
+            } catch {
+                post(.prepared(.failure(Self.problem(error))))
+            }
+        }
+    }
+
+    /// Begins what is due: the init containers in their order, then the main ones; and ends what has no reason to run on.
+    private func advance() {
+        if !isEnding, volumes != nil {
+            var isInitialized = true
+            for index in containers.indices where containers[index].spec.role != .main && isInitialized {
+                if case .idle = containers[index].activity { start(index) }
+                isInitialized = containers[index].record.isInitialized
+                if containers[index].spec.role == .initial, !isInitialized, case .done = containers[index].activity {
+                    end(grace: pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
+                }
+            }
+            let main = containers.indices.filter { containers[$0].spec.role == .main }
+            if isInitialized, !isEnding {
+                for index in main { if case .idle = containers[index].activity { start(index) } }
+            }
+            if main.allSatisfy({ if case .done = containers[$0].activity { true } else { false } }) {
+                end(grace: pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
+            }
+        }
+        if isEnding {
+            isOver = containers.allSatisfy { container in
+                switch container.activity {
+                case .starting, .running: false
+                case .idle, .backingOff, .done: true
+                }
+            }
+        }
+    }
+
+    private func end(grace seconds: Int64) {
+        isEnding = true
+        if seconds <= 0 { isKilling = true }
+        for container in containers { signal(seconds > 0 ? SIGTERM : SIGKILL, container) }
+        if seconds > 0 { after(.seconds(seconds), .kill) }
+    }
+
+    private func signal(_ number: Int32, _ container: Container) {
+        if case .running(let pid) = container.activity { node.supervisor.signal(pid, number) }
+    }
+
+    private func start(_ index: Int) {
+        containers[index].activity = .starting
+        let launch = ContainerLaunch(
+            container: containers[index].spec, pod: pod, files: files, volumes: volumes ?? [:],
+            attempt: containers[index].attempt)
+        work.append { [node, post, source] in
+            do {
+                let ready = try await launch.prepared(from: source)
+                node.supervisor.launch(
+                    ProcessSupervisor.Launch(
+                        path: ready.path, arguments: ready.arguments, environment: ready.environment,
+                        directory: ready.directory, logPath: ready.log,
+                        onStart: { result in
+                            post(.started(index, result.mapError { ready.problem($0) }))
+                        }, onExit: { post(.exited(index, code: $0)) }))
+            } catch {
+                post(.started(index, .failure(Self.problem(error))))
+            }
+        }
+    }
+
+    private func ended(_ index: Int, code: Int, reason: String, message: String) {
+        let now = node.clock.now
+        var container = containers[index]
+        let termination = ContainerRecord.Termination(
+            exitCode: code, reason: reason, message: message, startedAt: container.startedAt, finishedAt: now,
+            containerID: container.record.containerID)
+        container.record.state = .terminated(termination)
+        container.activity = .done
+        let restarts =
+            switch container.spec.role {
+            case .sidecar: true
+            case .initial: code != 0 && pod.restartPolicy != .never
+            case .main: pod.restartPolicy.restarts(after: code)
+            }
+        if restarts, !isEnding {
+            // A container that ran for ten minutes starts anew without its past, as with the kubelet.
+            if let since = container.startedAt, now - since > .seconds(600) { container.delay = .seconds(1) }
+            let wait = container.delay
+            container.delay = min(.seconds(300), wait * 2)
+            container.record.last = termination
+            container.record.restartCount += 1
+            container.attempt += 1
+            container.record.state = .waiting(
+                reason: "CrashLoopBackOff",
+                message: "back-off \(wait.components.seconds)s restarting failed container=\(container.spec.name) "
+                    + "pod=\(pod.metadata.name)_\(pod.metadata.namespace)(\(pod.metadata.uid))")
+            container.activity = .backingOff
+            after(wait, .retry(index))
+        }
+        containers[index] = container
+    }
+
+    private var source: ConfigurationSource {
+        let client = node.client
+        let namespace = pod.metadata.namespace
+        @Sendable func get(_ kind: String, _ plural: String, _ name: String) async throws -> JSONValue? {
+            do {
+                let type = ResourceType(version: "v1", kind: kind, plural: plural)
+                return try await client.dynamic(type, namespace: namespace).get(name).json
+            } catch let status as APIStatus where status.isNotFound {
+                return nil
+            }
+        }
+        return ConfigurationSource(
+            configMap: { try await get("ConfigMap", "configmaps", $0) },
+            secret: { try await get("Secret", "secrets", $0) })
+    }
+
+    private static func problem(_ error: any Error) -> ContainerProblem {
+        error as? ContainerProblem ?? ContainerProblem(reason: "CreateContainerError", message: "\(error)")
+    }
+
+    // MARK: Status
+
+    private var status: NodePodStatus {
+        NodePodStatus(
+            generation: pod.metadata.generation, restartPolicy: pod.restartPolicy,
+            containers: containers.map(\.record), isPrepared: volumes != nil, isOver: isOver, startTime: startTime,
+            failure: failure)
+    }
+
+    /// Writes the status when it has changed, one patch at a time; once the last one is written, confirms a deletion.
+    private func report() {
+        guard !isGone, !isConfirmed, !isWriting, !isDeleting else { return }
+        let json = status.json(previous: merged, now: node.clock.now)
+        let metadata = pod.metadata
+        let pods = node.client.dynamic(NodePod.resourceType, namespace: metadata.namespace)
+        if json != written {
+            isWriting = true
+            work.append { [node, post] in
+                do {
+                    // With the UID the patch does not hit a later pod of that name; a merge patch replaces whole lists.
+                    _ = try await pods.patchStatus(
+                        metadata.name, .merge(["metadata": ["uid": .string(metadata.uid)], "status": json]))
+                    post(.written(json, isSuccess: true))
+                } catch let status as APIStatus where status.code == 404 || status.code == 409 {
+                    post(.gone)
+                } catch {
+                    if Task.isCancelled { return }
+                    node.logger.warning("writing the status of pod \(metadata.namespace)/\(metadata.name): \(error)")
+                    post(.written(json, isSuccess: false))
+                }
+            }
+        } else if isOver, metadata.deletionTimestamp != nil {
+            isDeleting = true
+            work.append { [node, post] in
+                do {
+                    _ = try await pods.delete(metadata.name, DeleteOptions(uid: metadata.uid, gracePeriodSeconds: 0))
+                    post(.deleted(isSuccess: true))
+                } catch let status as APIStatus where status.code == 404 || status.code == 409 {
+                    post(.deleted(isSuccess: true))
+                } catch {
+                    if Task.isCancelled { return }
+                    node.logger.warning("deleting pod \(metadata.namespace)/\(metadata.name): \(error)")
+                    post(.deleted(isSuccess: false))
+                }
+            }
+        }
+    }
+
+    /// The status that the pod has, with the conditions that were written last and perhaps not seen yet.
+    private var merged: JSONValue {
+        var previous = pod.status
+        let own = written?["conditions"]?.array ?? []
+        let types = own.compactMap { $0["type"] }
+        previous["conditions"] = .array(
+            own.filter { $0["type"] != "PodScheduled" }
+                + (pod.status["conditions"]?.array ?? []).filter { condition in
+                    condition["type"].map { $0 == "PodScheduled" || !types.contains($0) } ?? false
+                })
+        return previous
+    }
+}

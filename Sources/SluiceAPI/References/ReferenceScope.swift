@@ -1,0 +1,128 @@
+import JSON
+import KubernetesModel
+
+/// What references may name (rule E3), and the check that they do.
+struct ReferenceScope {
+    /// The task that the references stand in.
+    var current: String?
+    /// Whether they stand in `finally` or behind it, where every task and the phase of the run may be read.
+    var isFinally = false
+    /// Whether parameters are not known, so that none is refused.
+    var isOpen = false
+    var allowsTasks = true
+    private(set) var usedParameters: Set<String> = []
+
+    private var parameters: Set<String> = []
+    private var results: [String: Set<String>] = [:]
+    private var finallyTasks: Set<String> = []
+    /// The results of these tasks are those of a pipeline, not known here.
+    private var openTasks: Set<String> = []
+
+    init(isFinally: Bool = false) { self.isFinally = isFinally }
+
+    /// Takes in what a pipeline declares.
+    mutating func declare(_ spec: JSONValue) {
+        for parameter in spec["parameters"]?.array ?? [] {
+            if let name = parameter["name"]?.string { parameters.insert(name) }
+        }
+        for field in ["tasks", "finally"] {
+            for task in spec[field]?.array ?? [] {
+                guard let name = task["name"]?.string else { continue }
+                results[name] = Set((task["results"]?.array ?? []).compactMap(\.string))
+                if field == "finally" { finallyTasks.insert(name) }
+                if task["pipelineRef"] != nil || task["pipelineSpec"] != nil { openTasks.insert(name) }
+            }
+        }
+    }
+
+    /// Takes in the parameters that a value uses, with no check.
+    mutating func noteUses(in value: JSONValue) {
+        var used: Set<String> = []
+        value.forEachString { text, _ in
+            for reference in ReferenceTemplate(text).references {
+                if case .parameter(let name) = reference.root { used.insert(name) }
+            }
+        }
+        usedParameters.formUnion(used)
+    }
+
+    /// Checks every reference in a value; the tasks that they wait for, with the places of the references.
+    @discardableResult
+    mutating func check(
+        _ value: JSONValue, _ path: FieldPath, isResult: Bool = false, _ report: inout ValidationReport
+    ) -> [(task: String, path: FieldPath)] {
+        var found: [(String, FieldPath)] = []
+        value.forEachString { text, steps in
+            guard text.utf8.contains(UInt8(ascii: "$")) else { return }
+            found.append((text, FieldPath(path.steps + steps.map(FieldPath.Step.init))))
+        }
+        var edges: [(task: String, path: FieldPath)] = []
+        for (text, place) in found {
+            for part in ReferenceTemplate(text).parts {
+                switch part {
+                case .literal: break
+                case .malformed(let malformed):
+                    report.add(
+                        .invalid(place, .string("$(\(malformed.text))"), "is no reference: \(malformed.problem)"))
+                case .reference(let reference):
+                    if let problem = problem(with: reference, isResult: isResult) {
+                        report.add(.invalid(place, .string("$(\(reference))"), problem))
+                    } else if let task = reference.task, !isResult, isEdge(to: task) {
+                        edges.append((task, place))
+                    }
+                }
+            }
+        }
+        return edges
+    }
+
+    /// From `finally` the main tasks need no edge: they have all ended.
+    private func isEdge(to task: String) -> Bool { finallyTasks.contains(task) == isFinally }
+
+    private mutating func problem(with reference: Reference, isResult: Bool) -> String? {
+        switch reference.root {
+        case .parameter(let name):
+            usedParameters.insert(name)
+            if isOpen || parameters.contains(name) { return nil }
+            return "no parameter has that name" + Suggestion.phrase(for: name, in: parameters)
+        case .result(let task, let name):
+            if let problem = problem(withTask: task) { return problem }
+            guard let known = results[task], !known.contains(name), !openTasks.contains(task) else { return nil }
+            return "the task \(task) declares no such result" + Suggestion.phrase(for: name, in: known)
+        case .taskPhase(let task): return problem(withTask: task)
+        case .item: return "there is an item only in a task with forEach"
+        case .run(.phase): return isFinally ? nil : "the run has a phase only in finally"
+        case .run: return nil
+        case .attempt, .replicaIndex: return isResult ? "is known only inside of a task" : nil
+        }
+    }
+
+    private func problem(withTask task: String) -> String? {
+        guard allowsTasks else { return "the pods of every task have this template, so it cannot refer to one task" }
+        guard results[task] != nil else {
+            return "no task has that name" + Suggestion.phrase(for: task, in: results.keys)
+        }
+        if task == current { return "a task cannot refer to itself" }
+        if finallyTasks.contains(task), !isFinally { return "tasks cannot refer to a task of finally" }
+        return nil
+    }
+}
+
+extension Reference {
+    /// The task whose result or phase is named.
+    fileprivate var task: String? {
+        switch root {
+        case .result(let task, _), .taskPhase(let task): task
+        default: nil
+        }
+    }
+}
+
+extension FieldPath.Step {
+    fileprivate init(_ step: Reference.Step) {
+        switch step {
+        case .field(let name): self = .field(name)
+        case .index(let index): self = .index(index)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import JSON
+import KubernetesModel
+import SluiceAPI
+import YAML
+
+/// Finds the mistakes in manifests before a cluster does.
+public enum Linter {
+    /// Every error and warning in a YAML text, in the order of the lines. Documents of other groups are passed over.
+    /// Runs whose Pipeline is in the same text are checked against its parameters.
+    public static func check(_ text: String, file: String? = nil) -> [Diagnostic] {
+        func whole(_ message: String) -> [Diagnostic] {
+            [Diagnostic(file: file, line: 1, column: 1, path: "", severity: .error, message: message)]
+        }
+        let documents: [YAMLDocument]
+        do {
+            documents = try YAMLReader.parse(text, file: file)
+        } catch let error as YAMLError {
+            return [
+                Diagnostic(
+                    file: file, line: error.line, column: error.column, path: "", severity: .error,
+                    message: error.message)
+            ]
+        } catch {
+            return whole("\(error)")
+        }
+        guard !documents.isEmpty else { return whole("the text is empty: expected a PipelineRun or a Pipeline") }
+
+        var diagnostics: [Diagnostic] = []
+        for document in documents {
+            guard let report = report(on: document, among: documents) else { continue }
+            for (errors, severity) in [(report.errors, Diagnostic.Severity.error), (report.warnings, .warning)] {
+                for error in errors {
+                    let position = document.position(of: error.path)
+                    diagnostics.append(
+                        Diagnostic(
+                            file: file, line: position.line, column: position.column, path: error.path.description,
+                            severity: severity, message: error.body))
+                }
+            }
+        }
+        return diagnostics.enumerated().sorted {
+            ($0.element.line, $0.element.column, $0.offset) < ($1.element.line, $1.element.column, $1.offset)
+        }.map(\.element)
+    }
+
+    /// nil for a document that is not ours.
+    private static func report(on document: YAMLDocument, among documents: [YAMLDocument]) -> ValidationReport? {
+        let value = document.value
+        if value.object != nil {
+            let group = (value["apiVersion"]?.string ?? "").split(separator: "/", omittingEmptySubsequences: false)
+            // A document with no apiVersion or kind is nobody's, and surely a mistake.
+            if let first = group.first, first != Sluice.group, !first.isEmpty, value["kind"]?.string != nil {
+                return nil
+            }
+        }
+        var report = Validator.validate(value)
+        guard value["kind"]?.string == Sluice.pipelineRuns.kind,
+            let name = value["spec"]?["pipelineRef"]?["name"]?.string,
+            let pipeline = documents.first(where: { isPipeline($0.value, name, beside: value) })?.value["spec"],
+            pipeline.object != nil
+        else { return report }
+        let given = value["spec"]?["parameters"]?.object ?? JSONObject()
+        report.errors += ParameterValues.resolve(given, for: PipelineSpec(validated: pipeline)).errors
+        return report
+    }
+
+    private static func isPipeline(_ value: JSONValue, _ name: String, beside run: JSONValue) -> Bool {
+        value["apiVersion"]?.string == Sluice.apiVersion && value["kind"]?.string == Sluice.pipelines.kind
+            && value["metadata"]?["name"]?.string == name
+            && value["metadata"]?["namespace"] == run["metadata"]?["namespace"]
+    }
+}

@@ -1,0 +1,269 @@
+// swift-format-ignore-file: NeverForceUnwrap
+// A test that does not find what it counts on has to stop.
+
+import Foundation
+import JSON
+import KubernetesModel
+import Testing
+
+@testable import EmbeddedAPIServer
+
+/// Replays the exchanges that were recorded with a real API server of Kubernetes 1.36 and compares the answers.
+///
+/// Times, UIDs, resourceVersions, generated names and continue tokens are put on a par; in discovery and schemas only what
+/// Sluice serves is compared; the descriptions of table columns are documentation and not compared.
+@Suite struct ConformanceTests {
+    /// How many exchanges must be right: lowered by nobody, raised as the server gets better.
+    static let floor = 125
+
+    /// Exchanges that differ on purpose, with the reason.
+    static let accepted: [String: String] = [
+        "custom-resources[5]": "the real server gives several errors in the random order of a Go map",
+        "core-resources[4]": "the real server shows a diff of Go structs after the sentence",
+        "core-resources[15]": "a real scheduler had written into that pod",
+        "core-resources[18]":
+            "the recording's cluster had one more controller, which puts a config map into each namespace",
+        "core-resources[38]":
+            "the recording has events of a scheduler and a volume controller, which were not replayed",
+        "core-resources[46]": "the node's metadata were written by a real kubelet and a controller manager",
+        "discovery[4]": "the group batch is not served",
+    ]
+
+    @Test func `Recorded exchanges are answered as a real API server answers them`() async throws {
+        let test = try TestServer()
+        var right = 0
+        var all = 0
+        var wrong: [String] = []
+        var unexplained = 0
+        var replay = Replay()
+        for file in ["crd", "namespaces", "custom-resources", "core-resources", "discovery"] {
+            if file == "core-resources" { try await Self.setUpNode(test) }
+            for (index, recording) in try Recording.exchanges(file).enumerated() {
+                all += 1
+                let name = "\(file)[\(index)] \(recording.method) \(recording.path)"
+                let request = replay.request(recording)
+                test.time.advance(to: recording.response)
+                let response = await test.server.respond(to: request)
+                if let difference = replay.difference(recording, response) {
+                    let reason = Self.accepted["\(file)[\(index)]"]
+                    wrong.append("\(name) \(recording.note): \(reason ?? difference)")
+                    if reason == nil { unexplained += 1 }
+                } else {
+                    right += 1
+                }
+                replay.learn(recording.response, (try? JSONValue(parsing: response.bytes)) ?? .null)
+                await test.server.core.settle()
+            }
+        }
+        print("recorded exchanges right: \(right) of \(all)")
+        for line in wrong { print("  differs: \(line)") }
+        #expect(unexplained == 0, "every difference has its reason")
+        #expect(right >= Self.floor, "\(right) of \(all) exchanges are right")
+    }
+
+    /// The node that the recordings were made with.
+    private static func setUpNode(_ test: TestServer) async throws {
+        let table = try Recording.exchanges("core-resources").last!.response
+        let row = table["rows"]![0]!
+        let cells = row["cells"]!
+        let metadata = row["object"]!["metadata"]!
+        await test.send(
+            "POST", "/api/v1/nodes",
+            [
+                "metadata": [
+                    "name": metadata["name"]!, "labels": metadata["labels"]!, "annotations": metadata["annotations"]!,
+                ]
+            ])
+        await test.send(
+            "PATCH", "/api/v1/nodes/\(metadata["name"]!.rendered)/status",
+            [
+                "status": [
+                    "conditions": [["type": "Ready", "status": "True"]],
+                    "addresses": [["type": "InternalIP", "address": cells[5]!]],
+                    "nodeInfo": [
+                        "kubeletVersion": cells[4]!, "osImage": cells[7]!,
+                        "kernelVersion": .string(String(cells[8]!.rendered.prefix { $0 != " " })),
+                        "architecture": "amd64", "containerRuntimeVersion": cells[9]!,
+                    ],
+                ]
+            ], type: "application/merge-patch+json")
+    }
+}
+
+/// Carries what the server itself chose from one exchange to the next.
+struct Replay {
+    /// Recorded UIDs, versions, names and tokens, and what this server says instead.
+    private var names: [String: String] = [:]
+
+    /// The request with what the server chose put in.
+    func request(_ recording: Recording) -> APIRequest {
+        let query = recording.query.map { name, value in
+            let escaped = substitute(value).addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+            return "\(name)=\(escaped)"
+        }.joined(separator: "&")
+        let path = recording.path.split(separator: "/", omittingEmptySubsequences: false).map { substitute(String($0)) }
+            .joined(separator: "/")
+        let body =
+            recording.body.flatMap { $0.string == nil ? substitute($0).bytes : nil } ?? recording.rawBody
+        return APIRequest(
+            recording.method, path + (query.isEmpty ? "" : "?" + query), accept: recording.accept,
+            contentType: recording.contentType, userAgent: "python-requests/2.32", body: body)
+    }
+
+    private func substitute(_ text: String) -> String { names[text] ?? text }
+
+    private func substitute(_ value: JSONValue, key: String = "") -> JSONValue {
+        switch value {
+        case .string(let text) where ["uid", "resourceVersion", "continue", "name"].contains(key):
+            return .string(substitute(text))
+        case .array(let items): return .array(items.map { substitute($0) })
+        case .object(var fields):
+            fields.mapValues { key, value in value = substitute(value, key: key) }
+            return .object(fields)
+        default: return value
+        }
+    }
+
+    /// Notes what the server chose.
+    mutating func learn(_ recorded: JSONValue, _ actual: JSONValue, key: String = "") {
+        switch (recorded, actual) {
+        case (.string(let old), .string(let new))
+        where ["uid", "resourceVersion", "continue"].contains(key) && !old.isEmpty:
+            names[old] = new
+        case (.array(let old), .array(let new)):
+            for (old, new) in zip(old, new) { learn(old, new) }
+        case (.object(let old), .object(let new)):
+            if let prefix = old["generateName"]?.string, let name = old["name"]?.string, name.hasPrefix(prefix),
+                let chosen = new["name"]?.string
+            {
+                names[name] = chosen
+            }
+            for (key, value) in old { if let other = new[key] { learn(value, other, key: key) } }
+        default: break
+        }
+    }
+
+    /// What is different; nil when the answer is right.
+    func difference(_ recording: Recording, _ response: APIResponse) -> String? {
+        guard response.status == recording.status else {
+            return
+                "status \(response.status) instead of \(recording.status): \(String(decoding: response.bytes.prefix(300), as: UTF8.self))"
+        }
+        let warning = response.headers.first { $0.name == "warning" }?.value
+        if warning != recording.warning {
+            return "warning \(warning ?? "none") instead of \(recording.warning ?? "none")"
+        }
+        let actual =
+            (try? JSONValue(parsing: response.bytes)) ?? .string(String(decoding: response.bytes, as: UTF8.self))
+        var (expected, found) = (Normal.form(recording.response), Normal.form(actual))
+        Normal.restrict(&expected, to: &found, path: recording.path)
+        return Normal.firstDifference(expected, found)
+    }
+}
+
+/// The form in which two answers can be compared.
+enum Normal {
+    static func form(_ value: JSONValue, key: String = "") -> JSONValue {
+        switch value {
+        case .string(let text):
+            switch key {
+            case "uid", "resourceVersion", "continue", "storageVersionHash", "serverAddress", "gitCommit", "goVersion",
+                "compiler":
+                return text.isEmpty ? "" : "*"
+            case "description": return "*"
+            default: return .string(normal(text))
+            }
+        case .array(let items):
+            // Ages depend on when a row is looked at.
+            return .array(items.map { form($0, key: key == "cells" ? "cell" : "") })
+        case .object(var fields):
+            if fields["generateName"] != nil, fields["name"] != nil { fields["name"] = "*" }
+            fields.mapValues { key, value in value = form(value, key: key) }
+            return .object(fields)
+        default: return value
+        }
+    }
+
+    private static func normal(_ text: String) -> String {
+        if text.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/) != nil { return "TIME" }
+        if text.wholeMatch(of: /\d+[smhdy](\d+[smhdy])?/) != nil { return "AGE" }
+        return text.replacing(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/, with: "UID")
+            .replacing(/current: \d+/, with: "current: RV").replacing(/hash=[0-9A-F]+/, with: "hash=H")
+            .replacing(/e-[a-z0-9]{5}/, with: "e-NAME").replacing(/gen-[a-z0-9]{5}/, with: "gen-NAME")
+    }
+
+    /// Leaves out of discovery and schemas what Sluice does not serve.
+    static func restrict(_ expected: inout JSONValue, to found: inout JSONValue, path: String) {
+        func keep(_ list: String, by key: String) {
+            let known = Set((found[list]?.array ?? []).compactMap { $0[key]?.string })
+            func sorted(_ items: [JSONValue]) -> JSONValue {
+                .array(items.sorted { ($0[key]?.rendered ?? "") < ($1[key]?.rendered ?? "") })
+            }
+            expected[list] = sorted((expected[list]?.array ?? []).filter { known.contains($0[key]?.string ?? "") })
+            let offered = Set((expected[list]?.array ?? []).compactMap { $0[key]?.string })
+            found[list] = sorted((found[list]?.array ?? []).filter { offered.contains($0[key]?.string ?? "") })
+        }
+        switch path {
+        case "/apis": keep("groups", by: "name")
+        case "/api/v1": keep("resources", by: "name")
+        case "/openapi/v3":
+            for name in expected["paths"]?.object?.keys ?? [] where found["paths"]?[name] == nil {
+                expected["paths"]?[name] = nil
+            }
+            for name in found["paths"]?.object?.keys ?? [] where expected["paths"]?[name] == nil {
+                found["paths"]?[name] = nil
+            }
+        case "/openapi/v3/apis/golden.example.dev/v1":
+            // The schema of the kind, and which paths there are: the rest is documentation.
+            let name = "dev.example.golden.v1.Widget"
+            func essence(_ json: JSONValue) -> JSONValue {
+                var schema = json["components"]?["schemas"]?[name] ?? .null
+                for field in ["apiVersion", "kind", "metadata"] { schema["properties"]?[field] = nil }
+                return ["schema": schema, "paths": JSONValue(json["paths"]?.object?.keys ?? [])]
+            }
+            (expected, found) = (essence(expected), essence(found))
+        case "/api":
+            guard expected["kind"] == "APIGroupDiscoveryList" else { return }
+            var (left, right) = (
+                expected["items"]?[0]?["versions"]?[0] ?? .null, found["items"]?[0]?["versions"]?[0] ?? .null
+            )
+            let offered = Set((right["resources"]?.array ?? []).compactMap { $0["resource"]?.string })
+            left["resources"] = .array(
+                (left["resources"]?.array ?? []).filter { offered.contains($0["resource"]?.string ?? "") })
+            func withoutUnserved(_ json: JSONValue) -> JSONValue {
+                .array(
+                    (json["resources"]?.array ?? []).map { resource in
+                        var resource = resource
+                        let served = ["binding", "eviction", "log", "status", "finalize"]
+                        let kept = (resource["subresources"]?.array ?? []).filter {
+                            served.contains($0["subresource"]?.string ?? "")
+                        }
+                        resource["subresources"] = kept.isEmpty ? nil : .array(kept)
+                        return resource
+                    })
+            }
+            left["resources"] = withoutUnserved(left)
+            right["resources"] = withoutUnserved(right)
+            (expected, found) = (left, right)
+        default: break
+        }
+    }
+
+    static func firstDifference(_ expected: JSONValue, _ found: JSONValue, path: String = "") -> String? {
+        if expected == found { return nil }
+        switch (expected, found) {
+        case (.object(let left), .object(let right)):
+            for key in Set(left.keys + right.keys).sorted() {
+                guard let one = left[key] else { return "\(path).\(key): unexpected \(right[key]!.text.prefix(200))" }
+                guard let other = right[key] else { return "\(path).\(key): missing \(one.text.prefix(200))" }
+                if let inner = firstDifference(one, other, path: "\(path).\(key)") { return inner }
+            }
+        case (.array(let left), .array(let right)) where left.count == right.count:
+            for (index, (one, other)) in zip(left, right).enumerated() {
+                if let inner = firstDifference(one, other, path: "\(path)[\(index)]") { return inner }
+            }
+        default: break
+        }
+        return "\(path): expected \(expected.text.prefix(300)), found \(found.text.prefix(300))"
+    }
+}

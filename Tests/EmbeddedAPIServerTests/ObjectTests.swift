@@ -1,0 +1,167 @@
+// swift-format-ignore-file: NeverForceUnwrap
+// A test that does not find what it counts on has to stop.
+
+import JSON
+import KubernetesModel
+import Testing
+
+@testable import EmbeddedAPIServer
+
+@Suite struct ObjectTests {
+    static let maps = "/api/v1/namespaces/default/configmaps"
+
+    @Test func `Pages are of one version, whatever happens between them`() async throws {
+        let test = try TestServer()
+        for index in 0..<9 { await test.send("POST", Self.maps, ["metadata": ["name": "c-\(index)"]]) }
+        let first = await test.send("GET", "\(Self.maps)?limit=4").json
+        let version = first["metadata"]!["resourceVersion"]!
+        await test.send("DELETE", "\(Self.maps)/c-5")
+        await test.send("POST", Self.maps, ["metadata": ["name": "c-55"]])
+        await test.send("PATCH", "\(Self.maps)/c-6", ["data": ["k": "v"]], type: "application/merge-patch+json")
+        var names = first["items"]!.array!.map { $0["metadata"]!["name"]!.string! }
+        var token = first["metadata"]?["continue"]?.string ?? ""
+        while !token.isEmpty {
+            let page = await test.send("GET", "\(Self.maps)?limit=4&continue=\(token)").json
+            #expect(page["metadata"]?["resourceVersion"] == version)
+            names += page["items"]!.array!.map { $0["metadata"]!["name"]!.string! }
+            let own = page["items"]!.array!.filter { $0["metadata"]!["name"]!.string!.hasPrefix("c-") }
+            #expect(own.allSatisfy { $0["data"] == nil })
+            token = page["metadata"]?["continue"]?.string ?? ""
+        }
+        #expect(names == (0..<9).map { "c-\($0)" } + ["kube-root-ca.crt"])
+        let exact = await test.send(
+            "GET", "\(Self.maps)?resourceVersion=\(version.rendered)&resourceVersionMatch=Exact"
+        ).json
+        #expect(exact["items"]?.array?.count == 10)
+    }
+
+    @Test func `A continue token that is too old is refused with 410`() async throws {
+        let test = try TestServer(watchWindow: 5)
+        for index in 0..<4 { await test.send("POST", Self.maps, ["metadata": ["name": "c-\(index)"]]) }
+        let token = await test.send("GET", "\(Self.maps)?limit=2").json["metadata"]!["continue"]!.rendered
+        for index in 4..<12 { await test.send("POST", Self.maps, ["metadata": ["name": "c-\(index)"]]) }
+        let answer = await test.send("GET", "\(Self.maps)?limit=2&continue=\(token)")
+        #expect(answer.status == 410)
+        #expect(answer.json["reason"] == "Expired")
+    }
+
+    @Test func `An update that changes nothing keeps the resourceVersion`() async throws {
+        let test = try TestServer()
+        let made = await test.send("POST", Self.maps, ["metadata": ["name": "c"], "data": ["k": "v"]]).json
+        let same = await test.send("PUT", "\(Self.maps)/c", made).json
+        #expect(same["metadata"]?["resourceVersion"] == made["metadata"]?["resourceVersion"])
+        let patched = await test.send(
+            "PATCH", "\(Self.maps)/c", ["data": ["k": "v"]], type: "application/merge-patch+json")
+        #expect(patched.json["metadata"]?["resourceVersion"] == made["metadata"]?["resourceVersion"])
+    }
+
+    @Test func `What the server sets cannot be changed`() async throws {
+        let test = try TestServer()
+        var made = await test.send("POST", Self.maps, ["metadata": ["name": "c"]]).json
+        let uid = made["metadata"]!["uid"]!
+        made["metadata"]!["creationTimestamp"] = "2001-01-01T00:00:00Z"
+        made["metadata"]!["deletionTimestamp"] = "2001-01-01T00:00:00Z"
+        made["data"] = ["k": "v"]
+        let answer = await test.send("PUT", "\(Self.maps)/c", made)
+        #expect(answer.status == 200)
+        #expect(answer.json["metadata"]?["creationTimestamp"] != "2001-01-01T00:00:00Z")
+        #expect(answer.json["metadata"]?["deletionTimestamp"] == nil)
+        made["metadata"]!["uid"] = "other"
+        made["metadata"]!["resourceVersion"] = nil
+        #expect(await test.send("PUT", "\(Self.maps)/c", made).status == 409)
+        #expect(await test.send("GET", "\(Self.maps)/c").json["metadata"]?["uid"] == uid)
+    }
+
+    @Test(arguments: [
+        ("metadata.name=a", ["a"]), ("metadata.name!=a", ["b", "kube-root-ca.crt"]),
+        ("metadata.namespace=default", ["a", "b", "kube-root-ca.crt"]),
+        ("metadata.name=a,metadata.name=b", []),
+    ])
+    func `Field selectors choose`(_ selector: String, _ expected: [String]) async throws {
+        let test = try TestServer()
+        for name in ["a", "b"] { await test.send("POST", Self.maps, ["metadata": ["name": .string(name)]]) }
+        let list = await test.send("GET", "\(Self.maps)?fieldSelector=\(selector)").json
+        #expect(list["items"]!.array!.map { $0["metadata"]!["name"]!.string! } == expected)
+    }
+
+    @Test(arguments: [
+        ("a", true), ("!a", false), ("a=1", true), ("a==1", true), ("a!=1", false), ("b!=1", true),
+        ("a in (1,2)", true),
+        ("a notin (1,2)", false), ("a,!b", true), ("a in (2),a", false), ("a>0", true), ("a<1", false), ("", true),
+    ])
+    func `Label selectors choose`(_ selector: String, _ matches: Bool) throws {
+        #expect(try LabelSelector(selector).matches(["a": "1"]) == matches)
+    }
+
+    @Test(arguments: ["a=1=2", "a in 1", "a in (1", "=1", "a b", "a,,b", "a in (1),", "((", "a=%"])
+    func `A label selector that is none is refused`(_ selector: String) {
+        #expect(throws: APIStatus.self) { try LabelSelector(selector) }
+    }
+
+    @Test func `A dry run stores nothing and says what would be`() async throws {
+        let test = try TestServer()
+        let revision = test.server.core.store.revision
+        #expect(await test.send("POST", "\(Self.maps)?dryRun=All", ["metadata": ["name": "c"]]).status == 201)
+        #expect(test.server.core.store.revision == revision)
+        await test.send("POST", Self.maps, ["metadata": ["name": "c"]])
+        let patch = await test.send(
+            "PATCH", "\(Self.maps)/c?dryRun=All", ["data": ["k": "v"]], type: "application/merge-patch+json")
+        #expect(patch.json["data"] == ["k": "v"])
+        await test.send("DELETE", "\(Self.maps)/c?dryRun=All")
+        #expect(await test.send("GET", "\(Self.maps)/c").json["data"] == nil)
+    }
+
+    @Test func `Two writers at once lose nothing`() async throws {
+        let test = try TestServer()
+        await test.send("POST", Self.maps, ["metadata": ["name": "c"]])
+        await withTaskGroup(of: Void.self) { group in
+            for index in 0..<100 {
+                group.addTask {
+                    await test.send(
+                        "PATCH", "\(Self.maps)/c", ["data": ["k\(index)": "v"]], type: "application/merge-patch+json")
+                }
+            }
+        }
+        #expect(await test.send("GET", "\(Self.maps)/c").json["data"]?.object?.count == 100)
+    }
+
+    @Test func `A transition rule forbids the change that it names`() {
+        let rules = TransitionRuleEvaluator()
+        #expect(rules.holds("self == oldSelf", value: 1, oldValue: 2) == false)
+        #expect(rules.holds("self.a == oldSelf.a && self.b == oldSelf.b", value: ["a": 1], oldValue: ["a": 1]) == true)
+        #expect(rules.holds("self.a == oldSelf.a&&self.b == oldSelf.b", value: ["b": 1], oldValue: [:]) == false)
+        let presence = "has(self.a) == has(oldSelf.a) && has(self.b) == has(oldSelf.b)"
+        #expect(rules.holds(presence, value: ["a": 1], oldValue: ["a": 2]) == true)
+        #expect(rules.holds(presence, value: ["a": 1], oldValue: ["a": 1, "b": 1]) == false)
+        let either = "has(self.a) != has(self.b)"
+        #expect(rules.holds(either, value: ["a": 1], oldValue: nil) == true)
+        #expect(rules.holds(either, value: ["a": 1, "b": 2], oldValue: nil) == false)
+        #expect(rules.holds("size(self) < 3", value: "abcd", oldValue: "") == nil)
+        #expect(rules.holds("self == oldSelf", value: 1, oldValue: nil) == nil)
+    }
+
+    @Test(arguments: [
+        (".a.b", #"{"a":{"b":1}}"#, ["1"]), (".a[0]", #"{"a":[7,8]}"#, ["7"]),
+        (".a[*].b", #"{"a":[{"b":1},{"b":2}]}"#, ["1", "2"]),
+        (#".c[?(@.type=="Ready")].status"#, #"{"c":[{"type":"X","status":"a"},{"type":"Ready","status":"b"}]}"#, ["b"]),
+        (#".metadata.labels.example\.dev/x"#, #"{"metadata":{"labels":{"example.dev/x":"y"}}}"#, ["y"]),
+        (".metadata.labels['example.dev/x']", #"{"metadata":{"labels":{"example.dev/x":"y"}}}"#, ["y"]),
+        (".z", "{}", []),
+    ])
+    func `JSONPaths of printer columns find`(_ path: String, _ text: String, _ expected: [String]) throws {
+        let values = try #require(JSONPath(path)).values(in: JSONValue(parsing: text))
+        #expect(values.map(\.rendered) == expected)
+    }
+
+    @Test(
+        arguments: [
+            (-5, "<invalid>"), (0, "0s"), (119, "119s"), (120, "2m"), (150, "2m30s"), (599, "9m59s"), (600, "10m"),
+            (10799, "179m"),
+            (10800, "3h"), (28799, "7h59m"), (28800, "8h"), (172_799, "47h"), (172_800, "2d"), (180_000, "2d2h"),
+            (691_200, "8d"),
+            (63_071_999, "729d"), (63_072_000, "2y"), (70_000_000, "2y80d"), (300_000_000, "9y"),
+        ] as [(Int, String)])
+    func `Ages are written as kubectl writes them`(_ seconds: Int, _ expected: String) {
+        #expect(HumanDuration.text(.seconds(seconds)) == expected)
+    }
+}
