@@ -36,6 +36,8 @@ let package = Package(
         .executable(name: "sluice", targets: ["sluice"]),
         .library(name: "KubernetesClient", targets: ["JSON", "KubernetesModel", "KubernetesClient"]),
         .library(name: "KubernetesRuntime", targets: ["KubernetesRuntime"]),
+        // For Benchmarks, a package of its own.
+        .library(name: "PipelineEngine", targets: ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

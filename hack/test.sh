@@ -31,7 +31,7 @@ elif [[ -n ${KUBECONFIG:-} ]]; then
   echo "== the end-to-end suite also runs against the cluster of KUBECONFIG=$KUBECONFIG, and changes it"
 fi
 
-stage format swift format lint --strict --parallel --recursive Package.swift Sources Tests
+stage format swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 stage sources .venv/bin/python hack/check-sources.py
 hack/compiler-fault.sh || echo "compiler-fault: so hack/check-sources.py refuses tuples where it would meet them"
 stage "debug build" swift build --build-tests

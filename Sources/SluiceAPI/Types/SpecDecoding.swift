@@ -1,11 +1,11 @@
-package import JSON
+public import JSON
 import KubernetesModel
 
 // The decoders below read what validation has passed: a value of the wrong kind cannot be there any more, and a missing
 // one takes the default that the schema documents. Nothing but validation calls them.
 
 extension PipelineSpec {
-    package init(validated json: JSONValue) {
+    public init(validated json: JSONValue) {
         description = json["description"]?.string
         parameters = (json["parameters"]?.array ?? []).map(ParameterSpec.init(validated:))
         tasks = (json["tasks"]?.array ?? []).map(TaskSpec.init(validated:))
@@ -17,7 +17,7 @@ extension PipelineSpec {
 }
 
 extension ParameterSpec {
-    package init(validated json: JSONValue) {
+    public init(validated json: JSONValue) {
         self.init(
             name: json["name"]?.string ?? "",
             type: json["type"]?.string.flatMap(ParameterType.init(rawValue:)) ?? .string,
@@ -27,7 +27,7 @@ extension ParameterSpec {
 }
 
 extension TaskSpec {
-    package init(validated json: JSONValue) {
+    public init(validated json: JSONValue) {
         name = json["name"]?.string ?? ""
         container = json["container"]
         podTemplate = json["podTemplate"]
@@ -42,7 +42,7 @@ extension TaskSpec {
 }
 
 extension Dependency {
-    package init(validated json: JSONValue) {
+    public init(validated json: JSONValue) {
         self.init(
             task: json.string ?? json["task"]?.string ?? "",
             on: json["on"]?.string.flatMap(Condition.init(rawValue:)) ?? .succeededOrSkipped)
@@ -50,7 +50,7 @@ extension Dependency {
 }
 
 extension RetryPolicy {
-    package init(validated json: JSONValue) {
+    public init(validated json: JSONValue) {
         self.init(
             limit: json["limit"]?.int.map(Int.init) ?? 0,
             backoff: json["backoff"].map(Backoff.init(validated:)) ?? Backoff(),
@@ -60,7 +60,7 @@ extension RetryPolicy {
 }
 
 extension Backoff {
-    package init(validated json: JSONValue) {
+    public init(validated json: JSONValue) {
         self.init()
         if let initial = json["initial"]?.string.flatMap(Duration.init(goText:)) { self.initial = initial }
         if let factor = json["factor"]?.double { factorThousandths = Int((factor * 1000).rounded()) }
@@ -69,7 +69,7 @@ extension Backoff {
 }
 
 extension PipelineRunSpec {
-    package init(validated json: JSONValue) {
+    public init(validated json: JSONValue) {
         pipelineRef = json["pipelineRef"]?["name"]?.string
         pipelineSpec = json["pipelineSpec"].map(PipelineSpec.init(validated:))
         parameters = json["parameters"]?.object ?? JSONObject()

@@ -1,0 +1,58 @@
+import Foundation
+import JSON
+import KubernetesClient
+import KubernetesModel
+
+/// Requests a second of the client against `sluice up` in a process of its own, and the client's own CPU for each.
+enum ClientRequests {
+    static func run() async throws -> JSONValue {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-bench-\(getpid())")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let kubeconfig = directory.appendingPathComponent("kubeconfig").path
+        let server = try Child([try Sluice.path(), "up", "--no-operator", "--kubeconfig", kubeconfig])
+        defer {
+            server.interrupt()
+            _ = server.waitForEnd()
+        }
+        let deadline = ContinuousClock.now + .seconds(20)
+        while !FileManager.default.fileExists(atPath: kubeconfig) {
+            guard ContinuousClock.now < deadline else { throw Failure("sluice up did not come up in 20 s") }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        let client = try APIClient(configuration: .load(kubeconfig: kubeconfig))
+        defer { client.shutDown() }
+        let maps = client.dynamic(
+            ResourceType(version: "v1", kind: "ConfigMap", plural: "configmaps"), namespace: "default")
+        _ = try await maps.create(["metadata": ["name": "bench"], "data": ["key": "value"]] as JSONValue)
+        var rows: [JSONValue] = []
+        for width in [1, 16, 64] { rows.append(try await measure(maps, width: width, count: width == 1 ? 1000 : 8000)) }
+        return .array(rows)
+    }
+
+    private static func measure(
+        _ maps: ResourceClient<DynamicObject>, width: Int, count: Int
+    ) async throws -> JSONValue {
+        _ = try await maps.get("bench")
+        let cpuBefore = cpuSeconds()
+        let begin = ContinuousClock.now
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<width {
+                group.addTask { for _ in 0..<count / width { _ = try await maps.get("bench") } }
+            }
+            try await group.waitForAll()
+        }
+        let seconds = (ContinuousClock.now - begin).milliseconds / 1000
+        let requests = Double(count / width * width)
+        return [
+            "inFlight": .int(Int64(width)), "requestsPerSecond": .double(rounded(requests / seconds)),
+            "clientCPUMicrosecondsPerRequest": .double(rounded((cpuSeconds() - cpuBefore) / requests * 1_000_000)),
+        ]
+    }
+
+    private static func cpuSeconds() -> Double {
+        var usage = rusage()
+        getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
+        return usage.cpuSeconds
+    }
+}
