@@ -3,12 +3,12 @@ public import KubernetesModel
 
 /// Something that the engine wants done. Each is safe to do again.
 public enum EngineAction: Sendable, Hashable {
-    /// Create that pod; tell the engine with ``RunEngine/podCreated(_:now:)`` or ``RunEngine/podRefused(_:_:now:)``.
+    /// Create that pod; answer with ``RunEngine/podCreated(_:)`` or ``RunEngine/podCreateFailed(_:_:now:)``.
     case createPod(PodIdentity, name: String, JSONValue)
     /// Delete the pod of that name and UID with its grace period.
     case deletePod(name: String, uid: String)
     /// Take Sluice's finalizer off the pod.
-    case untrackPod(name: String, uid: String)
+    case removeFinalizer(name: String, uid: String)
 
     /// Whether the status must have been written first: a decision that only the status tells (timed out, cancelled, the
     /// outcome of a pod) must not be forgotten by a crash in between.
@@ -40,11 +40,11 @@ public struct EngineOutput: Sendable {
 }
 
 /// Why the API server did not take a pod.
-public enum PodRefusal: Sendable, Hashable {
+public enum PodCreateFailure: Sendable, Hashable {
     /// It never will: the pod is not valid, or its name belongs to somebody else.
-    case rejected(reason: String, message: String)
+    case invalid(reason: String, message: String)
     /// It may later: a quota is used up, a webhook said no.
-    case refused(reason: String, message: String)
+    case denied(reason: String, message: String)
     /// Nothing is known; the request did not get through.
-    case unknown
+    case indeterminate
 }

@@ -33,7 +33,7 @@ struct PodBuilder {
         metadata.annotations = (template["metadata"]?["annotations"]?.stringMap ?? [:])
             .filter { !Sluice.isTracking($0.key) }
         metadata.ownerReferences = [run.ownerReference]
-        metadata.finalizers = [Sluice.trackFinalizer]
+        metadata.finalizers = [Sluice.podFinalizer]
 
         template["metadata"] = nil
         // Containers of the template are sidecars. As native ones they end with the task; as plain ones they would keep the

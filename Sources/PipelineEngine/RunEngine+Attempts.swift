@@ -3,7 +3,7 @@ import SluiceAPI
 
 /// One attempt: its pods, what becomes of them, and what follows. Rules E4, E7, E8, E9, E12.
 extension RunEngine {
-    private func podName(_ index: Int, replica: Int) -> String {
+    func podName(_ index: Int, replica: Int) -> String {
         PodIdentity(task: graph.nodes[index].spec.name, attempt: tasks[index].status.attempt, replica: replica)
             .name(in: run)
     }
@@ -14,7 +14,7 @@ extension RunEngine {
             return
         }
         if let (reason, message) = stopsRunningTasks(isFinally: graph.nodes[index].isFinally) {
-            mustWriteFirst = true
+            noteDecision()
             stop(index, .cancelled, reason: reason, message: message)
             evaluateStopping(index, now: now)
             return
@@ -40,12 +40,17 @@ extension RunEngine {
         var unscheduled = 0
         var stuck: (failure: PodFailure, since: Timestamp?)?
         var began: Timestamp?
+        let leaderEnd = leaderEnd(of: index)
+        func isAfterLeader(_ known: PodLedger.Entry) -> Bool {
+            guard let leaderEnd else { return false }
+            return Self.failure(known).map { $0.rank.0 >= leaderEnd } ?? true
+        }
         for replica in 0..<spec.replicas {
             let name = podName(index, replica: replica)
             guard let known = pods[name] else {
-                if tasks[index].status.pods.contains(name) {
-                    mustWriteFirst = true
-                    judge(index, .podGone(name), now: now)
+                if tasks[index].status.pods.contains(name), leaderEnd == nil {
+                    noteDecision()
+                    failAttempt(index, .podGone(name), now: now)
                     return
                 }
                 missing.append(replica)
@@ -55,30 +60,27 @@ extension RunEngine {
             if let created = pod.metadata.creationTimestamp, began.map({ created < $0 }) ?? true { began = created }
             switch pod.verdict {
             case .failed(let failure):
-                if !pod.hasEnded { mustWriteFirst = true }
-                judge(index, failure, now: now)
+                if isAfterLeader(known) { continue }
+                if !pod.hasEnded { noteDecision() }
+                failAttempt(index, failure, now: now)
                 return
-            case .succeeded(let message, let truncated):
-                succeeded += 1
-                if replica == 0, spec.successPolicy == .leader || spec.replicas == 1 {
-                    judgeSuccess(index, message, truncated: truncated, now: now)
-                    return
-                }
+            case .succeeded: succeeded += 1
             case .stuck(let failure):
                 if stuck == nil { stuck = (failure, pod.metadata.creationTimestamp) }
             case .starting, .running: break
             }
             if known.isGone, !pod.hasEnded {
-                mustWriteFirst = true
-                judge(index, .podGone(name), now: now)
+                if leaderEnd != nil { continue }
+                noteDecision()
+                failAttempt(index, .podGone(name), now: now)
                 return
             }
             if pod.nodeName.isEmpty, !pod.hasEnded { unscheduled += 1 }
         }
-        if succeeded == spec.replicas,
+        if succeeded == spec.replicas || leaderEnd != nil,
             case .succeeded(let message, let truncated)? = pods[podName(index, replica: 0)]?.pod.verdict
         {
-            judgeSuccess(index, message, truncated: truncated, now: now)
+            completeAttempt(index, message, truncated: truncated, now: now)
             return
         }
         if !missing.isEmpty {
@@ -87,9 +89,9 @@ extension RunEngine {
         }
         if isOverdue(index, began: began, stuck: stuck, unscheduled: unscheduled + missing.count, now: now) { return }
         if let stuck {
-            say(index, reason: stuck.failure.reason, message: stuck.failure.message)
+            setWaitingReason(index, reason: stuck.failure.reason, message: stuck.failure.message)
         } else if missing.isEmpty {
-            say(index, reason: "", message: "")
+            setWaitingReason(index, reason: "", message: "")
         }
     }
 
@@ -106,7 +108,7 @@ extension RunEngine {
     }
 
     private mutating func createPods(_ index: Int, _ replicas: [Int], now: Timestamp) {
-        guard !mustWriteFirst else { return }
+        guard !awaitsWrite else { return }
         // Nothing new starts in a suspended run (rule E13); a gang of which a part runs has started.
         if desired == .suspended, tasks[index].status.pods.isEmpty { return }
         if let after = tasks[index].createAfter {
@@ -118,16 +120,16 @@ extension RunEngine {
         }
         for replica in replicas {
             let name = podName(index, replica: replica)
-            guard creating.insert(name).inserted else { continue }
+            guard pods.beginCreate(name) else { continue }
             do {
                 let pod = try pod(of: index, replica: replica)
                 let identity = PodIdentity(
                     task: graph.nodes[index].spec.name, attempt: tasks[index].status.attempt, replica: replica)
                 output.actions.append(.createPod(identity, name: name, pod))
             } catch {
-                creating.remove(name)
+                pods.endCreate(name)
                 let message = (error as? ReferenceProblem)?.message ?? "\(error)"
-                judge(index, PodFailure(.failed, reason: "InvalidReference", message: message), now: now)
+                failAttempt(index, PodFailure(.failed, reason: "InvalidReference", message: message), now: now)
                 return
             }
         }
@@ -168,22 +170,22 @@ extension RunEngine {
             }
         }
         guard let failure else { return false }
-        mustWriteFirst = true
-        judge(index, failure, now: now)
+        noteDecision()
+        failAttempt(index, failure, now: now)
         return true
     }
 
     // MARK: Verdicts
 
-    private mutating func judge(_ index: Int, _ failure: PodFailure, now: Timestamp) {
+    private mutating func failAttempt(_ index: Int, _ failure: PodFailure, now: Timestamp) {
         tasks[index].status.exitCode = failure.exitCode
         stop(index, .failure(failure.failureClass), reason: failure.reason, message: failure.message)
         evaluateStopping(index, now: now)
     }
 
-    private mutating func judgeSuccess(_ index: Int, _ message: String, truncated: Bool, now: Timestamp) {
+    mutating func completeAttempt(_ index: Int, _ message: String, truncated: Bool, now: Timestamp) {
         switch TaskResults.read(message, truncated: truncated, declared: graph.nodes[index].spec.results) {
-        case .failure(let failure): judge(index, failure, now: now)
+        case .failure(let failure): failAttempt(index, failure, now: now)
         case .success(let results):
             tasks[index].status.results = results
             tasks[index].status.exitCode = 0
@@ -201,19 +203,19 @@ extension RunEngine {
         worklist.append(index)
     }
 
-    /// Ends what still runs of a decided attempt; once nothing does, draws the consequence (rule E7: no overlap).
+    /// Deletes the remaining pods of a decided attempt; once none can run, finishes or retries the task (rule E7: no overlap).
     private mutating func evaluateStopping(_ index: Int, now: Timestamp) {
         guard let cause = tasks[index].status.stopping else { return }
         let attempt = tasks[index].status.attempt
         var mayRun = false
         for replica in 0..<graph.nodes[index].spec.replicas {
             let name = podName(index, replica: replica)
-            if creating.contains(name) { mayRun = true }
-            if let until = unanswered[name], until > now {
+            if pods.creating.contains(name) { mayRun = true }
+            if let until = pods.unansweredUntil(name), until > now {
                 mayRun = true
                 wake(index, at: until)
             }
-            guard let known = pods[name], !known.isGone, !known.pod.hasEnded else { continue }
+            guard let known = pods[name], !known.isOver else { continue }
             mayRun = true
             delete(known)
         }
@@ -233,7 +235,7 @@ extension RunEngine {
             beginAttempt(index, attempt + 1)
             tasks[index].status.nextAttemptTime = max(next, earliest)
             tasks[index].status.message = "attempt \(attempt) failed: \(message)"
-            tell(
+            emit(
                 isWarning: true, reason: "TaskRetrying",
                 "task \(tasks[index].status.name): attempt \(attempt) failed: \(message); attempt \(attempt + 1) follows"
             )
@@ -277,14 +279,13 @@ extension RunEngine {
 
     // MARK: Pods that are done with
 
-    private mutating func delete(_ known: ObservedPod) {
-        let name = known.pod.metadata.name
-        guard !known.pod.metadata.isBeingDeleted, deleting.insert(name).inserted else { return }
-        output.actions.append(.deletePod(name: name, uid: known.pod.metadata.uid))
+    private mutating func delete(_ known: PodLedger.Entry) {
+        guard pods.beginDelete(known) else { return }
+        output.actions.append(.deletePod(name: known.pod.metadata.name, uid: known.pod.metadata.uid))
     }
 
     /// Takes the finalizer off the ended pods of attempts that are over, and ends those that still run (rule E4).
-    mutating func letGoOfPods(of index: Int) {
+    mutating func releasePods(of index: Int) {
         let isFinished = tasks[index].status.phase.isFinished
         for name in tasks[index].pods {
             guard let known = pods[name], !known.isGone,
@@ -293,8 +294,8 @@ extension RunEngine {
             else { continue }
             if !known.pod.hasEnded {
                 delete(known)
-            } else if known.pod.isTracked, untracking.insert(name).inserted {
-                output.actions.append(.untrackPod(name: name, uid: known.pod.metadata.uid))
+            } else if pods.beginRemovingFinalizer(known) {
+                output.actions.append(.removeFinalizer(name: name, uid: known.pod.metadata.uid))
             }
         }
     }

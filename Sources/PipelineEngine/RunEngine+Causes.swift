@@ -1,3 +1,4 @@
+import JSON
 import KubernetesModel
 import SluiceAPI
 
@@ -7,30 +8,61 @@ extension RunEngine {
     /// Looks again at an attempt that its pods, not a time or the user, brought to an end. Whether that took it elsewhere.
     mutating func reconsider(_ index: Int, _ cause: StopCause, now: Timestamp) -> Bool {
         let spec = graph.nodes[index].spec
-        guard spec.replicas > 1, case .failure(let failureClass) = cause else { return false }
+        guard spec.replicas > 1 else { return false }
         let attempt = tasks[index].status.attempt
         let members = tasks[index].pods.compactMap { pods[$0] }
             .filter { $0.identity.attempt == attempt && $0.identity.replica < spec.replicas }
         let failures = members.compactMap(Self.failure)
-        let status = tasks[index].status
-        let isOfPods = failures.contains {
-            $0.failure.failureClass == failureClass && $0.failure.reason == status.reason
-                && $0.failure.message == status.message
+        guard let first = failures.min(by: { $0.rank < $1.rank }) else { return false }
+        let leaderEnd = leaderEnd(of: index)
+        switch cause {
+        case .cancelled: return false
+        case .succeeded:
+            // A failure that came before the leader's success, and was heard of after it.
+            guard let leaderEnd, first.rank.0 < leaderEnd else { return false }
+        case .failure(let failureClass):
+            let status = tasks[index].status
+            let isOfPods = failures.contains {
+                $0.failure.failureClass == failureClass && $0.failure.reason == status.reason
+                    && $0.failure.message == status.message
+            }
+            guard isOfPods else { return false }
+            // The leader had succeeded before anything failed, which was heard of after the failure.
+            if let leaderEnd, leaderEnd <= first.rank.0,
+                case .succeeded(let message, let truncated)? = leader(of: index)?.pod.verdict
+            {
+                completeAttempt(index, message, truncated: truncated, now: now)
+                return true
+            }
         }
-        guard isOfPods, let first = failures.min(by: { $0.rank < $1.rank }) else { return false }
         tasks[index].status.stopping = .failure(first.failure.failureClass)
         tasks[index].status.reason = first.failure.reason
         tasks[index].status.message = first.failure.message
         tasks[index].status.exitCode = first.failure.exitCode
         output.statusChanged = true
-        guard first.failure.failureClass != failureClass else { return false }
+        guard cause != .failure(first.failure.failureClass) else { return false }
+        tasks[index].status.results = [:]
         worklist.append(index)
         return true
     }
 
+    /// The first pod of the current attempt; nil while there is none.
+    private func leader(of index: Int) -> PodLedger.Entry? { pods[podName(index, replica: 0)] }
+
+    /// When the pod ended well that alone decides on the success of its attempt (`successPolicy: Leader`, or the only one); nil
+    /// where there is no such pod, or it has not.
+    func leaderEnd(of index: Int) -> Timestamp? {
+        let spec = graph.nodes[index].spec
+        guard spec.successPolicy == .leader || spec.replicas == 1, let known = leader(of: index),
+            case .succeeded = known.pod.verdict
+        else { return nil }
+        let ends = known.pod.status.containers.compactMap { $0.termination?.finishedAt }
+        return ends.max() ?? Timestamp(microseconds: .max)
+    }
+
     /// How a pod failed, with what orders it among its gang's: time; then disruptions before failures of containers, and these
     /// before deletions, which may be ours and follow on the failure within the same second; then the replica.
-    private static func failure(_ known: ObservedPod) -> (failure: PodFailure, rank: (Timestamp, Int, Int))? {
+    static func failure(_ known: PodLedger.Entry) -> (failure: PodFailure, rank: (Timestamp, Int, Int))? {
         let pod = known.pod
         let failure: PodFailure
         if case .failed(let own) = pod.verdict {

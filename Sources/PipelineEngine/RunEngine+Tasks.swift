@@ -10,7 +10,7 @@ extension RunEngine {
         case .running: evaluateAttempt(index, now: now)
         default: break
         }
-        letGoOfPods(of: index)
+        releasePods(of: index)
     }
 
     // MARK: May it start?
@@ -120,8 +120,8 @@ extension RunEngine {
         }
         let task = tasks[index].status
         switch phase {
-        case .failed: tell(isWarning: true, reason: "TaskFailed", "task \(task.name) failed: \(message)")
-        case .succeeded: tell(reason: "TaskSucceeded", "task \(task.name) succeeded")
+        case .failed: emit(isWarning: true, reason: "TaskFailed", "task \(task.name) failed: \(message)")
+        case .succeeded: emit(reason: "TaskSucceeded", "task \(task.name) succeeded")
         default: break
         }
         let failedBefore = firstFailure != nil

@@ -19,7 +19,7 @@ public struct RunEngine: Sendable {
     var generation: Int64
     var desired: DesiredState
     var tasks: [TaskState]
-    var pods: [String: ObservedPod] = [:]
+    var pods = PodLedger()
 
     var phase = RunPhase.pending
     var startTime: Timestamp?
@@ -34,6 +34,7 @@ public struct RunEngine: Sendable {
     var worklist: [Int] = []
     var ready: [Int] = []
     var timers = TimerHeap()
+    /// When the timer of the run's time-out is due, once it is set.
     var runTimer: Timestamp?
     var activeCount = 0
     var unfinishedMain: Int
@@ -41,16 +42,11 @@ public struct RunEngine: Sendable {
     /// The task whose failure is the run's: the one that failed first.
     var firstFailure: Int?
 
-    /// What has been asked for and not been answered: names of pods.
-    var creating: Set<String> = []
-    /// Creates that got no answer, and until when they may still bring a pod into being.
-    var unanswered: [String: Timestamp] = [:]
-    var deleting: Set<String> = []
-    var untracking: Set<String> = []
-
-    /// Something was decided that the pods do not tell: a time was over, a pod was refused, the user cancelled. Nothing that may
-    /// follow from it is created before the status that tells it is written, or a crash in between would undo the decision.
-    var mustWriteFirst = false
+    /// The number of the last decision that the pods do not tell (a time was over, a pod was refused, the user cancelled), and of
+    /// the last one that the written status tells. While they differ no pod is created: what follows from a decision must not
+    /// exist before the decision is written, or a crash in between would undo it.
+    private var decisions = 0
+    private var writtenDecisions = 0
 
     var output = EngineOutput()
 
@@ -67,14 +63,6 @@ public struct RunEngine: Sendable {
         var isReady = false
         /// The timer that is set for it; a later one need not be, since each look at the task sets the next.
         var timer: Timestamp?
-    }
-
-    /// One pod of the run.
-    struct ObservedPod: Sendable {
-        var task: Int
-        var identity: PodIdentity
-        var pod: Pod
-        var isGone = false
     }
 
     /// An engine for a run in the state that its status tells. `parameters` are resolved: defaults filled in, types right.
@@ -127,7 +115,7 @@ public struct RunEngine: Sendable {
         }
         timedOut = !phase.isFinished && status.reason == Self.timeoutReason
         output.statusChanged = status.observedGeneration != generation
-        mustWriteFirst = phase != .cancelling && (desired == .cancelled || desired == .terminated)
+        if phase != .cancelling, desired == .cancelled || desired == .terminated { noteDecision() }
         for index in tasks.indices { noteFailure(index) }
         worklist = Array(tasks.indices)
     }
@@ -137,15 +125,27 @@ public struct RunEngine: Sendable {
     static let terminatingReason = "Terminating"
 
     /// Whether the run has ended and every pod of it has been let go: nothing is left to do.
-    public var isDone: Bool {
-        phase.isFinished && untracking.isEmpty && creating.isEmpty
-            && pods.values.allSatisfy { $0.isGone || ($0.pod.hasEnded && !$0.pod.isTracked) }
-    }
+    public var isDone: Bool { phase.isFinished && pods.isSettled }
+
+    /// Whether something was decided that only the status can tell, and that no written status tells yet: no pod is created until
+    /// ``statusWritten(through:)`` says so.
+    public var awaitsWrite: Bool { decisions > writtenDecisions }
+
+    /// The number of the last decision that only the status can tell: what a status that is rendered now includes.
+    public var decisionCount: Int { decisions }
+
+    /// How many pods were asked for and are neither known nor refused yet.
+    public var createsUnderWay: Int { pods.creating.count }
+
+    /// Whether the run has come to its end.
+    public var hasFinished: Bool { phase.isFinished }
+
+    mutating func noteDecision() { decisions += 1 }
 
     // MARK: What happens
 
     /// The user wants something else of the run, or edited what does not matter here.
-    public mutating func wants(_ state: DesiredState, generation: Int64) {
+    public mutating func specChanged(_ state: DesiredState, generation: Int64) {
         if generation != self.generation { output.statusChanged = true }
         self.generation = generation
         guard state != desired, !phase.isFinished else { return }
@@ -153,7 +153,7 @@ public struct RunEngine: Sendable {
         case (.terminated, _), (.cancelled, .running), (.cancelled, .suspended): return
         default: desired = state
         }
-        if state == .cancelled || state == .terminated { mustWriteFirst = true }
+        if state == .cancelled || state == .terminated { noteDecision() }
         worklist.append(contentsOf: tasks.indices)
     }
 
@@ -163,19 +163,11 @@ public struct RunEngine: Sendable {
             return
         }
         let name = pod.metadata.name
-        if let known = pods[name], known.pod.metadata.uid == pod.metadata.uid {
-            guard !known.isGone, !known.pod.hasEnded || pod.hasEnded, !pod.metadata.isOlder(than: known.pod.metadata)
-            else {
-                creating.remove(name)
-                return
-            }
-        } else if !tasks[task].pods.contains(name) {
-            tasks[task].pods.append(name)
+        switch pods.observe(pod, identity, task: task) {
+        case .outdated: return
+        case .update: break
+        case .discovery: if !tasks[task].pods.contains(name) { tasks[task].pods.append(name) }
         }
-        creating.remove(name)
-        unanswered[name] = nil
-        if !pod.isTracked { untracking.remove(name) }
-        pods[name] = ObservedPod(task: task, identity: identity, pod: pod)
         if let created = pod.metadata.creationTimestamp, startTime.map({ created < $0 }) ?? true, !phase.isFinished {
             startTime = created
             output.statusChanged = true
@@ -192,44 +184,39 @@ public struct RunEngine: Sendable {
     }
 
     /// The pod of that name and UID does not exist any more.
-    public mutating func podGone(name: String, uid: String) {
-        guard var known = pods[name], known.pod.metadata.uid == uid else { return }
-        deleting.remove(name)
-        untracking.remove(name)
-        known.isGone = true
-        pods[name] = known
-        worklist.append(known.task)
+    public mutating func podDeleted(name: String, uid: String) {
+        if let known = pods.markGone(name, uid: uid) { worklist.append(known.task) }
     }
 
     /// The pod that was asked for exists: the one just made, or one that an earlier create had made.
     public mutating func podCreated(_ pod: Pod) {
-        creating.remove(pod.metadata.name)
+        pods.endCreate(pod.metadata.name)
         podObserved(pod)
     }
 
     /// The API server did not take a pod.
-    public mutating func podRefused(_ identity: PodIdentity, _ refusal: PodRefusal, now: Timestamp) {
+    public mutating func podCreateFailed(_ identity: PodIdentity, _ failure: PodCreateFailure, now: Timestamp) {
         guard let index = graph.indexByName[identity.task] else { return }
         let name = identity.name(in: run)
-        creating.remove(name)
-        if refusal == .unknown, pods[name] == nil { unanswered[name] = now + settings.unansweredGrace }
+        pods.endCreate(name)
+        if failure == .indeterminate { pods.createUnanswered(name, until: now + settings.unansweredGrace) }
         worklist.append(index)
         guard tasks[index].status.phase == .running, tasks[index].status.attempt == identity.attempt,
             tasks[index].status.stopping == nil
         else { return }
-        if case .rejected(let reason, let message) = refusal {
+        if case .invalid(let reason, let message) = failure {
             tasks[index].status.exitCode = nil
-            mustWriteFirst = true
+            noteDecision()
             stop(index, .failure(.failed), reason: reason, message: message)
             return
         }
         tasks[index].refusals += 1
         tasks[index].createAfter = now + settings.refusalBackoff.wait(afterFailures: tasks[index].refusals)
-        if case .refused(let reason, let message) = refusal {
-            say(index, reason: reason, message: message)
+        if case .denied(let reason, let message) = failure {
+            setWaitingReason(index, reason: reason, message: message)
             if graph.nodes[index].spec.replicas > 1 {
                 // Half a gang must not hold what the other half needs (rule Q8): all of it goes, and comes again together.
-                mustWriteFirst = true
+                noteDecision()
                 stop(index, .failure(.infrastructure), reason: reason, message: message)
                 // The time of the next attempt, set this early, says that nothing has failed: see `evaluateStopping`.
                 tasks[index].status.nextAttemptTime = tasks[index].createAfter
@@ -237,18 +224,31 @@ public struct RunEngine: Sendable {
         }
     }
 
-    /// A delete or an untrack did not get through: it is asked for again at the next step.
-    public mutating func actionFailed(name: String) {
-        deleting.remove(name)
-        untracking.remove(name)
+    /// A create that a step asked for is not sent after all, since ``stillWants(_:)`` is false by now.
+    public mutating func createWithdrawn(_ identity: PodIdentity) {
+        pods.endCreate(identity.name(in: run))
+        if let index = graph.indexByName[identity.task] { worklist.append(index) }
+    }
+
+    /// Whether a pod that was asked for is still to be created: its attempt goes on. O(1).
+    public func stillWants(_ identity: PodIdentity) -> Bool {
+        guard let index = graph.indexByName[identity.task] else { return false }
+        let status = tasks[index].status
+        return status.phase == .running && status.attempt == identity.attempt && status.stopping == nil
+    }
+
+    /// A delete or the removal of a finalizer has failed: it is asked for again at the next step.
+    public mutating func requestFailed(name: String) {
+        pods.requestFailed(name)
         if let known = pods[name] { worklist.append(known.task) }
     }
 
-    /// The status, as it was after the last step, is written. Whether the engine held pods back until then: another step asks
-    /// for them.
-    public mutating func statusWritten() -> Bool {
-        guard mustWriteFirst else { return false }
-        mustWriteFirst = false
+    /// A status is written that includes so many decisions (``decisionCount`` when it was rendered). Whether pods were held back
+    /// until then: another step asks for them.
+    public mutating func statusWritten(through count: Int) -> Bool {
+        let wasWaiting = awaitsWrite
+        writtenDecisions = max(writtenDecisions, count)
+        guard wasWaiting, !awaitsWrite else { return false }
         worklist.append(contentsOf: tasks.indices)
         return true
     }
@@ -258,12 +258,12 @@ public struct RunEngine: Sendable {
     /// Decides on all that has happened since the last step. A second step with nothing in between does nothing (rule E14).
     public mutating func step(now: Timestamp) -> EngineOutput {
         updateRunTimeout(now: now)
-        while let task = timers.takeDue(now) {
-            if task >= 0 {
+        while let timer = timers.takeDue(now) {
+            switch timer {
+            case .run: runTimer = nil
+            case .task(let task):
                 tasks[task].timer = nil
                 worklist.append(task)
-            } else {
-                runTimer = nil
             }
         }
         var next = 0
@@ -297,12 +297,12 @@ public struct RunEngine: Sendable {
         let due = startTime + timeout
         if due <= now {
             timedOut = true
-            mustWriteFirst = true
+            noteDecision()
             output.statusChanged = true
             worklist.append(contentsOf: tasks.indices)
         } else if runTimer == nil {
             runTimer = due
-            timers.add(due, -1)
+            timers.add(due, .run)
         }
     }
 
@@ -315,12 +315,12 @@ public struct RunEngine: Sendable {
             case .running: .running
             }
         if phase == .pending, newPhase == .running {
-            tell(reason: "Started", "the run has started: \(tasks.count) tasks")
+            emit(reason: "Started", "the run has started: \(tasks.count) tasks")
         } else if newPhase != phase, phase != .pending || newPhase != .running {
             switch newPhase {
-            case .suspended: tell(reason: "Suspended", "the run is suspended: nothing new starts")
-            case .cancelling: tell(reason: "Cancelling", "the run is being cancelled")
-            default: tell(reason: "Resumed", "the run goes on")
+            case .suspended: emit(reason: "Suspended", "the run is suspended: nothing new starts")
+            case .cancelling: emit(reason: "Cancelling", "the run is being cancelled")
+            default: emit(reason: "Resumed", "the run goes on")
             }
         }
         if newPhase != phase {
@@ -358,22 +358,22 @@ public struct RunEngine: Sendable {
                 }
             }
         }
-        tell(isWarning: phase != .succeeded, reason: phase.rawValue, finalMessage)
+        emit(isWarning: phase != .succeeded, reason: phase.rawValue, finalMessage)
     }
 
     /// Has a task looked at again at that time, or before.
     mutating func wake(_ index: Int, at time: Timestamp) {
         if let timer = tasks[index].timer, timer <= time { return }
         tasks[index].timer = time
-        timers.add(time, index)
+        timers.add(time, .task(index))
     }
 
-    mutating func tell(isWarning: Bool = false, reason: String, _ message: String) {
+    mutating func emit(isWarning: Bool = false, reason: String, _ message: String) {
         output.events.append(EngineEvent(isWarning: isWarning, reason: reason, message: message))
     }
 
     /// Shows why a task waits, without deciding anything.
-    mutating func say(_ index: Int, reason: String, message: String) {
+    mutating func setWaitingReason(_ index: Int, reason: String, message: String) {
         guard tasks[index].status.reason != reason || tasks[index].status.message != message else { return }
         tasks[index].status.reason = reason
         tasks[index].status.message = message
@@ -392,5 +392,5 @@ extension ObjectMeta {
 
 extension Pod {
     /// Whether the pod still holds Sluice's finalizer.
-    var isTracked: Bool { metadata.finalizers.contains(Sluice.trackFinalizer) }
+    var holdsFinalizer: Bool { metadata.finalizers.contains(Sluice.podFinalizer) }
 }

@@ -1,14 +1,22 @@
 import KubernetesModel
 
-/// The tasks that want to be looked at, earliest first. A binary heap; entries that have become needless are found out
-/// when they are due.
+/// What is to be looked at when a time has come.
+enum Timer: Sendable, Hashable, Comparable {
+    /// The run's time-out.
+    case run
+    /// A task, by its index.
+    case task(Int)
+}
+
+/// Timers, the earliest first; of equal times the run's, then those of the tasks in their order. A timer that is not needed any
+/// more stays in and is found out when it is due.
 struct TimerHeap: Sendable {
-    private var entries: [(time: Timestamp, task: Int)] = []
+    private var entries: [(time: Timestamp, timer: Timer)] = []
 
     var earliest: Timestamp? { entries.first?.time }
 
-    mutating func add(_ time: Timestamp, _ task: Int) {
-        entries.append((time, task))
+    mutating func add(_ time: Timestamp, _ timer: Timer) {
+        entries.append((time, timer))
         var child = entries.count - 1
         while child > 0, isBefore(child, (child - 1) / 2) {
             entries.swapAt(child, (child - 1) / 2)
@@ -16,8 +24,8 @@ struct TimerHeap: Sendable {
         }
     }
 
-    /// Takes the next task whose time has come.
-    mutating func takeDue(_ now: Timestamp) -> Int? {
+    /// Takes the next timer whose time has come.
+    mutating func takeDue(_ now: Timestamp) -> Timer? {
         guard let first = entries.first, first.time <= now else { return nil }
         let last = entries.removeLast()
         if !entries.isEmpty {
@@ -33,10 +41,10 @@ struct TimerHeap: Sendable {
                 parent = least
             }
         }
-        return first.task
+        return first.timer
     }
 
     private func isBefore(_ left: Int, _ right: Int) -> Bool {
-        (entries[left].time, entries[left].task) < (entries[right].time, entries[right].task)
+        (entries[left].time, entries[left].timer) < (entries[right].time, entries[right].timer)
     }
 }

@@ -43,11 +43,11 @@ public struct APIServerAccess: ClusterAccess {
         _ = try await client.resource(Pod.self, namespace: key.namespace).delete(key.name, DeleteOptions(uid: uid))
     }
 
-    public func untrackPod(_ key: ObjectKey, uid: String) async throws {
+    public func removeFinalizer(_ key: ObjectKey, uid: String) async throws {
         // Takes out this one finalizer whatever others there are; the UID makes it conditional.
         let patch: JSONValue = [
             "metadata": [
-                "uid": .string(uid), "$deleteFromPrimitiveList/finalizers": [.string(Sluice.trackFinalizer)],
+                "uid": .string(uid), "$deleteFromPrimitiveList/finalizers": [.string(Sluice.podFinalizer)],
             ]
         ]
         _ = try await client.resource(Pod.self, namespace: key.namespace).patch(key.name, .strategic(patch))

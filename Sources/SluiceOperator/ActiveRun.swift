@@ -4,12 +4,15 @@ import KubernetesRuntime
 import PipelineEngine
 import SluiceAPI
 
-/// A run that is under way: its engine, and what of its decisions has reached the API server.
-///
-/// The order of effects is what makes it safe to die anywhere: pods are created at once (their names are deterministic, and a finished pod is
-/// held by its finalizer, so whoever comes next decides the same again); everything that only the status can tell (deleting pods,
-/// letting finished ones go) waits until that status is written.
+/// A run that is under way: does what its ``RunDriver`` says, and tells it what came of it. The driver knows the order.
 actor ActiveRun {
+    /// What has happened since it was asked last.
+    struct News: Sendable {
+        /// The run as the cache has it.
+        var run: PipelineRun
+        var changes: [PodInbox.Change]
+    }
+
     nonisolated let uid: String
     private let key: ObjectKey
     private let cluster: any ClusterAccess
@@ -17,34 +20,29 @@ actor ActiveRun {
     private let runs: Store<PipelineRun>
     private let settings: RunSettings
     private let clock: any RuntimeClock
-    private let tell: @Sendable (PipelineRun, EngineEvent) -> Void
+    private let emit: @Sendable (PipelineRun, EngineEvent) -> Void
 
-    private var engine: RunEngine
+    private var driver: RunDriver
     /// The run as it was read or written last.
     private var latest: PipelineRun
-    private var written: PipelineRunStatus
-    private var lastWrite: Duration?
-    /// Decided, but not to be done before the status is written.
-    private var held: [EngineAction] = []
 
     init(
         _ run: PipelineRun, engine: RunEngine, cluster: any ClusterAccess, pods: Store<Pod>, runs: Store<PipelineRun>,
-        settings: RunSettings, clock: any RuntimeClock, tell: @escaping @Sendable (PipelineRun, EngineEvent) -> Void
+        settings: RunSettings, clock: any RuntimeClock, emit: @escaping @Sendable (PipelineRun, EngineEvent) -> Void
     ) {
         uid = run.metadata.uid
         key = run.key
         latest = run
-        written = run.status
-        self.engine = engine
+        driver = RunDriver(engine, written: run.status, settings: settings.driver)
         self.cluster = cluster
         self.pods = pods
         self.runs = runs
         self.settings = settings
         self.clock = clock
-        self.tell = tell
+        self.emit = emit
     }
 
-    /// What a step left to do.
+    /// What a reconciliation left to do.
     struct Outcome {
         var wakeUp: Duration?
         /// The run has ended and nothing holds on to it.
@@ -53,44 +51,42 @@ actor ActiveRun {
         var isSuperseded = false
     }
 
-    /// Takes in what has happened, does what the engine decides, writes the status when it is due.
-    func advance(_ run: PipelineRun, desired: DesiredState, changes: [PodInbox.Change]) async throws -> Outcome {
-        if Self.isNewer(run, than: latest) { latest = run }
-        engine.wants(desired, generation: run.metadata.generation)
-        for change in changes {
-            switch change {
-            case .observed(let pod): engine.podObserved(pod)
-            case .gone(let name, let uid): engine.podGone(name: name, uid: uid)
-            }
-        }
-        var output = engine.step(now: clock.now)
+    /// Does what the driver says until there is nothing to do but to wait. `news` is asked again and again meanwhile, so that a
+    /// cancel is heard between two batches of pods; it gives nil when the run is gone or another one.
+    func advance(_ news: () -> News?) async throws -> Outcome {
         while true {
-            for event in output.events { tell(latest, event) }
-            held += output.actions.filter(\.needsStatus)
-            let creations = output.actions.filter { !$0.needsStatus }
-            if creations.isEmpty { break }
-            await create(creations)
-            output = engine.step(now: clock.now)
-        }
-
-        var status = engine.status(now: clock.now)
-        var outcome = Outcome(wakeUp: output.wakeUp.map { max(.zero, $0 - clock.now) })
-        if status != written {
-            let wait = lastWrite.map { $0 + settings.statusInterval - clock.monotonic } ?? .zero
-            if wait > .zero, !status.phase.isFinished {
-                outcome.wakeUp = min(outcome.wakeUp ?? wait, wait)
+            if let news = news() { take(news) }
+            let effects = driver.next(now: clock.now, monotonic: clock.monotonic)
+            for event in effects.events { emit(latest, event) }
+            if effects.isIdle {
+                var outcome = Outcome(isDone: driver.isDone)
+                let times = [effects.wakeUp.map { max(.zero, $0 - clock.now) }, effects.wakeAfter]
+                outcome.wakeUp = times.compactMap(\.self).min()
                 return outcome
             }
-            guard try await write(&status) else { return Outcome(isSuperseded: true) }
+            await create(effects.creates)
+            if let write = effects.write {
+                do {
+                    guard try await perform(write) else { return Outcome(isSuperseded: true) }
+                } catch {
+                    driver.statusWriteFailed(write)
+                    throw error
+                }
+            }
+            await perform(effects.releases)
         }
-        // Pods that had to wait for the status are created at once.
-        if engine.statusWritten() { outcome.wakeUp = .zero }
-        if await !release() {
-            // What could not be done is asked for again by the next step.
-            outcome.wakeUp = min(outcome.wakeUp ?? settings.retryDelay, settings.retryDelay)
+    }
+
+    private func take(_ news: News) {
+        if Self.isNewer(news.run, than: latest) { latest = news.run }
+        let desired = news.run.spec["state"]?.string.flatMap(DesiredState.init(rawValue:)) ?? .running
+        driver.specChanged(to: desired, generation: news.run.metadata.generation)
+        for change in news.changes {
+            switch change {
+            case .observed(let pod): driver.podObserved(pod)
+            case .gone(let name, let uid): driver.podDeleted(name: name, uid: uid)
+            }
         }
-        outcome.isDone = engine.isDone
-        return outcome
     }
 
     private static func isNewer(_ run: PipelineRun, than other: PipelineRun) -> Bool {
@@ -108,19 +104,17 @@ actor ActiveRun {
         var result: Result<Pod, any Error>
     }
 
-    private func create(_ actions: [EngineAction]) async {
+    private func create(_ creates: [RunDriver.Create]) async {
         await withTaskGroup(of: Answer.self) { group in
-            var next = actions.startIndex
+            var next = creates.makeIterator()
             func addNext() {
-                guard next < actions.endIndex, case .createPod(let identity, let name, let json) = actions[next] else {
-                    return
-                }
-                next += 1
+                guard let create = next.next() else { return }
                 group.addTask { [self] in
                     do {
-                        return Answer(identity: identity, result: .success(try await createOrAdopt(name, json)))
+                        let pod = try await createOrAdopt(create.name, create.manifest)
+                        return Answer(identity: create.identity, result: .success(pod))
                     } catch {
-                        return Answer(identity: identity, result: .failure(error))
+                        return Answer(identity: create.identity, result: .failure(error))
                     }
                 }
             }
@@ -128,10 +122,10 @@ actor ActiveRun {
             while let answer = await group.next() {
                 switch answer.result {
                 case .success(let pod):
-                    engine.podCreated(pod)
+                    driver.podCreated(pod)
                     pods.noteWritten(pod)
                 case .failure(let error):
-                    engine.podRefused(answer.identity, Self.refusal(error), now: clock.now)
+                    driver.podCreateFailed(answer.identity, Self.failure(error), now: clock.now)
                 }
                 addNext()
             }
@@ -153,35 +147,34 @@ actor ActiveRun {
         }
     }
 
-    private static func refusal(_ error: any Error) -> PodRefusal {
-        guard let status = error as? APIStatus else { return .unknown }
+    private static func failure(_ error: any Error) -> PodCreateFailure {
+        guard let status = error as? APIStatus else { return .indeterminate }
         switch status.code {
         case 400, 413, 422:
-            return .rejected(
+            return .invalid(
                 reason: status.reason == "PodNameTaken" ? status.reason : "PodRejected", message: status.message)
         case 403:
             let isQuota = status.message.contains("exceeded quota")
-            return .refused(reason: isQuota ? "QuotaExceeded" : "PodRefused", message: status.message)
-        default: return .unknown
+            return .denied(reason: isQuota ? "QuotaExceeded" : "PodRefused", message: status.message)
+        default: return .indeterminate
         }
     }
 
     // MARK: The status
 
     /// Writes the status; false when another hand wrote it meanwhile.
-    private func write(_ status: inout PipelineRunStatus) async throws -> Bool {
+    private func perform(_ write: RunDriver.Write) async throws -> Bool {
         for _ in 0..<5 {
             do {
                 let run = try await cluster.writeStatus(
-                    status.json, of: key, resourceVersion: latest.metadata.resourceVersion)
+                    write.status.json, of: key, resourceVersion: latest.metadata.resourceVersion)
                 latest = run
-                written = status
-                lastWrite = clock.monotonic
+                driver.statusWritten(write, monotonic: clock.monotonic)
                 runs.noteWritten(run)
                 return true
             } catch let error as APIStatus where error.isConflict {
                 let live = try await cluster.run(key)
-                guard live.metadata.uid == uid, live.status == written else { return false }
+                guard live.metadata.uid == uid, live.status == driver.written else { return false }
                 // The run was labelled, or its spec edited: the status is still ours to write.
                 latest = live
                 runs.noteWritten(live)
@@ -193,55 +186,35 @@ actor ActiveRun {
 
     // MARK: What the status allows
 
-    /// Does what was held back; whether all of it got through.
-    private func release() async -> Bool {
-        let actions = held
-        held = []
-        var isComplete = true
-        // The name of a pod whose request did not get through; nil where it did.
+    private func perform(_ releases: [RunDriver.Release]) async {
+        // The name of a pod whose request has failed; nil where it did not.
         await withTaskGroup(of: String?.self) { group in
-            var next = actions.startIndex
+            var next = releases.makeIterator()
             func addNext() {
-                guard next < actions.endIndex else { return }
-                let action = actions[next]
-                next += 1
-                group.addTask { [self] in await carryOut(action) }
+                guard let release = next.next() else { return }
+                group.addTask { [self] in await fails(release) ? release.name : nil }
             }
             for _ in 0..<settings.concurrentWrites { addNext() }
             while let failed = await group.next() {
-                if let failed {
-                    engine.actionFailed(name: failed)
-                    isComplete = false
-                }
+                if let failed { driver.requestFailed(name: failed, monotonic: clock.monotonic) }
                 addNext()
             }
         }
-        return isComplete
     }
 
-    /// The name of the pod when the request did not get through.
-    private nonisolated func carryOut(_ action: EngineAction) async -> String? {
-        func attempt(_ name: String, _ body: () async throws -> Void) async -> String? {
-            do {
-                try await body()
-                return nil
-            } catch let status as APIStatus where status.isNotFound || status.isConflict {
-                // Gone, or another pod of that name: the watch tells.
-                return nil
-            } catch {
-                return name
+    private nonisolated func fails(_ release: RunDriver.Release) async -> Bool {
+        let pod = ObjectKey(namespace: key.namespace, name: release.name)
+        do {
+            switch release {
+            case .delete(_, let uid): try await cluster.deletePod(pod, uid: uid)
+            case .removeFinalizer(_, let uid): try await cluster.removeFinalizer(pod, uid: uid)
             }
-        }
-        switch action {
-        case .createPod: return nil
-        case .deletePod(let name, let uid):
-            return await attempt(name) {
-                try await cluster.deletePod(ObjectKey(namespace: key.namespace, name: name), uid: uid)
-            }
-        case .untrackPod(let name, let uid):
-            return await attempt(name) {
-                try await cluster.untrackPod(ObjectKey(namespace: key.namespace, name: name), uid: uid)
-            }
+            return false
+        } catch let status as APIStatus where status.isNotFound || status.isConflict {
+            // Gone, or another pod of that name: the watch tells.
+            return false
+        } catch {
+            return true
         }
     }
 }

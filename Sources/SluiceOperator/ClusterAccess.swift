@@ -17,5 +17,5 @@ public protocol ClusterAccess: Sendable {
     func createPod(_ pod: JSONValue, namespace: String) async throws -> Pod
     func deletePod(_ key: ObjectKey, uid: String) async throws
     /// Takes Sluice's finalizer off the pod of that UID.
-    func untrackPod(_ key: ObjectKey, uid: String) async throws
+    func removeFinalizer(_ key: ObjectKey, uid: String) async throws
 }

@@ -94,21 +94,28 @@ public final class RunReconciler: Sendable {
                 try await releaseOrphans(of: key)
             }
             if run.status.phase.isFinished,
-                existing.allSatisfy({ !$0.metadata.finalizers.contains(Sluice.trackFinalizer) })
+                existing.allSatisfy({ !$0.metadata.finalizers.contains(Sluice.podFinalizer) })
             {
                 return try await expire(run)
             }
             guard let engine = try await begin(run) else { return try await waitOrExpire(run) }
             current = ActiveRun(
                 run, engine: engine, cluster: cluster, pods: pods, runs: runs, settings: settings, clock: clock,
-                tell: { [events] run, event in events(run, event.isWarning, event.reason, event.message) })
+                emit: { [events] run, event in events(run, event.isWarning, event.reason, event.message) })
             changes = existing.map(PodInbox.Change.observed)
             active.withLock { $0[key] = current }
         }
-        let desired = run.spec["state"]?.string.flatMap(DesiredState.init(rawValue:)) ?? .running
         let outcome: ActiveRun.Outcome
+        var first: ActiveRun.News? = ActiveRun.News(run: run, changes: changes)
         do {
-            outcome = try await current.advance(run, desired: desired, changes: changes)
+            outcome = try await current.advance {
+                if let news = first {
+                    first = nil
+                    return news
+                }
+                guard let live = runs[key], live.metadata.uid == run.metadata.uid else { return nil }
+                return ActiveRun.News(run: live, changes: inbox.take(key))
+            }
         } catch let status as APIStatus where status.isNotFound {
             // The run is gone; the watch will say so.
             return .requeue(after: .seconds(1))
@@ -218,7 +225,7 @@ public final class RunReconciler: Sendable {
             if !pod.metadata.isBeingDeleted {
                 try await ignoringGone { try await cluster.deletePod(pod.key, uid: pod.metadata.uid) }
             }
-            try await untrack(pod)
+            try await removeFinalizer(pod)
         }
     }
 
@@ -226,7 +233,7 @@ public final class RunReconciler: Sendable {
     /// go, nor would their namespace. The API server is asked first, since the cache may be behind.
     private func releaseOrphans(of key: ObjectKey) async throws {
         let held = pods.entries(index: "run", value: "\(key)").compactMap(\.object)
-            .filter { $0.metadata.finalizers.contains(Sluice.trackFinalizer) }
+            .filter { $0.metadata.finalizers.contains(Sluice.podFinalizer) }
         guard !held.isEmpty else { return }
         var liveUID: String?
         do {
@@ -238,13 +245,13 @@ public final class RunReconciler: Sendable {
             if !pod.metadata.isBeingDeleted {
                 try await ignoringGone { try await cluster.deletePod(pod.key, uid: pod.metadata.uid) }
             }
-            try await untrack(pod)
+            try await removeFinalizer(pod)
         }
     }
 
-    private func untrack(_ pod: Pod) async throws {
-        guard pod.metadata.finalizers.contains(Sluice.trackFinalizer) else { return }
-        try await ignoringGone { try await cluster.untrackPod(pod.key, uid: pod.metadata.uid) }
+    private func removeFinalizer(_ pod: Pod) async throws {
+        guard pod.metadata.finalizers.contains(Sluice.podFinalizer) else { return }
+        try await ignoringGone { try await cluster.removeFinalizer(pod.key, uid: pod.metadata.uid) }
     }
 
     private func ignoringGone(_ body: () async throws -> Void) async throws {

@@ -185,6 +185,6 @@ struct DependencyTests {
         let bench = Bench([])
         #expect(bench.outcome() == "Succeeded/Succeeded")
         #expect(bench.status.progress == "0/0")
-        #expect(bench.engine.isDone)
+        #expect(bench.driver.isDone)
     }
 }

@@ -47,7 +47,7 @@ struct DesiredStateTests {
 
     @Test func `E13 Suspended and Q8: a pod that was refused is not asked for while the run is suspended`() {
         var bench = Bench([task("a")], run: ["state": "Suspended"])
-        bench.refusals[bench.name("a")] = [.refused(reason: "Forbidden", message: "exceeded quota")]
+        bench.refusals[bench.name("a")] = [.denied(reason: "Forbidden", message: "exceeded quota")]
         bench.want(.running)
         bench.want(.suspended)
         bench.pass(60)
@@ -85,7 +85,7 @@ struct DesiredStateTests {
         bench.succeed("f")
         bench.succeed("g")
         #expect(bench.outcome() == "Cancelled/Cancelled")
-        #expect(bench.engine.isDone)
+        #expect(bench.driver.isDone)
     }
 
     @Test func `E13 Cancelled: a finally that is running goes on`() {
@@ -113,7 +113,7 @@ struct DesiredStateTests {
         running.want(.terminated)
         #expect(running.states("f", "g") == ["Cancelled/RunTerminated", "Skipped/RunTerminated"])
         #expect(running.outcome() == "Cancelled/Terminated")
-        #expect(running.engine.isDone)
+        #expect(running.driver.isDone)
 
         var early = Bench([task("a")], finally: [task("f")])
         early.want(.terminated)

@@ -21,7 +21,7 @@ struct GangTests {
         #expect(bench.states("g") == ["Succeeded"])
         #expect(bench.task("g").results == ["r": 0])
         #expect(bench.task("g").pods.count == 3)
-        #expect(bench.engine.isDone)
+        #expect(bench.driver.isDone)
     }
 
     @Test func `E9: any pod that fails fails the attempt; the rest are deleted; the retry is the whole gang`() {
@@ -59,8 +59,8 @@ struct GangTests {
     @Test func `E9: pods that could not even be made count as not scheduled`() {
         var bench = Bench([task("g", ["replicas": 2])], run: ["state": "Suspended"])
         bench.want(.running, settling: false)
-        for action in bench.step().actions {
-            if case .createPod(let identity, _, _) = action, identity.replica == 1 { continue }
+        for action in bench.step() {
+            if case .create(let create) = action, create.identity.replica == 1 { continue }
             bench.perform(action)
         }
         bench.change("g", 0, settling: false) { $0.run(at: $1) }
@@ -162,7 +162,7 @@ struct GangTests {
     @Test func `Q8: a gang of which one pod is refused goes whole and comes again whole, at no cost`() {
         var bench = Bench(
             [task("g", ["replicas": 3, "retry": ["limit": 0, "on": ["Failed"]]])], run: ["state": "Suspended"])
-        bench.refusals[bench.name("g", 1)] = [.refused(reason: "Forbidden", message: "exceeded quota")]
+        bench.refusals[bench.name("g", 1)] = [.denied(reason: "Forbidden", message: "exceeded quota")]
         bench.want(.running)
         #expect(bench.task("g").phase == .running)
         #expect(bench.task("g").attempt == 1)
@@ -176,12 +176,12 @@ struct GangTests {
     @Test func `Q8 and E14: nor does it cost anything when the operator is killed meanwhile`() {
         var bench = Bench(
             [task("g", ["replicas": 2, "retry": ["limit": 0, "on": ["Failed"]]])], run: ["state": "Suspended"])
-        bench.refusals[bench.name("g", 1)] = [.refused(reason: "Forbidden", message: "exceeded quota")]
+        bench.refusals[bench.name("g", 1)] = [.denied(reason: "Forbidden", message: "exceeded quota")]
         bench.lingers = true
         bench.want(.running, settling: false)
-        for action in bench.step().actions {
+        for action in bench.step() {
             bench.perform(action)
-            if case .createPod(let identity, _, _) = action, identity.replica == 0 {
+            if case .create(let create) = action, create.identity.replica == 0 {
                 bench.change("g", 0, settling: false) { $0.run(at: $1) }
             }
         }
@@ -199,16 +199,17 @@ struct GangTests {
         var bench = Bench([task("g", ["replicas": 2])], run: ["state": "Suspended"])
         bench.want(.running, settling: false)
         var made = ""
-        for action in bench.step().actions {
-            guard case .createPod(let identity, let name, let manifest) = action else { continue }
+        for action in bench.step() {
+            guard case .create(let create) = action else { continue }
+            let identity = create.identity
             if identity.replica == 0 {
                 // It came into being, but the answer was lost, and the watch has not told yet.
-                _ = bench.create(name, manifest)
-                made = name
-                bench.engine.podRefused(identity, .unknown, now: bench.now)
+                _ = bench.create(create)
+                made = create.name
+                bench.driver.podCreateFailed(identity, .indeterminate, now: bench.now)
             } else {
-                bench.engine.podRefused(
-                    identity, .refused(reason: "Forbidden", message: "exceeded quota"), now: bench.now)
+                bench.driver.podCreateFailed(
+                    identity, .denied(reason: "Forbidden", message: "exceeded quota"), now: bench.now)
             }
         }
         bench.settle()
@@ -225,8 +226,8 @@ struct GangTests {
 
     @Test func `E7: a create with no answer that made nothing holds the next attempt up for a minute only`() {
         var bench = Bench([task("g", ["replicas": 2])], run: ["state": "Suspended"])
-        bench.refusals[bench.name("g", 0)] = [.unknown]
-        bench.refusals[bench.name("g", 1)] = [.refused(reason: "Forbidden", message: "exceeded quota")]
+        bench.refusals[bench.name("g", 0)] = [.indeterminate]
+        bench.refusals[bench.name("g", 1)] = [.denied(reason: "Forbidden", message: "exceeded quota")]
         bench.want(.running)
         bench.pass(59)
         #expect(bench.created.isEmpty)
@@ -237,7 +238,7 @@ struct GangTests {
     @Test func `E9: cancelling a gang half of which is still being made ends in no pod at all`() {
         var bench = Bench([task("g", ["replicas": 2])], run: ["state": "Suspended"])
         bench.want(.running, settling: false)
-        let actions = bench.step().actions
+        let actions = bench.step()
         bench.perform(actions[0])
         bench.want(.cancelled, settling: false)
         bench.settle()
@@ -247,6 +248,43 @@ struct GangTests {
         bench.settle()
         #expect(bench.task("g").phase == .cancelled)
         #expect(bench.pods.values.filter(\.isLive).isEmpty)
-        #expect(bench.engine.isDone)
+        #expect(bench.driver.isDone)
+    }
+
+    @Test(arguments: [(leader: 5, worker: 3), (leader: 3, worker: 5), (leader: 4, worker: 4)], [true, false])
+    func
+        `E9 Leader and E14: of the leader's success and a worker's failure the earlier counts, in whichever order heard`(
+            ends: (leader: Int64, worker: Int64), leaderFirst: Bool
+        )
+    {
+        func play(restarting: Bool) -> String {
+            var bench = Bench([task("g", ["replicas": 2, "successPolicy": "Leader"])])
+            for replica in 0..<2 { bench.run("g", replica) }
+            let start = bench.now
+            bench.now = bench.now + .seconds(60)
+            func leader() { bench.change("g", 0) { pod, _ in pod.end(code: 0, at: start + .seconds(ends.leader)) } }
+            func worker() { bench.change("g", 1) { pod, _ in pod.end(code: 3, at: start + .seconds(ends.worker)) } }
+            // What is heard of second has happened already: it has ended, and only the news are late.
+            if restarting {
+                for (replica, code, end) in [(0, 0, ends.leader), (1, 3, ends.worker)] {
+                    bench.pods[bench.name("g", replica)]?.end(code: code, at: start + .seconds(end))
+                }
+                bench.restart()
+            } else if leaderFirst {
+                bench.pods[bench.name("g", 1)]?.end(code: 3, at: start + .seconds(ends.worker))
+                leader()
+                bench.observe(bench.name("g", 1))
+                bench.settle()
+            } else {
+                bench.pods[bench.name("g", 0)]?.end(code: 0, at: start + .seconds(ends.leader))
+                worker()
+                bench.observe(bench.name("g", 0))
+                bench.settle()
+            }
+            return bench.state("g")
+        }
+        let expected = ends.leader <= ends.worker ? "Succeeded" : "Failed/Error"
+        #expect(play(restarting: false) == expected)
+        #expect(play(restarting: true) == expected)
     }
 }

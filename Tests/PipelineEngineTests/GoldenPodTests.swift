@@ -153,8 +153,8 @@ struct GoldenPodTests {
             if bench.status.phase.isFinished { break }
             if event.isDeletion, !pod.hasEnded {
                 bench.pods[name] = nil
-                bench.engine.podObserved(pod)
-                bench.engine.podGone(name: name, uid: metadata.uid)
+                bench.driver.podObserved(pod)
+                bench.driver.podDeleted(name: name, uid: metadata.uid)
             } else {
                 bench.observe(name)
             }
@@ -189,7 +189,7 @@ struct GoldenPodTests {
             #expect(task.failures == (isInfrastructure ? 0 : 1))
             #expect(task.disruptions == (isInfrastructure ? 1 : 0))
         }
-        #expect(bench.engine.isDone)
+        #expect(bench.driver.isDone)
     }
 
     // MARK: What was not recorded

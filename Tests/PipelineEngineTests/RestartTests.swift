@@ -46,7 +46,7 @@ struct RestartTests {
     {
         var bench = Bench([task("g", ["replicas": 3])], run: ["state": "Suspended"])
         bench.want(.running, settling: false)
-        bench.perform(bench.step().actions[0])
+        bench.perform(bench.step()[0])
         bench.persisted = PipelineRunStatus()
         bench.spec.state = .suspended
         bench.restart()
@@ -89,7 +89,7 @@ struct RestartTests {
             bench.succeed("f")
             passPoint()
             let status = bench.status
-            #expect(bench.engine.isDone)
+            #expect(bench.driver.isDone)
             #expect(bench.createdCount.values.allSatisfy { $0 == 1 })
             return ("\(status.phase) \(status.reason) \(status.progress)", status.tasks)
         }
@@ -106,15 +106,15 @@ struct RestartTests {
     @Test func `E14 and E4: an answer to a create that comes after later news of the pod is not taken for newer`() {
         var bench = Bench([task("g", ["replicas": 2])], run: ["state": "Suspended"])
         bench.want(.running, settling: false)
-        for action in bench.step().actions {
-            guard case .createPod(_, let name, let manifest) = action else { continue }
-            var answer = bench.create(name, manifest)
+        for action in bench.step() {
+            guard case .create(let create) = action else { continue }
+            var answer = bench.create(create)
             answer.metadata.resourceVersion = "10"
             var later = answer
             later.metadata.resourceVersion = "11"
             later.run(at: bench.now)
-            bench.engine.podObserved(later)
-            bench.engine.podCreated(answer)
+            bench.driver.podObserved(later)
+            bench.driver.podCreated(answer)
         }
         bench.settle()
         bench.now = bench.now + .seconds(3600)
@@ -128,12 +128,12 @@ struct RestartTests {
         let name = bench.name("a")
         let old = bench.pods[name] ?? Pod()
         bench.succeed("a", settling: false)
-        bench.engine.podObserved(old)
+        bench.driver.podObserved(old)
         bench.settle()
         #expect(bench.states("a") == ["Succeeded"])
-        bench.engine.podGone(name: name, uid: old.metadata.uid)
-        bench.engine.podObserved(old)
-        bench.engine.podGone(name: name, uid: "another")
+        bench.driver.podDeleted(name: name, uid: old.metadata.uid)
+        bench.driver.podObserved(old)
+        bench.driver.podDeleted(name: name, uid: "another")
         bench.settle()
         #expect(bench.states("a", "b") == ["Succeeded", "Running"])
         #expect(bench.createdCount[name] == 1)
@@ -142,46 +142,46 @@ struct RestartTests {
     @Test func `E14: the end of a pod that was never seen alive is enough`() {
         var bench = Bench([task("a")], run: ["state": "Suspended"])
         bench.want(.running, settling: false)
-        guard case .createPod(_, let name, let manifest)? = bench.step().actions.first else { return }
-        var pod = bench.create(name, manifest)
+        guard case .create(let create)? = bench.step().first else { return }
+        var pod = bench.create(create)
         pod.end(code: 0, at: bench.now)
-        bench.pods[name] = pod
-        bench.engine.podObserved(pod)
+        bench.pods[create.name] = pod
+        bench.driver.podObserved(pod)
         bench.settle()
         #expect(bench.outcome() == "Succeeded/Succeeded")
-        #expect(bench.engine.isDone)
+        #expect(bench.driver.isDone)
     }
 
-    @Test func `E14: a delete or an untrack that failed is asked for again, and nothing else is`() {
+    @Test func `E14: a delete or the removal of a finalizer that failed is asked for again, and nothing else is`() {
         var bench = Bench([task("a")])
         bench.run("a")
         bench.want(.cancelled, settling: false)
         for _ in 0..<3 {
-            let actions = bench.step().actions
-            #expect(actions.count == 1)
-            bench.engine.actionFailed(name: bench.name("a"))
+            #expect(bench.step().count == 1)
+            bench.failRequest(bench.name("a"))
         }
         bench.settle()
         #expect(bench.outcome() == "Cancelled/Cancelled")
-        #expect(bench.engine.isDone)
+        #expect(bench.driver.isDone)
     }
 
     @Test func `E14: a pod that comes to light after its task has ended is ended too, and the run is not done before`()
     {
         var bench = Bench([task("a")], run: ["state": "Suspended"])
         bench.want(.running, settling: false)
-        guard case .createPod(let identity, let name, let manifest)? = bench.step().actions.first else { return }
-        bench.engine.podRefused(identity, .unknown, now: bench.now)
+        guard case .create(let create)? = bench.step().first else { return }
+        let name = create.name
+        bench.driver.podCreateFailed(create.identity, .indeterminate, now: bench.now)
         bench.want(.cancelled)
         bench.pass(60)
         #expect(bench.outcome() == "Cancelled/Cancelled")
-        _ = bench.create(name, manifest)
+        _ = bench.create(create)
         bench.pods[name]?.run(at: bench.now)
         bench.observe(name)
-        #expect(bench.engine.isDone == false)
+        #expect(bench.driver.isDone == false)
         bench.settle()
         #expect(bench.deleted == [name])
-        #expect(bench.engine.isDone)
+        #expect(bench.driver.isDone)
     }
 
     @Test func `Timers: an engine that is told the same again and again does not grow`() {
@@ -193,7 +193,7 @@ struct RestartTests {
         }
         var wakeUps = 0
         let end = bench.now + .seconds(200)
-        while let next = bench.engine.step(now: bench.now).wakeUp, next <= end, wakeUps < 100 {
+        while let next = bench.next().wakeUp, next <= end, wakeUps < 100 {
             bench.now = next
             wakeUps += 1
         }

@@ -26,7 +26,7 @@ struct RetryTests {
             if self == .forceDeleted {
                 bench.run(task, replica)
                 guard let pod = bench.pods.removeValue(forKey: name) else { return }
-                bench.engine.podGone(name: name, uid: pod.metadata.uid)
+                bench.driver.podDeleted(name: name, uid: pod.metadata.uid)
                 bench.settle()
                 return
             }
@@ -83,7 +83,7 @@ struct RetryTests {
         #expect(bench.states("a") == ["Failed/Error"])
         #expect(bench.task("a").exitCode == 5)
         #expect(bench.created.count == limit + 1)
-        #expect(bench.engine.isDone)
+        #expect(bench.driver.isDone)
     }
 
     @Test func `E7: exit codes restrict the class Failed alone`() {
@@ -98,7 +98,7 @@ struct RetryTests {
 
     @Test func `E7: a pod that the API server rejects has no exit code, whatever the attempt before ended with`() {
         var bench = Bench([task("a", ["retry": ["limit": 5, "exitCodes": [75]]])])
-        bench.refusals[bench.name("a", attempt: 1)] = [.rejected(reason: "Invalid", message: "spec is wrong")]
+        bench.refusals[bench.name("a", attempt: 1)] = [.invalid(reason: "Invalid", message: "spec is wrong")]
         bench.fail("a", code: 75)
         #expect(bench.states("a") == ["Failed/Invalid"])
         #expect(bench.task("a").exitCode == nil)
@@ -188,22 +188,21 @@ struct RetryTests {
     }
 
     @Test
-    func `E14: what follows from a decision that pods do not tell is created when the status tells it, not before`() {
+    func `E14: what follows from a decision that pods do not tell is created when the status tells it, not before`()
+        throws
+    {
         var bench = Bench([task("a", ["timeout": "10s", "retry": ["limit": 1]]), task("b")], finally: [task("f")])
         bench.run("a")
         bench.now = bench.now + .seconds(10)
         // The time-out is decided; the operator cannot write the status, and the pod ends by itself meanwhile.
-        _ = bench.engine.step(now: bench.now)
+        let write = try #require(bench.next().write)
         bench.change("a", settling: false) { $0.end(code: 0, at: $1) }
-        #expect(bench.engine.step(now: bench.now).actions.filter { !$0.needsStatus } == [])
-        bench.persisted = bench.engine.status(now: bench.now)
-        let hasWaited = bench.engine.statusWritten()
-        #expect(hasWaited)
-        let creates = bench.engine.step(now: bench.now).actions
-        #expect(creates.count == 1)
-        #expect(creates.map(\.needsStatus) == [false])
-        let waitsAgain = bench.engine.statusWritten()
-        #expect(!waitsAgain)
+        #expect(bench.next().isIdle)
+        bench.write(write)
+        let effects = bench.next()
+        #expect(effects.creates.map(\.identity.attempt) == [1])
+        #expect(effects.creates.count == 1)
+        #expect(bench.next().creates.isEmpty)
     }
 
     @Test func `E7: a message of the earlier failure is seen while the retry waits, and goes when it runs`() {
@@ -220,7 +219,7 @@ struct RetryTests {
         var bench = Bench([task("a", ["timeout": "10s"])])
         bench.pass(10)
         #expect(bench.states("a") == ["Failed/Timeout"])
-        #expect(bench.engine.isDone)
+        #expect(bench.driver.isDone)
     }
 
     @Test func `A container that ended before its time-out has not timed out, however late that is heard of`() {

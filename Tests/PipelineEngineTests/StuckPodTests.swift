@@ -12,7 +12,7 @@ struct StuckPodTests {
         bench.endDeleted()
         #expect(bench.states("a") == ["Failed/\(reason)"])
         #expect(bench.task("a").message == "the kubelet's words")
-        #expect(bench.engine.isDone)
+        #expect(bench.driver.isDone)
     }
 
     @Test(arguments: ["ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "CreateContainerError"])
@@ -60,7 +60,7 @@ struct StuckPodTests {
     {
         var bench = Bench([task("z")], run: ["state": "Suspended"])
         bench.refusals[bench.name("z")] = Array(
-            repeating: .refused(reason: "Forbidden", message: "exceeded quota: compute"), count: 4)
+            repeating: .denied(reason: "Forbidden", message: "exceeded quota: compute"), count: 4)
         bench.want(.running)
         #expect(bench.states("z") == ["Running/Forbidden"])
         #expect(bench.status.message.contains("exceeded quota"))
@@ -76,24 +76,24 @@ struct StuckPodTests {
 
     @Test func `A pod that the API server rejects for good fails its task`() {
         var bench = Bench([task("a")], run: ["state": "Suspended"])
-        bench.refusals[bench.name("a")] = [.rejected(reason: "Invalid", message: "spec.containers[0].image: required")]
+        bench.refusals[bench.name("a")] = [.invalid(reason: "Invalid", message: "spec.containers[0].image: required")]
         bench.want(.running)
         #expect(bench.outcome() == "Failed/Invalid")
         #expect(bench.status.message.contains("spec.containers[0].image: required"))
-        #expect(bench.engine.isDone)
+        #expect(bench.driver.isDone)
     }
 
     @Test func `A create with no answer is asked again, and what it had made is taken over`() {
         var bench = Bench([task("a")], run: ["state": "Suspended"])
         bench.want(.running, settling: false)
-        guard case .createPod(let identity, let name, let manifest)? = bench.step().actions.first else {
+        guard case .create(let create)? = bench.step().first else {
             Issue.record("no pod is asked for")
             return
         }
-        _ = bench.create(name, manifest)
-        bench.engine.podRefused(identity, .unknown, now: bench.now)
+        _ = bench.create(create)
+        bench.driver.podCreateFailed(create.identity, .indeterminate, now: bench.now)
         bench.settle()
-        #expect(bench.createdCount[name] == 1)
+        #expect(bench.createdCount[create.name] == 1)
         bench.succeed("a")
         #expect(bench.outcome() == "Succeeded/Succeeded")
     }

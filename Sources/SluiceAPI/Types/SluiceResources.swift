@@ -35,7 +35,7 @@ public enum Sluice {
     }
 
     /// Held by a pod until its outcome is in the run's status (rule E4).
-    public static let trackFinalizer = "sluice.dev/track"
+    public static let podFinalizer = "sluice.dev/track"
     /// The name of the container that is the task; every other one is a sidecar.
     public static let mainContainer = "main"
     /// The environment variable that names the file for results (rule E12).

@@ -7,9 +7,14 @@ import Testing
 struct SimulationTests {
     static let environment = ProcessInfo.processInfo.environment
 
+    /// Seeds that once found a fault: 936 a leader's success and a worker's failure that a restarted operator judged the other way
+    /// round.
+    static let regressions: [UInt64] = [129, 936]
+
     static var seeds: [UInt64] {
         if let seed = environment["SLUICE_SEED"].flatMap({ UInt64($0) }) { return [seed] }
-        return Array(0..<(environment["SLUICE_SIMULATION_SEEDS"].flatMap { UInt64($0) } ?? 100))
+        let count = environment["SLUICE_SIMULATION_SEEDS"].flatMap { UInt64($0) } ?? 200
+        return Array(0..<count) + regressions.filter { $0 >= count }
     }
 
     private static func roughness(_ seed: UInt64, calm: Bool) -> Simulator.Roughness {

@@ -4,8 +4,8 @@ import PipelineEngine
 import SeededRandom
 import SluiceAPI
 
-/// An operator over a ``World``, which dies, is told things late, twice or not at all, and whose requests fail; checks the
-/// rules at every turn.
+/// An operator over a ``World``: the same ``RunDriver`` as the real one, which dies, is told things late, twice or not at all, and
+/// whose requests fail. Checks the rules at every turn.
 struct Simulator {
     /// How rough the world is.
     struct Roughness {
@@ -16,7 +16,7 @@ struct Simulator {
         var lateAnswer = 0.0
         /// Time passes while news are still on their way.
         var lag = 0.0
-        /// Time passes while the status is still to be written, as where writes are kept apart.
+        /// Time passes and news come in while the write of a status is under way.
         var slowWrites = 0.0
         static let none = Roughness()
     }
@@ -31,19 +31,18 @@ struct Simulator {
 
     let scenario: Scenario
     let roughness: Roughness
+    let settings: RunDriver.Settings
     var random: SeededGenerator
     let identity = RunIdentity(namespace: "ns", name: "run", uid: "uid")
     var world: World
-    var engine: RunEngine
+    var driver: RunDriver
     var desired: DesiredState
     var generation: Int64 = 1
     var persisted = PipelineRunStatus()
     var seen = PipelineRunStatus()
-    var held: [EngineAction] = []
+    /// The write of a status that is under way.
+    var writing: RunDriver.Write?
     var answers: [(PodIdentity, Result<Pod, Refused>)] = []
-    var isDirty = true
-    /// The engine held pods back until the status was written.
-    var hasWaited = false
     var steps = 0
     /// What happened, one line each; kept only where a single seed is looked at.
     var log: Log?
@@ -52,7 +51,7 @@ struct Simulator {
     var createdNames: [String: Int] = [:]
     var failuresOfName: [String: Int] = [:]
 
-    struct Refused: Error { var refusal: PodRefusal }
+    struct Refused: Error { var refusal: PodCreateFailure }
 
     init(_ scenario: Scenario, _ roughness: Roughness, seed: UInt64) {
         self.scenario = scenario
@@ -61,9 +60,13 @@ struct Simulator {
         desired = scenario.spec.state
         world = World(scenario, now: Bench.start)
         pendingWants = scenario.wants.map { (Bench.start + .seconds($0.after), $0.state) }
-        engine = RunEngine(
-            run: identity, generation: 1, spec: scenario.spec, pipeline: scenario.pipeline, parameters: [:],
-            status: PipelineRunStatus())
+        settings = RunDriver.Settings(
+            statusInterval: .seconds(random.pick([0, 0, 1, 10])), createBatch: random.pick([1, 2, 64]),
+            retryDelay: .seconds(random.pick([0, 1])))
+        driver = RunDriver(
+            RunEngine(
+                run: identity, generation: 1, spec: scenario.spec, pipeline: scenario.pipeline, parameters: [:],
+                status: PipelineRunStatus()), written: PipelineRunStatus(), settings: settings)
     }
 
     // MARK: The loop
@@ -80,35 +83,38 @@ struct Simulator {
         throw Broken(description: "no end after 20,000 turns: \(persisted.json.text)")
     }
 
+    /// The monotonic clock: nobody sets it.
+    private var monotonic: Duration { world.now - Bench.start }
+
     /// One turn of the operator; whether all is over.
     private mutating func turn() throws -> Bool {
-        hasWaited = false
         hear()
         // People do not wait until everything is quiet.
         if !answers.isEmpty, !pendingWants.isEmpty, random.chance(0.1) { obey() }
-        let output = try step()
-        isDirty = isDirty || output.statusChanged
-        held += output.actions.filter(\.needsStatus)
-        for action in output.actions where !action.needsStatus { try create(action) }
-        let isIdle = !hasWaited && output.actions.isEmpty && world.untold.isEmpty && answers.isEmpty
-        let isSlow = random.chance(roughness.slowWrites)
-        if isDirty, !isSlow, isIdle || random.chance(0.5) { try writeStatus() }
-        if !isDirty, !held.isEmpty {
-            let actions = held
-            held = []
-            for action in actions { try carryOut(action) }
+        let effects = try step()
+        for create in effects.creates { try perform(create) }
+        for release in effects.releases { try perform(release) }
+        if let write = effects.write {
+            guard writing == nil else { throw Broken(description: "a second write while one is under way") }
+            writing = write
+        }
+        if let write = writing, !random.chance(roughness.slowWrites) {
+            try perform(write)
             return false
         }
-        if isIdle, !isDirty, !hasWaited {
-            if engine.isDone {
+        let isQuiet = effects.isIdle && world.untold.isEmpty && answers.isEmpty
+        if isQuiet, writing == nil {
+            if driver.isDone {
                 try checkEnd()
                 return true
             }
-            guard let next = [world.nextTime, output.wakeUp, pendingWants.first?.time].compactMap(\.self).min() else {
+            let wakeAfter = effects.wakeAfter.map { world.now + $0 }
+            let times = [world.nextTime, effects.wakeUp, wakeAfter, pendingWants.first?.time]
+            guard let next = times.compactMap(\.self).min() else {
                 throw Broken(description: "stands still: \(persisted.json.text)")
             }
             pass(to: next)
-        } else if isIdle && isSlow || random.chance(roughness.lag), let next = world.nextTime {
+        } else if isQuiet || random.chance(roughness.lag), let next = world.nextTime {
             pass(to: next)
         }
         return false
@@ -122,7 +128,7 @@ struct Simulator {
     private mutating func obey() {
         desired = pendingWants.removeFirst().state
         generation += 1
-        engine.wants(desired, generation: generation)
+        driver.specChanged(to: desired, generation: generation)
     }
 
     /// Takes in some of the news, in any order between pods; leaves out states that later ones have overtaken.
@@ -130,8 +136,8 @@ struct Simulator {
         while !answers.isEmpty, roughness.lateAnswer == 0 || random.chance(0.5) {
             let (identity, answer) = answers.remove(at: random.pick(0...answers.count - 1))
             switch answer {
-            case .success(let pod): engine.podCreated(pod)
-            case .failure(let refused): engine.podRefused(identity, refused.refusal, now: world.now)
+            case .success(let pod): driver.podCreated(pod)
+            case .failure(let refused): driver.podCreateFailed(identity, refused.refusal, now: world.now)
             }
         }
         let names = world.untold.keys.sorted().shuffled(using: &random)
@@ -142,40 +148,58 @@ struct Simulator {
             world.untold[name] = changes.isEmpty ? nil : changes
             for _ in 0...(random.chance(roughness.duplicate) ? 1 : 0) {
                 switch change {
-                case .observed(let pod): engine.podObserved(pod)
-                case .gone(let name, let uid): engine.podGone(name: name, uid: uid)
+                case .observed(let pod): driver.podObserved(pod)
+                case .gone(let name, let uid): driver.podDeleted(name: name, uid: uid)
                 }
             }
         }
     }
 
-    private mutating func step() throws -> EngineOutput {
+    private mutating func step() throws -> RunDriver.Effects {
         let wanted = desired
-        let output = engine.step(now: world.now)
+        let effects = driver.next(now: world.now, monotonic: monotonic)
         steps += 1
-        if let wakeUp = output.wakeUp, wakeUp <= world.now { throw Broken(description: "a wake-up in the past") }
+        if let wakeUp = effects.wakeUp, wakeUp <= world.now { throw Broken(description: "a wake-up in the past") }
         if random.chance(0.3) {
-            let again = engine.step(now: world.now)
+            let again = driver.next(now: world.now, monotonic: monotonic)
             steps += 1
-            guard again.actions.isEmpty, !again.statusChanged, again.events.isEmpty, again.wakeUp == output.wakeUp
-            else {
-                throw Broken(description: "E14: a second step does \(again.actions) \(again.events)")
+            // More of the same batch may follow, and what waited for a status that told nothing new.
+            let mayGoOn = effects.creates.count == settings.createBatch || effects.wakeAfter == .zero
+            guard mayGoOn || (again.isIdle && again.events.isEmpty && again.wakeUp == effects.wakeUp) else {
+                throw Broken(
+                    description: "E14: a second step does \(again.creates.map(\.name)) \(again.releases) "
+                        + "\(again.write.map { summary($0.status) } ?? "") \(again.events)")
             }
+            if mayGoOn { return try merged(effects, again, wanted) }
         }
-        for action in output.actions {
-            switch action {
-            case .createPod(_, let name, _): note("create \(name)")
-            case .deletePod(let name, _): note("delete \(name)")
-            case .untrackPod(let name, _): note("let go \(name)")
-            }
+        try look(effects, wanted)
+        return effects
+    }
+
+    /// What two calls in a row ask for.
+    private mutating func merged(
+        _ first: RunDriver.Effects, _ second: RunDriver.Effects, _ wanted: DesiredState
+    ) throws -> RunDriver.Effects {
+        var effects = second
+        effects.creates = first.creates + second.creates
+        effects.releases = first.releases + second.releases
+        if let write = first.write {
+            guard second.write == nil else { throw Broken(description: "a second write while one is under way") }
+            effects.write = write
         }
-        if output.statusChanged {
-            let status = engine.status(now: world.now)
-            try check(seen, status, wanted: wanted)
-            seen = status
-            note("decided: \(summary(status))")
-        }
-        return output
+        try look(effects, wanted)
+        return effects
+    }
+
+    /// Checks what was decided.
+    private mutating func look(_ effects: RunDriver.Effects, _ wanted: DesiredState) throws {
+        for create in effects.creates { note("create \(create.name)") }
+        for release in effects.releases { note("\(release)") }
+        let status = driver.status(now: world.now)
+        guard status != seen else { return }
+        try check(seen, status, wanted: wanted)
+        seen = status
+        note("decided: \(summary(status))")
     }
 
     private func note(_ line: @autoclosure () -> String) {
@@ -203,47 +227,56 @@ struct Simulator {
         }
         var spec = scenario.spec
         spec.state = desired
-        engine = RunEngine(
-            run: identity, generation: generation, spec: spec, pipeline: scenario.pipeline, parameters: [:],
-            status: status)
+        driver = RunDriver(
+            RunEngine(
+                run: identity, generation: generation, spec: spec, pipeline: scenario.pipeline, parameters: [:],
+                status: status), written: status, settings: settings)
         seen = status
-        held = []
+        writing = nil
         answers = []
-        isDirty = false
         world.untold = [:]
         for name in world.pods.keys.sorted().shuffled(using: &random) {
-            if let pod = world.pods[name]?.pod { engine.podObserved(pod) }
+            if let pod = world.pods[name]?.pod { driver.podObserved(pod) }
         }
     }
 
     // MARK: Effects
 
-    private mutating func writeStatus() throws {
+    private mutating func perform(_ write: RunDriver.Write) throws {
         try crashPoint()
-        if random.chance(roughness.requestFails) { return }
-        let status = engine.status(now: world.now)
-        try checkPersisted(persisted, status)
-        persisted = status
-        isDirty = false
-        hasWaited = engine.statusWritten()
-        note("written: \(summary(status))")
+        writing = nil
+        if random.chance(roughness.requestFails) {
+            // Half of them had their effect, and only the answer is lost: the run is read anew then, as after a crash.
+            guard random.chance(0.5) else { return driver.statusWriteFailed(write) }
+            try store(write)
+            throw Crash()
+        }
+        try store(write)
+        try crashPoint()
+        driver.statusWritten(write, monotonic: monotonic)
         try crashPoint()
     }
 
-    private mutating func create(_ action: EngineAction) throws {
-        guard case .createPod(let identity, let name, let manifest) = action else { return }
+    private mutating func store(_ write: RunDriver.Write) throws {
+        try checkPersisted(persisted, write.status)
+        persisted = write.status
+        note("written: \(summary(write.status))")
+    }
+
+    private mutating func perform(_ create: RunDriver.Create) throws {
+        let (identity, name, manifest) = (create.identity, create.name, create.manifest)
         try crashPoint()
         var answer: Result<Pod, Refused>
         if random.chance(roughness.requestFails), failuresOfName[name, default: 0] < 2 {
             failuresOfName[name, default: 0] += 1
             switch random.pick(0...2) {
-            case 0: answer = .failure(Refused(refusal: .unknown))
+            case 0: answer = .failure(Refused(refusal: .indeterminate))
             case 1 where !scenario.isCalm || world.specs[identity.task]?.replicas == 1:
-                answer = .failure(Refused(refusal: .refused(reason: "QuotaExceeded", message: "exceeded quota")))
+                answer = .failure(Refused(refusal: .denied(reason: "QuotaExceeded", message: "exceeded quota")))
             default:
                 // It was made, but the answer got lost.
                 _ = try make(identity, name, manifest)
-                answer = .failure(Refused(refusal: .unknown))
+                answer = .failure(Refused(refusal: .indeterminate))
             }
         } else {
             answer = .success(try make(identity, name, manifest))
@@ -253,8 +286,8 @@ struct Simulator {
         if !random.chance(roughness.lateAnswer) {
             answers.removeLast()
             switch answer {
-            case .success(let pod): engine.podCreated(pod)
-            case .failure(let refused): engine.podRefused(identity, refused.refusal, now: world.now)
+            case .success(let pod): driver.podCreated(pod)
+            case .failure(let refused): driver.podCreateFailed(identity, refused.refusal, now: world.now)
             }
         }
     }
@@ -269,18 +302,18 @@ struct Simulator {
         return pod
     }
 
-    private mutating func carryOut(_ action: EngineAction) throws {
+    private mutating func perform(_ release: RunDriver.Release) throws {
         try crashPoint()
-        switch action {
-        case .createPod: break
-        case .deletePod(let name, let uid):
-            if random.chance(roughness.requestFails) { return engine.actionFailed(name: name) }
+        if random.chance(roughness.requestFails) {
+            return driver.requestFailed(name: release.name, monotonic: monotonic)
+        }
+        switch release {
+        case .delete(let name, let uid):
             try checkGivenUp(name, "deleted")
             world.delete(name, uid: uid)
-        case .untrackPod(let name, let uid):
-            if random.chance(roughness.requestFails) { return engine.actionFailed(name: name) }
+        case .removeFinalizer(let name, let uid):
             try checkGivenUp(name, "let go")
-            world.untrack(name, uid: uid)
+            world.removeFinalizer(name, uid: uid)
         }
         try crashPoint()
     }

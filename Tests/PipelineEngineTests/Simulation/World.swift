@@ -66,7 +66,7 @@ struct World {
         tell(name)
     }
 
-    mutating func untrack(_ name: String, uid: String) {
+    mutating func removeFinalizer(_ name: String, uid: String) {
         guard pods[name]?.pod.metadata.uid == uid else { return }
         pods[name]?.pod.metadata.finalizers = []
         tell(name)

@@ -5,14 +5,14 @@ import Testing
 
 @testable import SluiceAPI
 
-/// An engine with an API server that always answers at once, moved by hand: what the rule tables are written against.
+/// A run driver with an API server that always answers at once, moved by hand: what the rule tables are written against.
 struct Bench {
     static let start = Timestamp(seconds: 1_800_000_000)
     let identity = RunIdentity(namespace: "ns", name: "run", uid: "0f0e")
     var spec: PipelineRunSpec
     let pipeline: PipelineSpec
     let parameters: JSONObject
-    var engine: RunEngine
+    var driver: RunDriver
     var now = Bench.start
     var generation: Int64 = 1
     /// What the API server has.
@@ -23,15 +23,20 @@ struct Bench {
     var createdCount: [String: Int] = [:]
     var creationOrder: [String] = []
     var deleted: [String] = []
-    var untracked: [String] = []
+    var released: [String] = []
     var events: [EngineEvent] = []
     /// What the API server answers to a create, by name of the pod; taken once.
-    var refusals: [String: [PodRefusal]] = [:]
+    var refusals: [String: [PodCreateFailure]] = [:]
     /// Deleted pods keep running through their grace period until ``endDeleted(code:)``.
     var lingers = false
     private var nextUID = 0
-    /// The last step's status was one that the engine waited for.
-    private var isWritten = false
+    private static let settings = RunDriver.Settings(statusInterval: .zero, createBatch: .max, retryDelay: .zero)
+
+    /// What the driver asks for beside the status.
+    enum Action: Hashable {
+        case create(RunDriver.Create)
+        case release(RunDriver.Release)
+    }
 
     init(
         _ tasks: [JSONValue], finally: [JSONValue] = [], run: JSONValue = [:], results: JSONValue = [],
@@ -40,69 +45,85 @@ struct Bench {
         spec = PipelineRunSpec(validated: run)
         pipeline = PipelineSpec(validated: ["tasks": .array(tasks), "finally": .array(finally), "results": results])
         self.parameters = parameters
-        engine = RunEngine(
+        let engine = RunEngine(
             run: identity, generation: 1, spec: spec, pipeline: pipeline, parameters: parameters,
             status: PipelineRunStatus())
+        driver = RunDriver(engine, written: PipelineRunStatus(), settings: Self.settings)
         settle()
     }
 
     // MARK: The operator
 
-    /// Steps and does what the engine asks for until it asks for nothing; checks E14 at the end.
+    /// Does what the driver asks for until it asks for nothing; checks E14 at the end.
     mutating func settle(sourceLocation: SourceLocation = #_sourceLocation) {
         for _ in 0..<1000 {
-            let output = step()
-            if output.actions.isEmpty, !isWritten {
-                let again = engine.step(now: now)
-                #expect(
-                    again.actions.isEmpty && !again.statusChanged && again.events.isEmpty, "E14: a second step",
-                    sourceLocation: sourceLocation)
+            let actions = step()
+            if actions.isEmpty {
+                let again = next()
+                #expect(again.isIdle && again.events.isEmpty, "E14: a second step", sourceLocation: sourceLocation)
                 return
             }
-            for action in output.actions { perform(action) }
+            for action in actions { perform(action) }
         }
-        Issue.record("the engine never comes to rest", sourceLocation: sourceLocation)
+        Issue.record("the driver never comes to rest", sourceLocation: sourceLocation)
     }
 
-    /// One step; writes the status. What it asks for is left to the caller.
-    mutating func step() -> EngineOutput {
-        isWritten = false
-        let output = engine.step(now: now)
-        events += output.events
-        if output.statusChanged {
-            persisted = engine.status(now: now)
-            isWritten = engine.statusWritten()
-        }
-        return output
+    private var monotonic: Duration { now - Self.start }
+
+    /// Asks the driver once. All that it asks for is left to the caller.
+    mutating func next() -> RunDriver.Effects {
+        let effects = driver.next(now: now, monotonic: monotonic)
+        events += effects.events
+        return effects
     }
 
-    mutating func perform(_ action: EngineAction) {
+    /// Writes a status that the driver asked for.
+    mutating func write(_ write: RunDriver.Write) {
+        persisted = write.status
+        driver.statusWritten(write, monotonic: monotonic)
+    }
+
+    /// Asks the driver, and again after each status, which is written. What it asks for besides is left to the caller.
+    mutating func step() -> [Action] {
+        var actions: [Action] = []
+        while true {
+            let effects = next()
+            actions += effects.creates.map(Action.create) + effects.releases.map(Action.release)
+            if let write = effects.write { self.write(write) } else if effects.wakeAfter != .zero { return actions }
+        }
+    }
+
+    mutating func perform(_ action: Action) {
         switch action {
-        case .createPod(let identity, let name, let manifest):
-            if let refusal = refusals[name]?.first {
-                refusals[name]?.removeFirst()
-                engine.podRefused(identity, refusal, now: now)
+        case .create(let create):
+            if let failure = refusals[create.name]?.first {
+                refusals[create.name]?.removeFirst()
+                driver.podCreateFailed(create.identity, failure, now: now)
                 return
             }
-            engine.podCreated(create(name, manifest))
-        case .deletePod(let name, let uid):
+            driver.podCreated(self.create(create))
+        case .release(.delete(let name, let uid)):
             deleted.append(name)
-            guard var pod = pods[name], pod.metadata.uid == uid else { return engine.podGone(name: name, uid: uid) }
+            guard var pod = pods[name], pod.metadata.uid == uid else { return driver.podDeleted(name: name, uid: uid) }
             pod.markDeleted(at: now)
             pods[name] = pod
             if !lingers, pod.isLive { pods[name]?.end(code: 137, at: now) }
             observe(name)
-        case .untrackPod(let name, let uid):
-            untracked.append(name)
-            guard var pod = pods[name], pod.metadata.uid == uid else { return engine.podGone(name: name, uid: uid) }
+        case .release(.removeFinalizer(let name, let uid)):
+            released.append(name)
+            guard var pod = pods[name], pod.metadata.uid == uid else { return driver.podDeleted(name: name, uid: uid) }
             pod.metadata.finalizers = []
             pods[name] = pod
             observe(name)
         }
     }
 
+    /// A delete or the removal of a finalizer has failed.
+    mutating func failRequest(_ name: String) { driver.requestFailed(name: name, monotonic: monotonic) }
+
     /// The API server's part of a create.
-    mutating func create(_ name: String, _ manifest: JSONValue) -> Pod {
+    mutating func create(_ create: RunDriver.Create) -> Pod {
+        let (name, manifest) = (create.name, create.manifest)
         if let existing = pods[name] { return existing }
         created[name] = manifest
         createdCount[name, default: 0] += 1
@@ -119,10 +140,10 @@ struct Bench {
     /// Tells the engine what the API server has; a deleted pod without finalizers that has ended is gone.
     mutating func observe(_ name: String) {
         guard let pod = pods[name] else { return }
-        engine.podObserved(pod)
+        driver.podObserved(pod)
         if pod.metadata.isBeingDeleted, pod.metadata.finalizers.isEmpty, !pod.isLive {
             pods[name] = nil
-            engine.podGone(name: name, uid: pod.metadata.uid)
+            driver.podDeleted(name: name, uid: pod.metadata.uid)
         }
     }
 
@@ -130,17 +151,18 @@ struct Bench {
     mutating func restart(settling: Bool = true) {
         var status = PipelineRunStatus()
         do { status = try PipelineRunStatus(persisted.json) } catch { Issue.record(error) }
-        engine = RunEngine(
+        let engine = RunEngine(
             run: identity, generation: generation, spec: spec, pipeline: pipeline, parameters: parameters,
             status: status)
-        for name in pods.keys.sorted() { engine.podObserved(pods[name] ?? Pod()) }
+        driver = RunDriver(engine, written: status, settings: Self.settings)
+        for name in pods.keys.sorted() { driver.podObserved(pods[name] ?? Pod()) }
         if settling { settle() }
     }
 
     mutating func want(_ state: DesiredState, settling: Bool = true) {
         spec.state = state
         generation += 1
-        engine.wants(state, generation: generation)
+        driver.specChanged(to: state, generation: generation)
         if settling { settle() }
     }
 
@@ -194,10 +216,10 @@ struct Bench {
     mutating func pass(_ seconds: Int64) {
         let end = now + .seconds(seconds)
         while true {
-            let output = step()
-            for action in output.actions { perform(action) }
-            if !output.actions.isEmpty || isWritten { continue }
-            guard let wakeUp = output.wakeUp, wakeUp <= end else { break }
+            let actions = step()
+            for action in actions { perform(action) }
+            if !actions.isEmpty { continue }
+            guard let wakeUp = next().wakeUp, wakeUp <= end else { break }
             #expect(wakeUp > now, "a wake-up lies in the future")
             now = max(wakeUp, now)
         }
@@ -207,10 +229,7 @@ struct Bench {
 
     // MARK: Looking
 
-    var status: PipelineRunStatus {
-        var copy = engine
-        return copy.status(now: now)
-    }
+    var status: PipelineRunStatus { driver.status(now: now) }
 
     func task(_ name: String) -> TaskStatus {
         status.tasks.first { $0.name == name } ?? TaskStatus(name: name)

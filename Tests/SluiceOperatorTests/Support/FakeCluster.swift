@@ -244,7 +244,7 @@ extension FakeCluster: ClusterAccess {
         try mayFail()
     }
 
-    func untrackPod(_ key: ObjectKey, uid: String) async throws {
+    func removeFinalizer(_ key: ObjectKey, uid: String) async throws {
         try await delay()
         try mayFail()
         try state.withLock { state in

@@ -1,0 +1,104 @@
+import KubernetesModel
+
+/// The pods of one run as far as they are known, and the requests about them that have no answer yet. It decides nothing.
+struct PodLedger: Sendable {
+    /// One pod.
+    struct Entry: Sendable {
+        /// The index of its task.
+        var task: Int
+        var identity: PodIdentity
+        /// As it was seen last.
+        var pod: Pod
+        /// Whether the API server has it no more.
+        var isGone = false
+
+        /// Whether no container of it can be running any more.
+        var isOver: Bool { isGone || pod.hasEnded }
+    }
+
+    /// What an observation told.
+    enum Observation {
+        /// A state that the pod had left behind.
+        case outdated
+        /// A newer state of a pod that was known.
+        case update
+        /// A pod of which nothing was known.
+        case discovery
+    }
+
+    private var entries: [String: Entry] = [:]
+    /// Names of pods that were asked for and whose create has no answer yet.
+    private(set) var creating: Set<String> = []
+    /// Creates that got no answer, and until when they may still bring a pod into being.
+    private var unanswered: [String: Timestamp] = [:]
+    private var deleting: Set<String> = []
+    private var removingFinalizer: Set<String> = []
+
+    /// The pod of that name; nil when there never was one.
+    subscript(name: String) -> Entry? { entries[name] }
+
+    /// Whether no request is under way and every pod is gone, or has ended and holds no finalizer. O(pods).
+    var isSettled: Bool {
+        removingFinalizer.isEmpty && creating.isEmpty
+            && entries.values.allSatisfy { $0.isGone || ($0.pod.hasEnded && !$0.pod.holdsFinalizer) }
+    }
+
+    // MARK: What is seen
+
+    /// Takes in a state of a pod.
+    mutating func observe(_ pod: Pod, _ identity: PodIdentity, task: Int) -> Observation {
+        let name = pod.metadata.name
+        creating.remove(name)
+        let known = entries[name].flatMap { $0.pod.metadata.uid == pod.metadata.uid ? $0 : nil }
+        if let known,
+            known.isGone || (known.pod.hasEnded && !pod.hasEnded) || pod.metadata.isOlder(than: known.pod.metadata)
+        {
+            return .outdated
+        }
+        unanswered[name] = nil
+        if !pod.holdsFinalizer { removingFinalizer.remove(name) }
+        entries[name] = Entry(task: task, identity: identity, pod: pod)
+        return known == nil ? .discovery : .update
+    }
+
+    /// The API server has the pod of that name and UID no more. Gives what was known of it; nil when that is nothing.
+    mutating func markGone(_ name: String, uid: String) -> Entry? {
+        guard entries[name]?.pod.metadata.uid == uid else { return nil }
+        deleting.remove(name)
+        removingFinalizer.remove(name)
+        entries[name]?.isGone = true
+        return entries[name]
+    }
+
+    // MARK: What is asked for
+
+    /// Notes that a create is asked for; false when one is under way already.
+    mutating func beginCreate(_ name: String) -> Bool { creating.insert(name).inserted }
+
+    /// The create was answered, or is not sent after all.
+    mutating func endCreate(_ name: String) { creating.remove(name) }
+
+    /// The create got no answer, and may have its effect until then, unless the pod is known already.
+    mutating func createUnanswered(_ name: String, until: Timestamp) {
+        if entries[name] == nil { unanswered[name] = until }
+    }
+
+    /// Until when a create without an answer may still have its effect; nil when there is none.
+    func unansweredUntil(_ name: String) -> Timestamp? { unanswered[name] }
+
+    /// Notes that a delete is asked for; false when one is under way or done.
+    mutating func beginDelete(_ entry: Entry) -> Bool {
+        !entry.pod.metadata.isBeingDeleted && deleting.insert(entry.pod.metadata.name).inserted
+    }
+
+    /// Notes that the finalizer is to be taken off; false when that is under way or done.
+    mutating func beginRemovingFinalizer(_ entry: Entry) -> Bool {
+        entry.pod.holdsFinalizer && removingFinalizer.insert(entry.pod.metadata.name).inserted
+    }
+
+    /// A delete or the removal of a finalizer has failed: it may be asked for again.
+    mutating func requestFailed(_ name: String) {
+        deleting.remove(name)
+        removingFinalizer.remove(name)
+    }
+}

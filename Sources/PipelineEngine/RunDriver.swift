@@ -1,0 +1,253 @@
+public import JSON
+public import KubernetesModel
+public import SluiceAPI
+
+/// The order of effects of one run: what may be done now, and what has to wait for what. A pure value around ``RunEngine``.
+///
+/// News (``specChanged(to:generation:)``, ``podObserved(_:)``, ``podDeleted(name:uid:)``) and answers to what was asked for go in;
+/// ``next(now:monotonic:)`` says what may be done now. The operator, the simulators and the tests drive this same value, so the
+/// order exists once:
+///
+/// 1. Pods are created at once. Their names are deterministic and a finished pod keeps its finalizer, so whoever comes after a
+///    crash decides the same again and meets AlreadyExists. They come in batches, so that a cancel is heard between two of them.
+/// 2. A status is written when there is something to tell, one at a time, and not more often than the settings say, but for the
+///    last one of the run and one that pods wait for.
+/// 3. What only the status can tell is done last: a pod is deleted, and its finalizer taken off, only when a written status says
+///    why.
+///
+/// It may be abandoned at any point: a new one, made from the status that was written last and the pods that exist, goes on.
+public struct RunDriver: Sendable {
+    /// How effects are spread over time.
+    public struct Settings: Sendable, Hashable {
+        /// Shortest time between two status writes.
+        public var statusInterval: Duration
+        /// Most pods that one ``next(now:monotonic:)`` asks for.
+        public var createBatch: Int
+        /// When a request that failed is made again.
+        public var retryDelay: Duration
+
+        /// Settings; everything has a default.
+        public init(
+            statusInterval: Duration = .milliseconds(250), createBatch: Int = 64,
+            retryDelay: Duration = .milliseconds(500)
+        ) {
+            self.statusInterval = statusInterval
+            self.createBatch = createBatch
+            self.retryDelay = retryDelay
+        }
+    }
+
+    /// A pod to create: answer with ``podCreated(_:)`` or ``podCreateFailed(_:_:now:)``.
+    public struct Create: Sendable, Hashable {
+        public var identity: PodIdentity
+        public var name: String
+        public var manifest: JSONValue
+    }
+
+    /// A status to write: answer with ``statusWritten(_:monotonic:)`` or ``statusWriteFailed(_:)``.
+    public struct Write: Sendable {
+        /// Grows with every write that is asked for.
+        public var revision: Int
+        public var status: PipelineRunStatus
+        fileprivate var decisions: Int
+    }
+
+    /// A request that may be made since a written status tells why. Answer only where it failed, with
+    /// ``requestFailed(name:monotonic:)``; what became of the pod comes as news.
+    public enum Release: Sendable, Hashable {
+        /// Delete the pod of that name and UID with its grace period.
+        case delete(name: String, uid: String)
+        /// Take Sluice's finalizer off the pod of that name and UID.
+        case removeFinalizer(name: String, uid: String)
+
+        /// The name of the pod.
+        public var name: String {
+            switch self {
+            case .delete(let name, _), .removeFinalizer(let name, _): name
+            }
+        }
+    }
+
+    /// What may be done now, in any order and side by side.
+    public struct Effects: Sendable {
+        public var events: [EngineEvent] = []
+        public var creates: [Create] = []
+        public var write: Write?
+        public var releases: [Release] = []
+        /// When to ask again if nothing happens before; nil: only when something happens. On the calendar's clock.
+        public var wakeUp: Timestamp?
+        /// Likewise, as a time from now on the monotonic clock; the earlier of the two counts.
+        public var wakeAfter: Duration?
+
+        /// Whether there is nothing to do but to wait.
+        public var isIdle: Bool { creates.isEmpty && write == nil && releases.isEmpty }
+    }
+
+    private var engine: RunEngine
+    private let settings: Settings
+    /// The status that was written last, or that the run had in the beginning.
+    public private(set) var written: PipelineRunStatus
+    /// Whether the engine has something to tell since the last status was rendered.
+    private var isDirty = false
+    private var revision = 0
+    /// The write that has no answer yet.
+    private var writing: Write?
+    private var lastWrite: Duration?
+    /// Pods that the engine asked for, and that are not sent yet.
+    private var queued: [Create] = []
+    /// Decided, but not told by any status that is written or being written.
+    private var deferred: [Release] = []
+    /// Told by the status that is being written.
+    private var covered: [Release] = []
+    /// Told by a written status: they may be made.
+    private var allowed: [Release] = []
+    /// Requests that failed are not repeated before.
+    private var retryAt: Duration?
+
+    /// A driver of a run whose status is `written` now.
+    public init(_ engine: RunEngine, written: PipelineRunStatus, settings: Settings = Settings()) {
+        self.engine = engine
+        self.written = written
+        self.settings = settings
+        // What the engine makes of the pods may differ from what was written.
+        isDirty = true
+    }
+
+    /// Whether the run has ended, its status says so, and every pod of it has been let go.
+    public var isDone: Bool {
+        engine.isDone && !isDirty && writing == nil && queued.isEmpty && deferred.isEmpty && allowed.isEmpty
+    }
+
+    /// The status as it is now, written or not. O(tasks).
+    public func status(now: Timestamp) -> PipelineRunStatus {
+        var engine = engine
+        return engine.status(now: now)
+    }
+
+    // MARK: News
+
+    /// The user wants something else of the run, or edited what does not matter here.
+    public mutating func specChanged(to state: DesiredState, generation: Int64) {
+        engine.specChanged(state, generation: generation)
+    }
+
+    /// A pod as it is now. Pods of others and outdated states are passed over.
+    public mutating func podObserved(_ pod: Pod) { engine.podObserved(pod) }
+
+    /// The pod of that name and UID does not exist any more.
+    public mutating func podDeleted(name: String, uid: String) { engine.podDeleted(name: name, uid: uid) }
+
+    // MARK: Answers
+
+    /// The pod that was asked for exists: the one just made, or one that an earlier create had made.
+    public mutating func podCreated(_ pod: Pod) { engine.podCreated(pod) }
+
+    /// The API server did not take a pod.
+    public mutating func podCreateFailed(_ identity: PodIdentity, _ failure: PodCreateFailure, now: Timestamp) {
+        engine.podCreateFailed(identity, failure, now: now)
+    }
+
+    /// The status is written.
+    public mutating func statusWritten(_ write: Write, monotonic: Duration) {
+        guard writing?.revision == write.revision else { return }
+        writing = nil
+        written = write.status
+        lastWrite = monotonic
+        _ = engine.statusWritten(through: write.decisions)
+        allowed += covered
+        covered = []
+    }
+
+    /// The status is not written, and is to be written later. Where another hand has written it, abandon the driver instead.
+    public mutating func statusWriteFailed(_ write: Write) {
+        guard writing?.revision == write.revision else { return }
+        writing = nil
+        isDirty = true
+        deferred = covered + deferred
+        covered = []
+    }
+
+    /// A release has failed: it is asked for again after ``Settings/retryDelay``.
+    public mutating func requestFailed(name: String, monotonic: Duration) {
+        engine.requestFailed(name: name)
+        retryAt = monotonic + settings.retryDelay
+    }
+
+    // MARK: What may be done
+
+    /// Decides on all that has happened, and gives what may be done now. To be called again after every piece of news and every
+    /// answer; a second call with nothing in between gives nothing (rule E14). The cost is that of the engine's step, and O(tasks)
+    /// where a status is written.
+    public mutating func next(now: Timestamp, monotonic: Duration) -> Effects {
+        var effects = Effects()
+        repeat { effects.wakeUp = step(now: now, &effects) } while withdrawUnwanted()
+
+        let underWay = engine.createsUnderWay - queued.count
+        effects.creates = Array(queued.prefix(settings.createBatch))
+        queued.removeFirst(effects.creates.count)
+        // A status that is told once the pods are there saves one without their names, unless there are many batches of them.
+        let isWorthWaiting = underWay > 0 || (!effects.creates.isEmpty && queued.isEmpty)
+        if isDirty, writing == nil, engine.awaitsWrite || !isWorthWaiting {
+            write(now: now, monotonic: monotonic, &effects)
+        }
+        if !isDirty, writing == nil {
+            allowed += deferred
+            deferred = []
+        }
+        if let retryAt, retryAt > monotonic {
+            if !allowed.isEmpty { effects.wake(after: retryAt - monotonic) }
+        } else {
+            retryAt = nil
+            effects.releases = allowed
+            allowed = []
+        }
+        return effects
+    }
+
+    /// One step of the engine; gives when it wants the next one.
+    private mutating func step(now: Timestamp, _ effects: inout Effects) -> Timestamp? {
+        let output = engine.step(now: now)
+        effects.events += output.events
+        if output.statusChanged { isDirty = true }
+        for action in output.actions {
+            switch action {
+            case .createPod(let identity, let name, let manifest):
+                queued.append(Create(identity: identity, name: name, manifest: manifest))
+            case .deletePod(let name, let uid): deferred.append(.delete(name: name, uid: uid))
+            case .removeFinalizer(let name, let uid): deferred.append(.removeFinalizer(name: name, uid: uid))
+            }
+        }
+        return output.wakeUp
+    }
+
+    /// Takes back pods that wait for their batch and whose attempt is over by now. Whether there were any.
+    private mutating func withdrawUnwanted() -> Bool {
+        let unwanted = queued.filter { !engine.stillWants($0.identity) }
+        guard !unwanted.isEmpty else { return false }
+        queued.removeAll { !engine.stillWants($0.identity) }
+        for create in unwanted { engine.createWithdrawn(create.identity) }
+        return true
+    }
+
+    private mutating func write(now: Timestamp, monotonic: Duration, _ effects: inout Effects) {
+        let wait = lastWrite.map { $0 + settings.statusInterval - monotonic } ?? .zero
+        guard wait <= .zero || engine.awaitsWrite || engine.hasFinished else { return effects.wake(after: wait) }
+        let status = engine.status(now: now)
+        isDirty = false
+        guard status != written else {
+            // It tells all there is to tell. What was held back for it comes with the next step.
+            if engine.statusWritten(through: engine.decisionCount) { effects.wake(after: .zero) }
+            return
+        }
+        revision += 1
+        let write = Write(revision: revision, status: status, decisions: engine.decisionCount)
+        writing = write
+        covered += deferred
+        deferred = []
+        effects.write = write
+    }
+}
+
+extension RunDriver.Effects {
+    fileprivate mutating func wake(after delay: Duration) { wakeAfter = min(wakeAfter ?? delay, delay) }
+}
