@@ -41,6 +41,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.5.1"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -63,7 +64,12 @@ let package = Package(
         // What client-go and controller-runtime are for Go. They know nothing of Sluice.
         module("CurlHTTP", ["CLibcurl"]),
         module("KubernetesClient", ["JSON", "KubernetesModel", "YAML", "CurlHTTP", log]),
-        module("KubernetesRuntime", ["JSON", "KubernetesModel", "KubernetesClient", log]),
+        module(
+            "KubernetesRuntime",
+            [
+                "JSON", "KubernetesModel", "KubernetesClient", log,
+                .product(name: "HeapModule", package: "swift-collections"),
+            ]),
         module("SeededRandom"),
         module("KubernetesTesting", ["KubernetesModel", "KubernetesRuntime", "SeededRandom"]),
 

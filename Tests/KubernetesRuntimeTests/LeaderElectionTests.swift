@@ -26,7 +26,9 @@ import Testing
     }
 
     /// Leads until cancelled or told to end.
-    private func lead(_ elector: LeaderElector, _ log: Log, until end: Gate = Gate()) -> Task<Void, any Error> {
+    private func lead(_ elector: LeaderElector, _ log: Log, until end: AsyncLatch = AsyncLatch()) -> Task<
+        Void, any Error
+    > {
         let name = elector.configuration.identity
         return simulation.start { [simulation] in
             do {
@@ -171,7 +173,7 @@ import Testing
 
     @Test func `One leads, the other waits, and follows at once when the lease is given back`() throws {
         let log = Log()
-        let end = Gate()
+        let end = AsyncLatch()
         let first = try elector("a")
         let second = try elector("b")
         let tasks = [lead(first, log, until: end)]
@@ -212,7 +214,7 @@ import Testing
     @Test func `Leadership is denied from the deadline on, even before the leading task was told`() throws {
         let client = LeaseClient(server, clock: simulation.clock)
         let elector = try elector("a", client)
-        let task = simulation.start { try await elector.run { try await Gate().wait() } }
+        let task = simulation.start { try await elector.run { try await AsyncLatch().wait() } }
         simulation.settle()
         #expect(elector.isLeader)
         try elector.checkLeadership()
@@ -240,7 +242,7 @@ import Testing
 
     @Test func `A candidate that withdraws returns without having led; a leader leads on`() throws {
         let log = Log()
-        let end = Gate()
+        let end = AsyncLatch()
         let first = try elector("a")
         let second = try elector("b")
         let leading = lead(first, log, until: end)
@@ -263,11 +265,11 @@ import Testing
         let clock = ManualClock()
         let elector = LeaderElector(
             LeaseClient(server, clock: clock), configuration: try configuration("a"), clock: clock, logger: logger)
-        let leads = Gate()
+        let leads = AsyncLatch()
         let task = Task {
             try await elector.run {
                 leads.open()
-                try await Gate().wait()
+                try await AsyncLatch().wait()
             }
         }
         try await leads.wait()

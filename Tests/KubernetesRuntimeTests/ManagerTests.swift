@@ -82,12 +82,12 @@ import Testing
         manager.add("web") { [log] in
             log.add("web up")
             defer { log.add("web down") }
-            try await Gate().wait()
+            try await AsyncLatch().wait()
         }
         manager.add("collector", whileLeading: true) { [log] in
             log.add("collector up")
             defer { log.add("collector down") }
-            try await Gate().wait()
+            try await AsyncLatch().wait()
         }
         return Parts(manager: manager, server: server, leases: leases, recorder: recorder, controller: controller)
     }
@@ -225,8 +225,8 @@ import Testing
 
     @Test func `Cancelling the task of a manager stops it in order too`() async throws {
         let manager = Manager(logger: logger)
-        let started = Gate()
-        let mayEnd = Gate()
+        let started = AsyncLatch()
+        let mayEnd = AsyncLatch()
         let controller = Controller(name: "c", logger: logger) { [log] _ in
             started.open()
             // Cancellation must not reach this: the work in hand ends by itself.
@@ -245,11 +245,11 @@ import Testing
     }
 
     @Test func `A signal cancels the body, once`() async throws {
-        let started = Gate()
+        let started = AsyncLatch()
         let task = Task {
             try await withTerminationSignals([SIGUSR1]) {
                 started.open()
-                do { try await Gate().wait() } catch { return "cancelled" }
+                do { try await AsyncLatch().wait() } catch { return "cancelled" }
                 return "returned"
             }
         }

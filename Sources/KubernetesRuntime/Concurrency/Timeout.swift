@@ -21,8 +21,8 @@ func withTimeout<Success: Sendable>(
     }
 }
 
-/// Runs an operation that is cancelled when the gate opens. Returns when the operation has ended.
-func perform(until gate: Gate, _ operation: @escaping @Sendable () async throws -> Void) async throws {
+/// Runs an operation that is cancelled when the latch opens. Returns when the operation has ended.
+func perform(until latch: AsyncLatch, _ operation: @escaping @Sendable () async throws -> Void) async throws {
     try await withThrowingTaskGroup(of: Bool.self) { group in
         group.addTask {
             try await operation()
@@ -30,7 +30,7 @@ func perform(until gate: Gate, _ operation: @escaping @Sendable () async throws 
         }
         group.addTask {
             // Cancelled when the operation was first.
-            try? await gate.wait()
+            try? await latch.wait()
             return false
         }
         do {
@@ -38,7 +38,7 @@ func perform(until gate: Gate, _ operation: @escaping @Sendable () async throws 
                 group.cancelAll()
                 if isOperation { return }
             }
-        } catch is CancellationError where gate.isOpen {
+        } catch is CancellationError where latch.isOpen {
             // What was asked for.
         }
     }

@@ -37,8 +37,8 @@ public final class EventRecorder: Sendable {
     private let tries: Int
     private let logger: Logger
     private let state: Mutex<State>
-    private let bell = Doorbell()
-    private let drained = Gate()
+    private let queued = AsyncSignal()
+    private let drained = AsyncLatch()
 
     /// A recorder for that component; it sends nothing until ``run()``. At most `capacity` events wait; each is tried `tries`
     /// times. Of one object `burst` events are sent at once, and then one each `refill`.
@@ -73,7 +73,7 @@ public final class EventRecorder: Sendable {
             state.metrics.recorded += 1
             return nil
         }
-        guard let dropped else { return bell.ring() }
+        guard let dropped else { return queued.signal() }
         // In a flood one line in a thousand says enough.
         if dropped % 1000 == 1 {
             logger.warning("event dropped", metadata: ["reason": "\(reason)", "dropped": "\(dropped)"])
@@ -104,7 +104,7 @@ public final class EventRecorder: Sendable {
             } else if isStopped {
                 return
             } else {
-                await bell.wait()
+                await queued.wait()
             }
         }
     }
@@ -112,7 +112,7 @@ public final class EventRecorder: Sendable {
     /// Takes no more events: ``run()`` returns when those that wait are sent.
     public func stop() {
         state.withLock { $0.isStopped = true }
-        bell.ring()
+        queued.signal()
     }
 
     /// Returns when ``run()`` has, or throws `CancellationError`.

@@ -70,7 +70,7 @@ public final class LeaderElector: Sendable {
     private let random: RandomSource
     private let logger: Logger
     private let state: Mutex<State>
-    private let withdrawn = Gate()
+    private let withdrawn = AsyncLatch()
 
     /// A candidate; it does nothing until ``run(_:)``.
     public init(

@@ -51,7 +51,7 @@ public final class Manager: Sendable {
     private let clock: any RuntimeClock
     private let logger: Logger
     private let state = Mutex(State())
-    private let stopped = Gate()
+    private let stopped = AsyncLatch()
 
     /// A manager; without an elector it always leads.
     public init(

@@ -17,7 +17,7 @@ public func withTerminationSignals<Success: Sendable>(
     _ signals: [Int32]? = nil, _ body: @escaping @Sendable () async throws -> Success
 ) async throws -> Success {
     let signals = signals ?? [SIGTERM, SIGINT]
-    let arrival = Gate()
+    let arrival = AsyncLatch()
     // In force before the body begins.
     let watch = SignalCenter.shared.watch(signals) { arrival.open() }
     defer { SignalCenter.shared.end(watch, signals) }

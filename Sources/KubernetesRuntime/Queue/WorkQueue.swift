@@ -50,8 +50,8 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
 
     private let state: Mutex<State>
     let clock: any RuntimeClock
-    private let timer = Doorbell()
-    private let drained = Gate()
+    private let timer = AsyncSignal()
+    private let drained = AsyncLatch()
 
     /// An empty queue.
     public init(limiter: RetryLimiter = RetryLimiter(), clock: any RuntimeClock = SystemClock()) {
@@ -140,7 +140,7 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
     /// Takes no more items in. What waits is dropped, or with `finishing` still handed out; what is delayed is dropped.
     public func shutDown(finishing: Bool = false) {
         change { queue, _ in queue.shutDown(finishing: finishing) }
-        timer.ring()
+        timer.signal()
     }
 
     /// Returns when the queue has been shut down and no item is left, neither waiting nor with a worker; throws
@@ -175,7 +175,7 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
             return (handed, mustRearm, state.queue.isFinished && !state.queue.isProcessing)
         }
         for (worker, item) in handed { worker.resume(returning: item) }
-        if mustRearm { timer.ring() }
+        if mustRearm { timer.signal() }
         if isDrained { drained.open() }
     }
 }

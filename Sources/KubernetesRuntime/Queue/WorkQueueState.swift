@@ -1,3 +1,5 @@
+import HeapModule
+
 /// Which item comes next, with no lock, no clock and no waiting: the time is a parameter.
 ///
 /// An item is dirty from its being added until a worker takes it, and processing until that worker is done with it. It may
@@ -32,7 +34,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
     private var dirty: [Key: Dirty] = [:]
     private var processing: [Key: (priority: WorkPriority, since: Duration)] = [:]
     private var lines: [WorkPriority: FIFO<(key: Key, ticket: UInt64)>] = [.high: FIFO(), .low: FIFO()]
-    private var heap = BinaryHeap<Delay>()
+    private var heap = Heap<Delay>()
     private var waiting: [Key: Waiting] = [:]
     private var failures: [Key: Int] = [:]
     private var lastTicket: UInt64 = 0
@@ -53,8 +55,8 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
     /// When the first delayed item is due.
     var nextDeadline: Duration? {
         mutating get {
-            while let first = heap.first, waiting[first.key]?.ticket != first.ticket { _ = heap.removeFirst() }
-            return heap.first?.deadline
+            while let first = heap.min, waiting[first.key]?.ticket != first.ticket { _ = heap.popMin() }
+            return heap.min?.deadline
         }
     }
 
@@ -106,7 +108,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
 
     /// Makes ready what is due.
     mutating func promote(at now: Duration) {
-        while let deadline = nextDeadline, deadline <= now, let due = heap.removeFirst() {
+        while let deadline = nextDeadline, deadline <= now, let due = heap.popMin() {
             guard let entry = waiting.removeValue(forKey: due.key) else { continue }
             add(due.key, priority: entry.priority, at: deadline)
         }
@@ -137,7 +139,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
     /// Takes nothing more in. What waits is dropped, or, with `finishing`, is still handed out; delays are dropped.
     mutating func shutDown(finishing: Bool) {
         isShutDown = true
-        heap.removeAll()
+        heap = Heap()
         waiting = [:]
         guard !finishing else { return }
         dirty = [:]

@@ -28,7 +28,7 @@ public final class Store<Object: KubernetesObject>: Sendable {
     }
 
     private let state: Mutex<State>
-    private let synced = Gate()
+    private let synced = AsyncLatch()
 
     /// An empty store with indexes beside the built-in one of owners.
     public init(indexes: [StoreIndex<Object>] = []) {

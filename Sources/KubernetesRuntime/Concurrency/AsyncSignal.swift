@@ -1,18 +1,19 @@
 import Synchronization
 
-/// Wakes one task, as often as it is rung; rings while nobody waits are kept as one.
-final class Doorbell: Sendable {
+/// Wakes the one task that waits for it, any number of times. Signals sent while no task waits are kept as one.
+final class AsyncSignal: Sendable {
     private struct State {
-        var hasRung = false
+        var isSet = false
         var waiter: CheckedContinuation<Void, Never>?
     }
 
     private let state = Mutex(State())
 
-    func ring() {
+    /// Wakes the waiting task, or lets the next ``wait()`` return at once.
+    func signal() {
         let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
             guard let waiter = state.waiter else {
-                state.hasRung = true
+                state.isSet = true
                 return nil
             }
             state.waiter = nil
@@ -21,14 +22,14 @@ final class Doorbell: Sendable {
         waiter?.resume()
     }
 
-    /// Returns at the next ring, or at once when there was one since the last wait, or when the task is cancelled. One
-    /// task at a time may wait.
+    /// Returns at the next signal, at once if one came since the last wait, and when the task is cancelled. Only one task
+    /// at a time may wait.
     func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
                 let isOver = state.withLock { state in
-                    if state.hasRung || Task.isCancelled {
-                        state.hasRung = false
+                    if state.isSet || Task.isCancelled {
+                        state.isSet = false
                         return true
                     }
                     state.waiter = waiter
@@ -45,11 +46,11 @@ final class Doorbell: Sendable {
         }
     }
 
-    /// Waits for a ring, but no longer than `limit`.
+    /// Waits for a signal, but no longer than `limit`.
     func wait(atMost limit: Duration, clock: any RuntimeClock) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.wait() }
-            // Cancelled when the bell was first; there is nothing to report then.
+            // Throws only when the signal came first and cancelled it: nothing to report.
             group.addTask { try? await clock.sleep(for: limit) }
             await group.next()
             group.cancelAll()

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// A flag that is raised once, for good, and can be awaited by any number of tasks.
-final class Gate: Sendable {
+/// Opens once and stays open. Any number of tasks can wait for it.
+final class AsyncLatch: Sendable {
     private struct State {
         var isOpen = false
         var nextID = 0
@@ -12,7 +12,7 @@ final class Gate: Sendable {
 
     var isOpen: Bool { state.withLock(\.isOpen) }
 
-    /// Raises the flag.
+    /// Opens the latch and resumes every waiting task. Does nothing when it is open already.
     func open() {
         let waiters = state.withLock { state in
             state.isOpen = true
@@ -22,7 +22,7 @@ final class Gate: Sendable {
         for waiter in waiters { waiter.value.resume() }
     }
 
-    /// Returns when the flag is raised; throws `CancellationError` when the task is cancelled before that.
+    /// Returns once the latch is open. Throws `CancellationError` when the task is cancelled before that.
     func wait() async throws {
         if isOpen { return }
         let id = state.withLock { state in
@@ -33,8 +33,7 @@ final class Gate: Sendable {
             try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
                 let outcome: Result<Void, any Error>? = state.withLock { state in
                     if state.isOpen { return .success(()) }
-                    // A cancellation handler that ran before this lock was taken has set the flag that is read here; one
-                    // that runs later finds the waiter.
+                    // A cancellation before this lock was taken shows here; the handler of a later one finds the waiter.
                     if Task.isCancelled { return .failure(CancellationError()) }
                     state.waiters[id] = waiter
                     return nil
