@@ -1,7 +1,7 @@
 import CLibcurl
 
-/// Runs `body` on a thread of its own, for what blocks and must not hold up the tasks' threads. False when the system has
-/// no thread to give.
+/// Runs `body` on a new thread, for work that blocks and would hold up the threads of tasks. Returns false when the
+/// system cannot create a thread.
 package func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
     let box = Unmanaged.passRetained(ThreadBody(run: body))
     let failure = clibcurl_start_thread(

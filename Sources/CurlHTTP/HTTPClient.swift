@@ -1,29 +1,32 @@
 import CLibcurl
 
-/// Sends requests over libcurl: one thread of its own drives all transfers, callers await.
+/// Sends HTTP requests with libcurl. One dedicated thread drives all transfers; callers await.
 ///
-/// Connections are kept and, over HTTP/2, shared. Redirects are not followed, cookies and .netrc not used.
+/// Connections are reused and, over HTTP/2, shared. Redirects are not followed; cookies and .netrc are not used. All
+/// methods may be called from any task.
 public final class HTTPClient: Sendable {
-    /// How a client behaves.
+    /// The behaviour of a client.
     public struct Configuration: Sendable {
+        /// Trust and identity, unless a request has its own.
         public var tls = TLSConfiguration()
+        /// The proxies; by default those of the environment when the configuration is created.
         public var proxy = ProxySetting.environment()
         public var userAgent = "swift-curl-http"
-        /// false keeps to HTTP/1.1 even where the server offers HTTP/2.
+        /// Whether HTTP/2 is used where the server offers it; otherwise HTTP/1.1.
         public var usesHTTP2 = true
-        /// Most connections to one host; more requests wait for one. nil sets no limit.
+        /// The largest number of connections to one host; further requests wait. Nil sets no limit.
         public var maximumConnectionsPerHost: Int?
-        /// How many bytes of a stream are kept for its reader before the server is held back.
+        /// How many unread bytes of a stream are buffered before the server is held back.
         public var streamBufferBytes = 1 << 20
 
-        /// The default: HTTP/2 where offered, the system's authorities, the environment's proxies.
+        /// Creates the default: HTTP/2 where offered, the system's authorities, the environment's proxies.
         public init() {}
     }
 
     private let configuration: Configuration
     private let mailbox: Mailbox
 
-    /// A client with its thread. Throws ``HTTPError`` when the system has no thread or memory for it.
+    /// Creates a client and starts its thread. Throws ``HTTPError`` when the system has no thread or memory for it.
     public init(configuration: Configuration = Configuration()) throws {
         self.configuration = configuration
         mailbox = try TransferLoop.start(configuration)
@@ -31,17 +34,19 @@ public final class HTTPClient: Sendable {
 
     deinit { shutDown() }
 
-    /// Ends all transfers, with ``HTTPError/Code/shutDown``, and the thread. Later requests fail at once.
+    /// Ends all transfers with ``HTTPError/Code/shutDown`` and stops the thread. Later requests fail at once.
     public func shutDown() { mailbox.submit(.shutDown) }
 
-    /// Sends a request and takes in the whole answer, whatever its status. Throws ``HTTPError``, and `CancellationError`
-    /// when the task is cancelled: the transfer has then been ended or is about to be.
+    /// Sends a request and reads the whole response, whatever its status.
+    ///
+    /// Throws ``HTTPError`` when there is no complete response, and `CancellationError` when the task is cancelled;
+    /// then the transfer has ended or is about to end.
     public func send(_ request: HTTPRequest) async throws -> HTTPResponse {
         let id = mailbox.newID()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 mailbox.submit(.start(TransferOrder(id: id, request: request, receiver: .whole(continuation))))
-                // A handler that ran before the start has cancelled nothing.
+                // A cancellation handler that ran before the start had nothing to cancel.
                 if Task.isCancelled { mailbox.submit(.cancel(id)) }
             }
         } onCancel: {
@@ -49,7 +54,7 @@ public final class HTTPClient: Sendable {
         }
     }
 
-    /// Sends a request and returns when the headers of the answer are there. Throws as ``send(_:)`` does.
+    /// Sends a request and returns when the headers of the response have arrived. Throws as ``send(_:)`` does.
     public func stream(_ request: HTTPRequest) async throws -> HTTPStream {
         let id = mailbox.newID()
         let buffer = StreamBuffer(limit: configuration.streamBufferBytes)

@@ -1,7 +1,7 @@
 import CLibcurl
 
 extension HTTPError {
-    /// What curl's result says about a request. `text` is what curl adds to it, `requestBytes` how much has been sent.
+    /// Translates curl's result. `text` is curl's own message, `requestBytes` the number of bytes that have been sent.
     init(_ result: CURLcode, text: String, requestBytes: Int, of request: HTTPRequest) {
         let code: Code =
             switch result {
@@ -9,7 +9,7 @@ extension HTTPError {
             case CURLE_COULDNT_RESOLVE_HOST: .resolve
             case CURLE_COULDNT_RESOLVE_PROXY, CURLE_PROXY: .proxy
             case CURLE_COULDNT_CONNECT: .connect
-            // The only time-out curl keeps is the one of connecting; ours are in `TransferLoop`.
+            // Connecting is the only time-out that curl is given; the others are in `TransferLoop`.
             case CURLE_OPERATION_TIMEDOUT: .connectTimeout
             case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
                 CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CIPHER, CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ISSUER_ERROR,

@@ -1,6 +1,6 @@
-/// Why a request has no answer, or a stream no end.
+/// Why a request has no response, or a stream was not completed.
 public struct HTTPError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What kind of failure it was.
+    /// The kind of failure.
     public enum Code: String, Sendable, Hashable {
         case invalidRequest, resolve, connect, connectTimeout, tls, proxy
         case responseTimeout, idleTimeout, connectionLost, bodyTooLarge, shutDown, other
@@ -11,11 +11,11 @@ public struct HTTPError: Error, Sendable, Hashable, CustomStringConvertible {
     public var message: String
     public var method: String
     public var url: String
-    /// Whether the server may have seen the request; false: it cannot have, and even what must not happen twice may be
-    /// tried again.
+    /// Whether the server may have seen the request. If false, it cannot have, and even a request that must not happen
+    /// twice may be sent again.
     public var mayHaveBeenSent: Bool
 
-    /// A failure of a request.
+    /// Creates a failure of a request.
     public init(_ code: Code, _ message: String, method: String, url: String, mayHaveBeenSent: Bool = true) {
         self.code = code
         self.message = message

@@ -1,23 +1,23 @@
 /// One HTTP request.
 public struct HTTPRequest: Sendable {
     public var method: String
-    /// Absolute: scheme, host, path; the path is sent as it stands.
+    /// The absolute URL. Its path is sent unchanged.
     public var url: String
     public var headers: [HTTPHeader]
-    /// nil sends none; an empty one sends `Content-Length: 0`.
+    /// The body. Nil sends none; an empty one sends `Content-Length: 0`.
     public var body: [UInt8]?
     public var timeouts: HTTPTimeouts
-    /// The largest body that ``HTTPClient/send(_:)`` takes in, in bytes.
+    /// The largest response body that ``HTTPClient/send(_:)`` accepts, in bytes.
     public var maximumBodyBytes: Int
-    /// Who is trusted and who one is; nil takes the client's.
+    /// Trust and identity for this request; nil uses those of the client.
     public var tls: TLSConfiguration?
-    /// Opens a new connection for this request, so that one that has gone bad is not met again.
+    /// Opens a new connection for this request, so that a broken one is not used again.
     public var needsNewConnection: Bool
-    /// false keeps curl from sending it a second time by itself, which it does when a kept connection breaks before an answer
-    /// has begun: the server may have done what the request asks for.
+    /// Whether curl may send the request a second time by itself, as it does when a reused connection breaks before a
+    /// response has begun. Set it to false when the server must not act on the request twice.
     public var isRepeatable: Bool
 
-    /// A request.
+    /// Creates a request.
     public init(
         method: String = "GET", url: String, headers: [HTTPHeader] = [], body: [UInt8]? = nil,
         timeouts: HTTPTimeouts = HTTPTimeouts(), maximumBodyBytes: Int = 256 << 20, tls: TLSConfiguration? = nil,
@@ -37,15 +37,16 @@ public struct HTTPRequest: Sendable {
 
 /// How long each part of a request may take.
 public struct HTTPTimeouts: Sendable, Hashable {
-    /// Name resolution, TCP and TLS together.
+    /// The limit for name resolution, TCP and TLS together.
     public var connect: Duration
-    /// From the start to the end of the body, for a stream to the end of the headers; nil waits for ever.
+    /// The limit from the start of the request to the end of the body, or for a stream to the end of the headers; nil
+    /// sets none.
     public var response: Duration?
-    /// Between two arrivals of bytes in a stream; nil waits for ever. Time during which the reader holds the stream back does
-    /// not count.
+    /// The limit between two arrivals of bytes in a stream; nil sets none. Time during which the reader holds the
+    /// stream back does not count.
     public var idle: Duration?
 
-    /// Time-outs.
+    /// Creates time-outs.
     public init(connect: Duration = .seconds(10), response: Duration? = .seconds(60), idle: Duration? = nil) {
         self.connect = connect
         self.response = response
@@ -53,12 +54,12 @@ public struct HTTPTimeouts: Sendable, Hashable {
     }
 }
 
-/// One header field.
+/// A header field.
 public struct HTTPHeader: Sendable, Hashable {
     public var name: String
     public var value: String
 
-    /// A field.
+    /// Creates a header field.
     public init(_ name: String, _ value: String) {
         self.name = name
         self.value = value
@@ -66,23 +67,23 @@ public struct HTTPHeader: Sendable, Hashable {
 }
 
 extension Sequence<HTTPHeader> {
-    /// The values of the fields of that name, whatever its case.
+    /// The values of all fields of this name, ignoring case. O(headers).
     public func values(of name: String) -> [String] {
         let wanted = name.lowercased()
         return filter { $0.name.lowercased() == wanted }.map(\.value)
     }
 
-    /// The first value of the fields of that name, whatever its case.
+    /// The value of the first field of this name, ignoring case. O(headers).
     public func firstValue(of name: String) -> String? { values(of: name).first }
 }
 
-/// An answer, whole.
+/// A complete response.
 public struct HTTPResponse: Sendable {
     public var status: Int
     public var headers: [HTTPHeader]
     public var body: [UInt8]
 
-    /// An answer.
+    /// Creates a response.
     public init(status: Int, headers: [HTTPHeader] = [], body: [UInt8] = []) {
         self.status = status
         self.headers = headers

@@ -1,7 +1,9 @@
-/// An answer whose body comes bit by bit. Each element is all that has arrived since the one before: a batch, never empty.
+/// A response whose body arrives piece by piece. Each element is everything that arrived since the one before, and
+/// never empty.
 ///
-/// For one reader. What is not read holds the server back (at most the client's `streamBufferBytes` are kept). Ends the
-/// transfer when it is cancelled, when the reading task is, and when nobody holds the stream any more.
+/// It has a single reader. Unread bytes hold the server back (at most the client's `streamBufferBytes` are kept). The
+/// transfer ends when the stream is cancelled, when the reading task is cancelled, and when the last reference to the
+/// stream is dropped.
 public final class HTTPStream: AsyncSequence, Sendable {
     public typealias Element = [UInt8]
 
@@ -24,14 +26,15 @@ public final class HTTPStream: AsyncSequence, Sendable {
 
     deinit { cancel() }
 
-    /// Ends the transfer: the server sees the connection or the HTTP/2 stream closed, a reader gets `CancellationError`.
+    /// Ends the transfer. The server sees the connection or the HTTP/2 stream closed; a reader gets
+    /// `CancellationError`.
     public func cancel() {
         buffer.end(CancellationError())
         mailbox.submit(.cancel(id))
     }
 
-    /// The next batch; nil at the end of the body. Throws ``HTTPError``, or `CancellationError` when the task or the stream
-    /// is cancelled.
+    /// Returns the next batch, or nil at the end of the body. Throws ``HTTPError`` when the transfer failed, and
+    /// `CancellationError` when the task or the stream is cancelled.
     public func next() async throws -> [UInt8]? {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -42,7 +45,7 @@ public final class HTTPStream: AsyncSequence, Sendable {
         }
     }
 
-    /// Reads the rest of the body, at most `maximum` bytes of it, and ends the transfer.
+    /// Reads the rest of the body, but at most `maximum` bytes, and ends the transfer. Throws as ``next()`` does.
     public func collect(upTo maximum: Int) async throws -> [UInt8] {
         var body: [UInt8] = []
         while body.count < maximum, let batch = try await next() { body.append(contentsOf: batch) }

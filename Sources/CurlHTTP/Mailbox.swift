@@ -1,17 +1,17 @@
 import CLibcurl
 import Synchronization
 
-/// What other threads ask the loop thread for.
+/// A request from another thread to the loop thread.
 enum LoopCommand: Sendable {
     case start(TransferOrder)
-    /// Ends the transfer; no-op when it has ended by itself.
+    /// Ends the transfer; does nothing when it has ended already.
     case cancel(UInt64)
     /// The reader has made room in the stream's buffer.
     case resume(UInt64)
     case shutDown
 }
 
-/// A request and who waits for what comes of it.
+/// A request and the receiver of its result.
 struct TransferOrder: Sendable {
     enum Receiver: Sendable {
         case whole(CheckedContinuation<HTTPResponse, any Error>)
@@ -22,7 +22,7 @@ struct TransferOrder: Sendable {
     var request: HTTPRequest
     var receiver: Receiver
 
-    /// Tells whoever waits that nothing will come.
+    /// Reports a failure to the receiver.
     func fail(_ error: any Error) {
         switch receiver {
         case .whole(let continuation): continuation.resume(throwing: error)
@@ -31,10 +31,10 @@ struct TransferOrder: Sendable {
     }
 }
 
-/// The way into the loop thread.
+/// The queue of commands for the loop thread.
 final class Mailbox: Sendable {
-    /// The multi handle, as other threads may have it: they call nothing but `curl_multi_wakeup`, which curl documents as
-    /// safe from any thread, and only while the handle is in the mailbox, under its lock.
+    /// The multi handle for other threads. They call only `curl_multi_wakeup`, which curl documents as safe from any
+    /// thread, and only under the mailbox's lock while the handle is in the mailbox.
     struct Wakeable: @unchecked Sendable {
         let multi: UnsafeMutableRawPointer
     }
@@ -57,13 +57,13 @@ final class Mailbox: Sendable {
         }
     }
 
-    /// Hands a command to the loop. After ``close()`` a start fails at once, all else has nothing left to act on.
+    /// Queues a command. After ``close()``, a start fails at once, and other commands have no effect.
     func submit(_ command: LoopCommand) {
         let isTaken = state.withLock { state in
             guard !state.isClosed else { return false }
             let wasEmpty = state.commands.isEmpty
             state.commands.append(command)
-            // With commands in the box the loop has been woken already and has not looked yet.
+            // If commands were queued already, the loop has been woken and has not taken them yet.
             if wasEmpty, let wakeable = state.wakeable { curl_multi_wakeup(wakeable.multi) }
             return true
         }
@@ -79,7 +79,7 @@ final class Mailbox: Sendable {
         }
     }
 
-    /// Takes no more commands and wakes nobody any more; the commands that were left.
+    /// Refuses further commands, stops waking the loop, and returns the commands that were left.
     func close() -> [LoopCommand] {
         state.withLock { state in
             state.isClosed = true

@@ -6,21 +6,21 @@
     import Darwin
 #endif
 
-/// Through which proxy requests go.
+/// Which proxy requests go through.
 public enum ProxySetting: Sendable, Hashable {
     case none
-    /// This one, for every request: `http://`, `https://` or `socks5://`, host, port, optionally user and password.
+    /// One proxy for every request: `http://`, `https://` or `socks5://`, host, port, optionally user and password.
     case url(String)
-    /// As HTTPS_PROXY, HTTP_PROXY and NO_PROXY say, in capitals or small letters, by the rules of Go's ProxyFromEnvironment,
-    /// and so of kubectl: loopback addresses never go through a proxy.
+    /// As HTTPS_PROXY, HTTP_PROXY and NO_PROXY say, in upper or lower case, by the rules of Go's ProxyFromEnvironment
+    /// and so of kubectl. Loopback addresses never go through a proxy.
     case variables(ProxyVariables)
 
-    /// The proxies of this process's environment as it is now.
+    /// The proxies in this process's environment, read now.
     public static func environment() -> ProxySetting {
         .variables(ProxyVariables { getenv($0).map { String(cString: $0) } })
     }
 
-    /// The proxy for a request to that host; nil for none.
+    /// The proxy for a request to a host; nil for a direct connection.
     func proxy(scheme: String, host: String, port: Int) -> String? {
         switch self {
         case .none: nil
@@ -34,13 +34,14 @@ public enum ProxySetting: Sendable, Hashable {
 public struct ProxyVariables: Sendable, Hashable {
     public var httpsProxy: String?
     public var httpProxy: String?
+    /// The hosts, domains, addresses and networks that are reached without a proxy.
     public var noProxy: [String]
 
-    /// The variables as `value` gives them.
+    /// Reads the variables with `value`, a function from a name to its value.
     public init(_ value: (String) -> String?) {
         func first(_ names: String...) -> String? { names.lazy.compactMap(value).first { !$0.isEmpty } }
         httpsProxy = first("HTTPS_PROXY", "https_proxy")
-        // In a CGI program HTTP_PROXY is what a stranger sent as the header Proxy.
+        // In a CGI program, HTTP_PROXY holds the client's Proxy header and cannot be trusted.
         httpProxy = value("REQUEST_METHOD") == nil ? first("HTTP_PROXY", "http_proxy") : first("http_proxy")
         noProxy = (first("NO_PROXY", "no_proxy") ?? "").split { $0 == "," || $0 == " " }.map { $0.lowercased() }
     }
@@ -73,7 +74,7 @@ public struct ProxyVariables: Sendable, Hashable {
         }
         if name.hasPrefix("["), name.hasSuffix("]") { name = String(name.dropFirst().dropLast()) }
         if let wanted = IPAddress(name) { return wanted == address }
-        // `.example.org` and `*.example.org` are the names below it, `example.org` is itself as well.
+        // `.example.org` and `*.example.org` are the names below it; `example.org` includes the name itself.
         if name.hasPrefix("*.") { name.removeFirst() }
         if name.hasPrefix(".") { return host.hasSuffix(name) }
         return host == name || host.hasSuffix("." + name)
@@ -82,10 +83,10 @@ public struct ProxyVariables: Sendable, Hashable {
 
 /// An IPv4 or IPv6 address.
 struct IPAddress: Hashable {
-    /// 4 or 16 bytes, in network order.
+    /// Its 4 or 16 bytes, in network order.
     let bytes: [UInt8]
 
-    /// An address as it is written in numbers; nil for a name.
+    /// Parses a numeric address; nil for a name.
     init?(_ text: String) {
         var buffer = [UInt8](repeating: 0, count: 16)
         if inet_pton(AF_INET, text, &buffer) == 1 {
@@ -101,7 +102,7 @@ struct IPAddress: Hashable {
         bytes.count == 4 ? bytes[0] == 127 : bytes.last == 1 && bytes.dropLast().allSatisfy { $0 == 0 }
     }
 
-    /// Whether `other` is in the network of that many leading bits.
+    /// Whether `other` has the same first `prefixLength` bits.
     func contains(_ other: IPAddress, prefixLength: Int) -> Bool {
         guard bytes.count == other.bytes.count, (0...(bytes.count * 8)).contains(prefixLength) else { return false }
         let whole = prefixLength / 8

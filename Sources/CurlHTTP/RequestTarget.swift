@@ -1,9 +1,9 @@
 import CLibcurl
 
-/// Where a request goes: what curl is given for the URL, so that another server name than the URL's host can be asked for.
+/// The URL for curl, changed so that a server name other than the URL's host can be used.
 ///
-/// curl takes the name for SNI and verification from the URL. For an override the URL gets that name, CONNECT_TO leads the
-/// connection to the real host, and the Host header (HTTP/2: `:authority`) is the real one.
+/// curl takes the name for SNI and verification from the URL. For another name, the URL gets that name, CONNECT_TO
+/// directs the connection to the real host, and the Host header (HTTP/2: `:authority`) names the real host.
 struct RequestTarget {
     let url: String
     let scheme: String
@@ -15,7 +15,7 @@ struct RequestTarget {
     init(_ request: HTTPRequest, serverName: String?) throws {
         func invalid(_ code: CURLUcode) -> HTTPError {
             HTTPError(
-                .invalidRequest, "not a URL that can be asked: \(String(cString: curl_url_strerror(code)))",
+                .invalidRequest, "not a valid URL: \(String(cString: curl_url_strerror(code)))",
                 method: request.method, url: request.url, mayHaveBeenSent: false)
         }
         guard let parts = curl_url() else { throw invalid(CURLUE_OUT_OF_MEMORY) }

@@ -1,21 +1,21 @@
 import Synchronization
 
-/// The status line and headers of an answer.
+/// The status line and headers of a response.
 struct ResponseHead: Sendable {
     var status: Int
     var headers: [HTTPHeader]
 }
 
-/// What lies between the loop thread, which fills it, and the one reader of a stream, who empties it.
+/// The buffer between the loop thread, which fills it, and the single reader of a stream, which empties it.
 ///
-/// Holds at most `limit` bytes and one chunk of curl's: when it is full the loop pauses the transfer, and TCP holds the
-/// server back.
+/// It holds at most `limit` bytes plus one of curl's chunks. When it is full the loop pauses the transfer, and TCP
+/// holds the server back.
 final class StreamBuffer: Sendable {
     private struct State {
         var head: CheckedContinuation<ResponseHead, any Error>?
         var bytes: [UInt8] = []
         var isPaused = false
-        /// Set when nothing more will come.
+        /// Set when no more bytes will come.
         var end: Result<Void, any Error>?
         var reader: CheckedContinuation<[UInt8]?, any Error>?
     }
@@ -27,12 +27,12 @@ final class StreamBuffer: Sendable {
 
     // MARK: The loop's side
 
-    /// Has `continuation` wait for the head. Called once, before the transfer starts.
+    /// Makes `continuation` wait for the head. Call it once, before the transfer starts.
     func expectHead(_ continuation: CheckedContinuation<ResponseHead, any Error>) {
         state.withLock { $0.head = continuation }
     }
 
-    /// Hands over the head; only the first one counts.
+    /// Passes on the head. Only the first one counts.
     func deliver(_ head: ResponseHead) {
         let waiting = state.withLock { state in
             let waiting = state.head
@@ -42,11 +42,11 @@ final class StreamBuffer: Sendable {
         waiting?.resume(returning: head)
     }
 
-    /// Takes bytes in; false when there is no room: the caller pauses and comes again with the same bytes.
+    /// Appends bytes. Returns false when there is no room: then the caller pauses and offers the same bytes again.
     func append(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let (isTaken, reader, batch) = state.withLock {
             state -> (Bool, CheckedContinuation<[UInt8]?, any Error>?, [UInt8]) in
-            // Nobody reads any more; the cancellation is on its way to the loop.
+            // Reading has ended; the cancellation is on its way to the loop.
             if state.end != nil { return (true, nil, []) }
             if !state.bytes.isEmpty, state.bytes.count + bytes.count > limit {
                 state.isPaused = true
@@ -63,8 +63,8 @@ final class StreamBuffer: Sendable {
         return isTaken
     }
 
-    /// Nothing more will come: with an error, or because the body is complete. Only the first end counts. What is in the
-    /// buffer can still be read, but not after a cancellation.
+    /// Ends the stream, with an error or because the body is complete. Only the first end counts. Buffered bytes can
+    /// still be read, except after a cancellation.
     func end(_ error: (any Error)? = nil) {
         let (head, reader) = state.withLock { state in
             guard state.end == nil else {
@@ -81,13 +81,14 @@ final class StreamBuffer: Sendable {
             return waiting
         }
         head?.resume(throwing: error ?? CancellationError())
-        // A reader waits only on an empty buffer.
+        // A reader waits only when the buffer is empty.
         if let error { reader?.resume(throwing: error) } else { reader?.resume(returning: nil) }
     }
 
     // MARK: The reader's side
 
-    /// Gives all bytes there are, or waits for some; nil at the end. Returns whether the transfer was paused and has room now.
+    /// Gives the reader all buffered bytes, or makes it wait for some; nil at the end. Returns whether the transfer was
+    /// paused and now has room.
     func take(_ continuation: CheckedContinuation<[UInt8]?, any Error>) -> Bool {
         enum Outcome {
             case bytes([UInt8], wasPaused: Bool)
@@ -120,7 +121,7 @@ final class StreamBuffer: Sendable {
     }
 }
 
-/// A second task reads a stream while a first one waits for bytes.
+/// A second task reads a stream while another waits for bytes.
 struct StreamHasReader: Error, CustomStringConvertible {
     var description: String { "a stream has one reader at a time" }
 }

@@ -1,6 +1,6 @@
 import CLibcurl
 
-/// An easy handle with the buffer curl writes its messages into; used for one transfer after the other.
+/// A curl easy handle with the buffer for curl's error messages; reused for one transfer after another.
 final class EasyHandle {
     let pointer: UnsafeMutableRawPointer
     let message: UnsafeMutablePointer<CChar>
@@ -17,23 +17,23 @@ final class EasyHandle {
         message.deallocate()
     }
 
-    /// Forgets the options of the last transfer; the connections stay, they are the multi handle's.
+    /// Resets the options of the last transfer. Connections are kept, since they belong to the multi handle.
     func reset() {
         curl_easy_reset(pointer)
         message[0] = 0
     }
 }
 
-/// One transfer under way. Lives on the loop thread, as do all calls of curl for it.
+/// A running transfer. It lives on the loop thread, which makes all calls of curl for it.
 final class Transfer {
     let order: TransferOrder
     let easy: EasyHandle
     var isRunning = false
-    /// What ended the transfer when it was not curl.
+    /// Why the transfer was ended, when curl did not end it.
     var failure: HTTPError?
-    /// When the answer, or a stream's head, must be there.
+    /// When the response, or a stream's head, must have arrived.
     var deadline: ContinuousClock.Instant?
-    /// When the last bytes of a stream came.
+    /// When the last bytes of a stream arrived.
     var lastArrival = ContinuousClock.now
     var isPaused = false
 
@@ -52,7 +52,7 @@ final class Transfer {
 
     // MARK: Setting up
 
-    /// Sets every option. Throws ``HTTPError`` for a request curl will not have.
+    /// Sets all options. Throws ``HTTPError`` for a request that curl refuses.
     func configure(_ configuration: HTTPClient.Configuration) throws {
         let request = order.request
         let handle = easy.pointer
@@ -85,7 +85,7 @@ final class Transfer {
         set(CURLOPT_NOSIGNAL, 1)
         set(CURLOPT_USERAGENT, configuration.userAgent)
         set(CURLOPT_HTTP_VERSION, configuration.usesHTTP2 ? Int(CURL_HTTP_VERSION_2TLS) : Int(CURL_HTTP_VERSION_1_1))
-        // Without it the first burst of requests opens a connection each.
+        // Without this, each request of a first burst opens its own connection.
         set(CURLOPT_PIPEWAIT, configuration.usesHTTP2 ? 1 : 0)
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_TCP_KEEPIDLE, 30)
@@ -93,7 +93,7 @@ final class Transfer {
         set(CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(clamping: request.timeouts.connect.wholeMilliseconds)))
         if request.needsNewConnection { set(CURLOPT_FRESH_CONNECT, 1) }
 
-        // An empty proxy keeps curl from looking at the environment itself.
+        // An empty proxy keeps curl from reading the environment itself.
         let proxy = configuration.proxy.proxy(scheme: target.scheme, host: target.host, port: target.port)
         set(CURLOPT_PROXY, proxy ?? "")
         set(CURLOPT_NOPROXY, "")
@@ -103,7 +103,7 @@ final class Transfer {
         set(CURLOPT_SSL_VERIFYHOST, tls.verifiesServer ? 2 : 0)
         set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
         if let authorities = tls.certificateAuthorities {
-            // The path is built into curl and would be trusted beside the blob.
+            // The default path is compiled into curl and would be trusted in addition to the blob.
             set(CURLOPT_CAPATH, nil as String?)
             set(CURLOPT_CAINFO_BLOB, authorities)
         }
@@ -118,7 +118,7 @@ final class Transfer {
             results.append(clibcurl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)))
             results.append(
                 body.withUnsafeBytes { bytes in
-                    // With no bytes at all curl would take a null pointer for "read from a callback".
+                    // For an empty body curl would take the null pointer to mean "read from a callback".
                     guard let address = bytes.baseAddress, !bytes.isEmpty else {
                         return clibcurl_set_string(handle, CURLOPT_COPYPOSTFIELDS, "")
                     }
@@ -143,19 +143,19 @@ final class Transfer {
 
     private func headerList(host: String?) throws -> UnsafeMutablePointer<curl_slist>? {
         let request = order.request
-        // curl would wait a second for a 100 before it sends a large body, and make a form of any body.
+        // By default curl waits a second for a 100 before it sends a large body, and labels any body a form.
         var lines = ["Expect:"]
         if request.body != nil, request.headers.firstValue(of: "Content-Type") == nil { lines.append("Content-Type:") }
         if let host { lines.append("Host: \(host)") }
         for header in request.headers {
-            // A line break would let a value smuggle in more headers.
+            // A line break in a value could inject further headers.
             let isSafe = (header.name + header.value).utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
             guard isSafe, !header.name.isEmpty, !header.name.utf8.contains(UInt8(ascii: ":")) else {
                 throw HTTPError(
-                    .invalidRequest, "the header \(header.name) holds a character that no header may hold",
+                    .invalidRequest, "the header \(header.name) contains a character that is not allowed in a header",
                     method: request.method, url: request.url, mayHaveBeenSent: false)
             }
-            // curl's way of writing a header with no value.
+            // This is how curl expects a header without a value.
             lines.append(header.value.isEmpty ? "\(header.name);" : "\(header.name): \(header.value)")
         }
         var list: UnsafeMutablePointer<curl_slist>?
@@ -179,19 +179,19 @@ final class Transfer {
         return longer
     }
 
-    /// Whether the request may go out on the connection that curl has found; asked each time.
+    /// Whether the request may be sent on the connection that curl has chosen; asked each time.
     func prepareToSend() -> Bool {
         timesSent += 1
         guard timesSent > 1, !order.request.isRepeatable else { return true }
         failure = HTTPError(
-            .connectionLost, "the connection broke before an answer came", method: order.request.method,
+            .connectionLost, "the connection broke before a response arrived", method: order.request.method,
             url: order.request.url)
         return false
     }
 
     // MARK: What arrives
 
-    /// Takes one header line. The head of an interim answer (1xx) is dropped.
+    /// Accepts one header line. The head of an interim response (1xx) is dropped.
     func receive(headerLine line: UnsafeRawBufferPointer) {
         lastArrival = .now
         var text = Substring(String(decoding: line, as: UTF8.self))
@@ -210,7 +210,7 @@ final class Transfer {
         }
     }
 
-    /// Takes bytes of the body; what curl's write callback is to return.
+    /// Accepts bytes of the body. Returns the result for curl's write callback.
     func receive(body bytes: UnsafeRawBufferPointer) -> Int {
         lastArrival = .now
         switch order.receiver {
@@ -233,14 +233,14 @@ final class Transfer {
 
     // MARK: The end
 
-    /// Tells the receiver how it ended.
+    /// Reports the result to the receiver.
     func finish(_ result: CURLcode) {
         if result == CURLE_OK {
             switch order.receiver {
             case .whole(let continuation):
                 continuation.resume(returning: HTTPResponse(status: status, headers: headers, body: body))
             case .stream(let buffer):
-                // For a protocol that never gave an empty line; no-op otherwise.
+                // For a protocol that sent no empty line; otherwise this does nothing.
                 buffer.deliver(ResponseHead(status: status, headers: headers))
                 buffer.end()
             }

@@ -1,28 +1,28 @@
 import CLibcurl
 
-/// The thread that owns a curl multi handle: it alone starts, pauses, resumes and removes transfers.
+/// The thread that owns a curl multi handle. Only it starts, pauses, resumes and removes transfers.
 final class TransferLoop {
     private let multi: UnsafeMutableRawPointer
     private let mailbox: Mailbox
     private let configuration: HTTPClient.Configuration
     private var transfers: [UInt64: Transfer] = [:]
     private var spareHandles: [EasyHandle] = []
-    /// No deadline is earlier; found anew when it has come.
+    /// No deadline is earlier than this. It is recomputed when it has passed.
     private var nextDeadline: ContinuousClock.Instant?
 
-    /// Most easy handles that are kept for later transfers.
+    /// How many easy handles are kept for later transfers.
     private static let maximumSpareHandles = 64
 
-    /// curl's own set-up, once a process; curl documents it as safe from any thread where it reports the feature.
+    /// curl's initialisation, once per process. curl documents it as thread-safe where it reports that feature.
     private static let globalResult = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
 
-    /// Starts a loop on a thread of its own. Throws ``HTTPError``.
+    /// Starts a loop on a new thread. Throws ``HTTPError`` when the system has no thread or memory for it.
     static func start(_ configuration: HTTPClient.Configuration) throws -> Mailbox {
         func failure(_ message: String) -> HTTPError {
             HTTPError(.other, message, method: "", url: "", mayHaveBeenSent: false)
         }
         guard globalResult == CURLE_OK, let multi = curl_multi_init() else {
-            throw failure("libcurl could not be set up")
+            throw failure("libcurl could not be initialised")
         }
         clibcurl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_MULTIPLEX))
         if let maximum = configuration.maximumConnectionsPerHost {
@@ -71,7 +71,7 @@ final class TransferLoop {
         curl_multi_cleanup(multi)
     }
 
-    /// Does what the mailbox asks for; false when it asks for the end.
+    /// Carries out commands. Returns false when one of them ends the loop.
     private func perform(_ commands: [LoopCommand]) -> Bool {
         for (index, command) in commands.enumerated() {
             switch command {
@@ -85,7 +85,7 @@ final class TransferLoop {
                 transfer.isPaused = false
                 transfer.lastArrival = .now
                 noteDeadline(of: transfer)
-                // May call back at once with the bytes that were refused, and be refused again.
+                // This may call back at once with the refused bytes, and they may be refused again.
                 curl_easy_pause(transfer.easy.pointer, CURLPAUSE_CONT)
             case .shutDown:
                 for case .start(let order) in commands[(index + 1)...] {
@@ -139,12 +139,12 @@ final class TransferLoop {
 
     private func end(_ transfer: Transfer, with result: CURLcode) {
         transfers[transfer.order.id] = nil
-        // Before the handle is reset: curl's message and the count of bytes sent are read from it.
+        // Before the handle is reset: curl's message and the number of bytes sent are read from it.
         transfer.finish(result)
         release(transfer)
     }
 
-    /// Takes the handle out of curl's hands, which closes what is not complete, and keeps it for the next transfer.
+    /// Removes the handle from curl, which closes an incomplete transfer, and keeps it for a later transfer.
     private func release(_ transfer: Transfer) {
         if transfer.isRunning {
             curl_multi_remove_handle(multi, transfer.easy.pointer)
@@ -158,7 +158,7 @@ final class TransferLoop {
 
     private func deadline(of transfer: Transfer) -> (at: ContinuousClock.Instant, isIdle: Bool)? {
         if let deadline = transfer.deadline { return (deadline, false) }
-        // The reader holds a paused stream back, not the server.
+        // While a stream is paused the reader holds it back, not the server.
         guard case .stream = transfer.order.receiver, !transfer.isPaused,
             let idle = transfer.order.request.timeouts.idle
         else { return nil }
@@ -166,7 +166,7 @@ final class TransferLoop {
     }
 
     private func noteDeadline(of transfer: Transfer) {
-        // The idle limit counts from the head on, which comes without passing by here, but not earlier than now.
+        // The idle limit starts at the head, which is not noticed here; so it may start later, at this moment.
         let idle =
             transfer.deadline == nil ? nil : transfer.order.request.timeouts.idle.map { ContinuousClock.now + $0 }
         for candidate in [deadline(of: transfer)?.at, idle].compactMap({ $0 }) {

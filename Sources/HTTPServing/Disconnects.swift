@@ -1,10 +1,10 @@
 import NIOCore
 import Synchronization
 
-/// Tells running streams that their client has disconnected.
+/// Cancels streamed responses whose client has disconnected.
 ///
-/// A watch may have nothing to write for minutes, so that a write error would come late. The end of the connection's input
-/// is noticed here at once, as Go's server does it.
+/// A watch may have nothing to write for minutes, so a write error would come late. Instead the end of the connection's
+/// input is noticed at once, as in Go's server.
 final class Disconnects: Sendable {
     private struct Connection: Sendable {
         var isClosed = false
@@ -13,10 +13,10 @@ final class Disconnects: Sendable {
 
     private let connections = Mutex<[ObjectIdentifier: Connection]>([:])
 
-    /// The handler that watches one connection.
+    /// Creates the handler that watches one connection.
     func makeHandler() -> any RemovableChannelHandler { Handler(self) }
 
-    /// Runs `body` and cancels it when the client of the channel disconnects.
+    /// Runs `body` and cancels it when the client of the channel disconnects. Throws what `body` throws.
     func cancelling(_ channel: any Channel, _ body: @escaping @Sendable () async throws -> Void) async throws {
         let id = ObjectIdentifier(channel)
         let task = Task { try await body() }

@@ -7,27 +7,27 @@ import Synchronization
 
 /// An HTTP/1.1 server over TLS: a listener with limits, and a function from requests to responses.
 ///
-/// Requests are answered concurrently; those of one connection in their order. The limits hold for strangers too: no more than
-/// so many connections at once (others wait in the listen queue), none that is idle or slow for longer than the idle time-out, no
-/// larger body than the limit.
+/// Requests are answered concurrently, those of one connection in order. The limits apply to every client, also before
+/// it has authenticated: the number of connections (more wait in the listen queue), the time that a connection may be
+/// idle or slow, and the size of a request body.
 public struct HTTPServer: Sendable {
-    /// Where the server listens and what it puts up with.
+    /// The address and the limits of a server.
     public struct Configuration: Sendable {
         /// The address to listen on.
         public var host: String
-        /// The TCP port; 0 takes a free one.
+        /// The TCP port; 0 chooses a free one.
         public var port: Int
         /// The largest request body, in bytes.
         public var maximumBodySize: Int
-        /// A connection is closed that has no request under way for this long, or sends nothing of one that it has begun.
+        /// A connection is closed when for this long it has no request, or sends nothing of one that it has begun.
         /// Responses may take longer. Go's API server has 90 s.
         public var idleTimeout: Duration
-        /// Most connections at once; more wait until one is closed.
+        /// The largest number of open connections; more wait until one is closed.
         public var maximumConnections: Int
-        /// How long requests that are under way may go on when the server is to end; then they are cancelled.
+        /// How long running requests may continue after the server was asked to end. Then they are cancelled.
         public var shutdownGrace: Duration
 
-        /// A configuration; everything has a default.
+        /// Creates a configuration. Everything has a default.
         public init(
             host: String = "127.0.0.1", port: Int = 0, maximumBodySize: Int = 3 << 20,
             idleTimeout: Duration = .seconds(90), maximumConnections: Int = 1000,
@@ -49,11 +49,15 @@ public struct HTTPServer: Sendable {
     private let respond: @Sendable (ServerRequest) async -> ServerResponse
     private let logger: Logger
 
-    /// A server; nothing listens before ``run(onListening:)``.
+    /// Creates a server; it does not listen before ``run(onListening:)``.
     ///
     /// - Parameters:
-    ///   - refuse: Looks at a request before its body is read; a response ends it there.
-    ///   - tooLarge: The response to a request whose body is larger than the limit.
+    ///   - configuration: The address and the limits.
+    ///   - tls: Provides the certificate for each new connection.
+    ///   - logger: Gets the messages of the server.
+    ///   - refuse: Checks a request before its body is read. If it returns a response, that is sent and the request
+    ///     ends.
+    ///   - tooLarge: Makes the response to a request whose body is larger than the limit.
     ///   - respond: Answers a request.
     public init(
         configuration: Configuration, tls: TLSContextProvider, logger: Logger,
@@ -69,7 +73,8 @@ public struct HTTPServer: Sendable {
         self.logger = logger
     }
 
-    /// Serves until the task is cancelled. `onListening` gets the port. Throws when the address cannot be had.
+    /// Serves until the task is cancelled. `onListening` gets the port. Throws NIO's error when the server cannot
+    /// listen on the address.
     public func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
         let disconnects = Disconnects()
         let channel = HTTP1Channel(
@@ -77,7 +82,7 @@ public struct HTTPServer: Sendable {
             configuration: .init(
                 additionalChannelHandlers: [disconnects.makeHandler()],
                 idleTimeout: TimeAmount(configuration.idleTimeout)))
-        // The server takes its own end for an error worth a line.
+        // The server logs its own end as an error. Only critical messages are passed on, unless the level is debug.
         var serverLogger = logger
         if serverLogger.logLevel > .debug { serverLogger.logLevel = .critical }
         let ending = Ending()
@@ -91,9 +96,9 @@ public struct HTTPServer: Sendable {
                 ending.isRunning()
             },
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: serverLogger)
-        // A task of its own: a server that is cancelled drops connections that it has accepted and not taken up, and one that is
-        // shut down before it runs drops its listener, both of which end the process ("Deinited NIOAsyncWriter"). So its end is
-        // always an orderly one, once it runs.
+        // In a separate task, so that the server always ends in order once it runs. A server that is cancelled drops
+        // connections that it has accepted and not begun to serve, and one that is shut down before it runs drops its
+        // listener; both end the process ("Deinited NIOAsyncWriter").
         let work = Task { try await server.run() }
         ending.prepare {
             Task { [logger] in
@@ -104,7 +109,7 @@ public struct HTTPServer: Sendable {
                 }
             }
             Task { [grace = configuration.shutdownGrace] in
-                // Nothing cancels this task; when the server has ended before, the cancellation finds nothing to do.
+                // This task is never cancelled. If the server has ended before, cancelling it has no effect.
                 try? await Task.sleep(for: grace)
                 work.cancel()
             }
@@ -158,15 +163,15 @@ public struct HTTPServer: Sendable {
     }
 }
 
-/// The writer of a running response, handed to the task that produces its body.
+/// The writer of a streamed response, passed to the task that produces its body.
 private final class Output: @unchecked Sendable {
-    // @unchecked: the task that makes the response waits while the one task that it started uses this.
+    // @unchecked: only the task that produces the body uses this, while the task that started it waits.
     var writer: any ResponseBodyWriter
 
     init(_ writer: some ResponseBodyWriter) { self.writer = writer }
 }
 
-/// Ends a server once it has been asked to, and not before it runs.
+/// Runs an action when the end of the server was requested and the server is running, whichever comes last.
 private final class Ending: Sendable {
     private struct State {
         var action: (@Sendable () -> Void)?

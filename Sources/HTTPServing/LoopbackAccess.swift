@@ -1,24 +1,26 @@
-/// Who may talk to a server on loopback: whoever has the token, by a loopback name, and no web page.
+/// Decides who may use a server on loopback: clients that have the token and address it by a loopback name, but no web
+/// pages.
 ///
-/// Whoever can create pods can run commands on this machine. A browser can be made to send requests to a loopback port: its
-/// Origin header gives it away, and a host name that an attacker points at 127.0.0.1 is not a loopback name.
+/// Anyone who can create pods can run commands on this machine. A web page can make a browser send requests to a
+/// loopback port: the Origin header shows that. An attacker can make a host name resolve to 127.0.0.1: the Host header
+/// shows a name that is not loopback.
 public struct LoopbackAccess: Sendable {
     /// Why a request is refused.
     public enum Refusal: Sendable, Hashable {
-        /// The Host header, or an empty text where there was none, is not a loopback name.
+        /// The Host header (empty if there was none) is not a loopback name.
         case foreignHost(String)
-        /// The request comes from a web page.
+        /// The request comes from a web page: it has an Origin header.
         case webPage
-        /// There is no bearer token, or a wrong one.
+        /// The bearer token is missing or wrong.
         case unauthenticated
     }
 
     private let token: [UInt8]
 
-    /// Access for whoever has that bearer token.
+    /// Creates the check for one bearer token.
     public init(token: String) { self.token = Array(token.utf8) }
 
-    /// Why the request is refused; nil when it may go on. The token is compared in constant time.
+    /// Returns why the request is refused, or nil if it may continue. The token is compared in constant time.
     public func refusal(of request: ServerRequest) -> Refusal? {
         guard let host = request.authority, Self.isLoopback(host) else {
             return .foreignHost(request.authority ?? "")

@@ -1,16 +1,16 @@
-/// A request as it came over the wire. While a server decides whether it may go on, the body is still empty.
+/// A request as it arrived. The `refuse` function of ``HTTPServer`` sees it without its body.
 public struct ServerRequest: Sendable {
-    /// In upper case, as it was sent.
+    /// The method in upper case.
     public var method: String
     /// The path with its query, percent-encoded.
     public var target: String
-    /// The Host header; nil where there was none.
+    /// The Host header; nil if there was none.
     public var authority: String?
-    /// Names in lower case, in their order.
+    /// The header fields in order, with names in lower case.
     public var headers: [(name: String, value: String)]
     public var body: [UInt8]
 
-    /// A request.
+    /// Creates a request.
     public init(
         method: String, target: String, authority: String? = nil, headers: [(name: String, value: String)] = [],
         body: [UInt8] = []
@@ -22,27 +22,28 @@ public struct ServerRequest: Sendable {
         self.body = body
     }
 
-    /// The first value of a header by its name in lower case; nil when it is absent. O(headers).
+    /// The value of the first header with this name, which must be in lower case; nil if there is none. O(headers).
     public func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
 }
 
-/// What a server answers.
+/// A server's response to a request.
 public struct ServerResponse: Sendable {
     /// The HTTP status code.
     public var status: Int
-    /// Header fields in their order. Content-Length is added to whole bodies.
+    /// The header fields in order. Content-Length is added to bodies of bytes.
     public var headers: [(name: String, value: String)]
     public var body: Body
 
-    /// A body: whole, or written piece by piece for as long as the client listens.
+    /// A body: bytes, or a stream that is written while the client listens.
     public enum Body: Sendable {
         case bytes([UInt8])
-        /// Called once; `write` suspends while the client does not read. Ends by returning; its task is cancelled when the
-        /// client disconnects.
+        /// A function that writes the stream; it is called once. `write` suspends while the client does not read, and
+        /// throws when the connection is gone. The stream ends when the function returns. Its task is cancelled when
+        /// the client disconnects.
         case stream(@Sendable (_ write: ([UInt8]) async throws -> Void) async throws -> Void)
     }
 
-    /// A response.
+    /// Creates a response.
     public init(status: Int, headers: [(name: String, value: String)] = [], body: Body = .bytes([])) {
         self.status = status
         self.headers = headers

@@ -1,25 +1,26 @@
-/// A type that is read from JSON by the pull parser.
+/// A type that can be read from JSON with a ``JSONReader``.
 public protocol JSONReadable {
-    /// Reads one value; throws ``JSONError`` when the text is something else. Unknown fields are skipped.
+    /// Reads one value and skips unknown fields. Throws ``JSONError`` when the text does not have the expected form.
     init(from reader: inout JSONReader) throws
 }
 
-/// A type that is written as JSON.
+/// A type that can be written as JSON.
 public protocol JSONWritable {
     /// The value as a tree.
     var json: JSONValue { get }
 }
 
 extension JSONReadable {
-    /// Reads a whole JSON text; throws ``JSONError``.
+    /// Reads a whole JSON text. Throws ``JSONError`` when it is malformed or does not have the expected form. O(bytes).
     public init(parsing bytes: some Collection<UInt8>) throws {
         self = try JSONReader.withReader(bytes) { reader in try Self(from: &reader) }
     }
 
-    /// Reads a whole JSON text; throws ``JSONError``.
+    /// Reads a whole JSON text. Throws ``JSONError`` when it is malformed or does not have the expected form. O(text).
     public init(parsing text: String) throws { try self.init(parsing: Array(text.utf8)) }
 
-    /// Reads the value out of a tree, by way of its text.
+    /// Reads the value from a tree, by writing it as text and parsing that. Throws ``JSONError`` when the tree does not
+    /// have the expected form.
     public init(_ json: JSONValue) throws { try self.init(parsing: json.bytes) }
 }
 
@@ -30,24 +31,24 @@ extension JSONValue: JSONReadable, JSONWritable {
 }
 
 extension JSONValue {
-    /// The compact text, fields in the order of their names. Equal values give equal bytes.
+    /// The compact text, with fields ordered by name. Equal values give equal bytes.
     public var bytes: [UInt8] {
         var writer = JSONWriter()
         writer.write(self)
         return writer.bytes
     }
 
-    /// The compact text, fields in the order of their names.
+    /// The compact text, with fields ordered by name.
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// The text for people: two spaces a level.
+    /// The text on several lines, indented by two spaces a level.
     public var prettyText: String {
         var writer = JSONWriter()
         writer.write(self, indentation: 0)
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 
-    /// How the value stands inside a text (rule E3): a string bare, everything else as compact JSON.
+    /// The value as it appears inside another text (rule E3): a string without quotes, anything else as compact JSON.
     public var rendered: String { string ?? text }
 }
 
@@ -56,10 +57,10 @@ public struct JSONWriter: Sendable {
     /// What has been written.
     public private(set) var bytes: [UInt8] = []
 
-    /// A writer with nothing written.
+    /// Creates a writer that has written nothing.
     public init() {}
 
-    /// Appends bytes that are JSON already.
+    /// Appends bytes that are JSON already; they are not checked.
     public mutating func writeRaw(_ raw: some Sequence<UInt8>) { bytes.append(contentsOf: raw) }
 
     /// Appends a string with its quotes and escapes.
@@ -83,14 +84,14 @@ public struct JSONWriter: Sendable {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// Appends a value; with `indentation`, the level it stands at, on several lines.
+    /// Appends a value. With `indentation`, the level of nesting around it, it is written on several lines.
     public mutating func write(_ value: JSONValue, indentation: Int? = nil) {
         switch value {
         case .null: writeRaw("null".utf8)
         case .bool(let flag): writeRaw((flag ? "true" : "false").utf8)
         case .int(let number): writeRaw(String(number).utf8)
         case .double(let number):
-            // JSON has no infinities; an integral double is written as Go writes it, with no fraction.
+            // JSON has no infinities. An integral double is written without a fraction, as Go does.
             if let integer = Int64(exactly: number) {
                 writeRaw(String(integer).utf8)
             } else {

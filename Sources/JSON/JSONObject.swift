@@ -1,7 +1,8 @@
-/// The fields of a JSON object, kept in the order of their names.
+/// The fields of a JSON object, ordered by name.
 ///
-/// One order for all makes equality structural and every rendering of equal objects the same bytes. A look-up is a binary
-/// search, O(log n); adding a field in the middle is O(n). A repeated name keeps the last value, as Go's decoder does.
+/// The fixed order makes equal objects compare equal field by field and gives them the same text. A look-up is a binary
+/// search, O(log n); adding a field in the middle is O(n). Of a repeated name the last value is kept, as in Go's
+/// decoder.
 public struct JSONObject: Sendable, Hashable {
     @usableFromInline var fields: [Field]
 
@@ -16,10 +17,11 @@ public struct JSONObject: Sendable, Hashable {
         }
     }
 
-    /// An object with no fields.
+    /// Creates an object without fields.
     public init() { fields = [] }
 
-    /// An object of the given fields; the last of a repeated name wins. O(n log n), O(n) when already in order.
+    /// Creates an object with these fields; of a repeated name the last one wins. O(n log n), or O(n) when already in
+    /// order.
     public init(_ pairs: some Sequence<(String, JSONValue)>) {
         self.init(unordered: pairs.map { Field(key: $0.0, value: $0.1) })
     }
@@ -59,7 +61,7 @@ public struct JSONObject: Sendable, Hashable {
         return (low, low < fields.count && fields[low].key == key)
     }
 
-    /// The value of a field; setting nil removes it.
+    /// The value of a field. Setting nil removes the field. O(log n) to read, O(n) to add or remove.
     public subscript(key: String) -> JSONValue? {
         get {
             let (index, found) = index(of: key)
@@ -76,24 +78,25 @@ public struct JSONObject: Sendable, Hashable {
         }
     }
 
-    /// Whether there is such a field.
+    /// Whether there is a field of this name. O(log n).
     public func contains(_ key: String) -> Bool { index(of: key).found }
 
     /// The names of the fields, in order.
     public var keys: [String] { fields.map(\.key) }
 
-    /// Changes every value in place.
+    /// Changes every value in place. O(n). Throws what `transform` throws.
     public mutating func mapValues(_ transform: (_ key: String, _ value: inout JSONValue) throws -> Void) rethrows {
         for index in fields.indices { try transform(fields[index].key, &fields[index].value) }
     }
 
-    /// Removes the fields for which `isRemoved` is true. O(n).
+    /// Removes the fields for which `isRemoved` returns true. O(n). Throws what `isRemoved` throws.
     public mutating func removeAll(where isRemoved: (_ key: String, _ value: JSONValue) throws -> Bool) rethrows {
         try fields.removeAll { try isRemoved($0.key, $0.value) }
     }
 }
 
 extension JSONObject: RandomAccessCollection {
+    /// A field: its name and value.
     public typealias Element = (key: String, value: JSONValue)
     public var startIndex: Int { 0 }
     public var endIndex: Int { fields.count }

@@ -1,26 +1,28 @@
-/// A pull parser over the bytes of one JSON text: the caller asks for what it expects, what it does not want is skipped
-/// unread, and no tree is built.
+/// A pull parser over the bytes of one JSON text. The caller asks for the values it expects and skips the others; no
+/// tree is built.
 ///
 /// Strict as RFC 8259: UTF-8 without overlong forms or surrogates, no leading zeros, no trailing commas, nesting of at
-/// most ``maximumDepth``. Skipped values are checked for structure and strings for being well formed. The reader borrows the
-/// bytes: it must not outlive the closure of ``withReader(_:_:)``.
+/// most ``maximumDepth``. Skipped values must be well formed as well. The reader borrows the bytes and must not outlive
+/// the closure of ``withReader(_:_:)``. All reading methods throw ``JSONError`` when the text is malformed or the next
+/// value is of another kind.
 public struct JSONReader {
-    /// Deepest nesting of arrays and objects that is read.
+    /// The deepest nesting of arrays and objects that is read.
     public static let maximumDepth = 512
 
-    /// The kind of the value that comes next.
+    /// The kind of the next value.
     public enum Kind: Sendable { case null, bool, number, string, array, object }
 
     let bytes: UnsafeBufferPointer<UInt8>
-    /// Byte offset of what is read next.
+    /// The byte offset at which reading continues.
     public private(set) var offset = 0
     var depth = 0
-    /// Whether the container entered last has had no element yet.
+    /// Whether no element of the innermost container has been read yet.
     var isFirst = false
 
     init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
-    /// Reads one JSON text whole: whatever stands behind the value that `body` reads is an error, white space aside.
+    /// Reads one JSON text completely. Throws ``JSONError`` when anything but white space follows the value that `body`
+    /// reads, and what `body` throws.
     public static func withReader<Result>(
         _ bytes: some Collection<UInt8>, _ body: (inout JSONReader) throws -> Result
     ) throws -> Result {
@@ -47,7 +49,7 @@ public struct JSONReader {
         }
     }
 
-    /// The kind of the next value, which is not read yet.
+    /// Returns the kind of the next value without reading it. Throws ``JSONError`` when no value begins here.
     public mutating func peek() throws -> Kind {
         skipWhitespace()
         guard offset < bytes.count else { throw error("unexpected end of the text") }
@@ -74,13 +76,15 @@ public struct JSONReader {
         isFirst = true
     }
 
-    /// Enters an object; ``nextKey()`` then gives its fields.
+    /// Enters an object; call ``nextKey()`` for its fields. Throws ``JSONError`` when the next value is not an object
+    /// or the nesting is too deep.
     public mutating func beginObject() throws {
         try expect(UInt8(ascii: "{"), "an object")
         try enter()
     }
 
-    /// Enters an array; ``nextElement()`` then steps through it.
+    /// Enters an array; call ``nextElement()`` for its elements. Throws ``JSONError`` when the next value is not an
+    /// array or the nesting is too deep.
     public mutating func beginArray() throws {
         try expect(UInt8(ascii: "["), "an array")
         try enter()
@@ -104,10 +108,12 @@ public struct JSONReader {
         return true
     }
 
-    /// Steps to the next element of the array entered last; false at its end. Each element must be read or skipped.
+    /// Steps to the next element of the innermost array; returns false at its end. Each element must be read or
+    /// skipped. Throws ``JSONError`` at a syntax error.
     public mutating func nextElement() throws -> Bool { try step(to: UInt8(ascii: "]")) }
 
-    /// The name of the next field of the object entered last; nil at its end. Each value must be read or skipped.
+    /// Returns the name of the next field of the innermost object, or nil at its end. Each value must be read or
+    /// skipped. Throws ``JSONError`` at a syntax error.
     public mutating func nextKey() throws -> Key? {
         guard try step(to: UInt8(ascii: "}")) else { return nil }
         let start = offset
@@ -119,7 +125,7 @@ public struct JSONReader {
         return Key(bytes: bytes, unescaped: try again.readString())
     }
 
-    /// The name of a field, compared with literals without becoming a `String`.
+    /// The name of a field. Comparing it with literals creates no `String`.
     public struct Key {
         let bytes: UnsafeBufferPointer<UInt8>
         let unescaped: String?
@@ -127,7 +133,7 @@ public struct JSONReader {
         /// The name as a string.
         public var string: String { unescaped ?? String(decoding: bytes, as: UTF8.self) }
 
-        /// Whether the name is that literal.
+        /// Whether the name equals a literal, so that `switch` works on keys.
         public static func ~= (pattern: StaticString, key: Key) -> Bool {
             if let unescaped = key.unescaped { return unescaped == pattern.description }
             guard key.bytes.count == pattern.utf8CodeUnitCount else { return false }
@@ -139,7 +145,7 @@ public struct JSONReader {
 
     // MARK: Scalars
 
-    /// Passes a `null` if one comes next and says whether it did.
+    /// Reads a `null` if one comes next, and returns whether it did. Throws ``JSONError`` at a syntax error.
     public mutating func readNull() throws -> Bool {
         guard try peek() == .null else { return false }
         try expectWord("null")
@@ -154,7 +160,7 @@ public struct JSONReader {
         offset += word.utf8CodeUnitCount
     }
 
-    /// Reads `true` or `false`.
+    /// Reads `true` or `false`. Throws ``JSONError`` for any other value.
     public mutating func readBool() throws -> Bool {
         guard try peek() == .bool else { throw error("expected a boolean") }
         if bytes[offset] == UInt8(ascii: "t") {
@@ -165,7 +171,8 @@ public struct JSONReader {
         return false
     }
 
-    /// Scans a number by JSON's grammar; the range of its bytes and whether it has neither fraction nor exponent.
+    /// Scans a number by JSON's grammar. Returns the range of its bytes and whether it has neither fraction nor
+    /// exponent.
     private mutating func scanNumber() throws -> (Range<Int>, isInteger: Bool) {
         guard try peek() == .number else { throw error("expected a number") }
         let start = offset
@@ -225,7 +232,7 @@ public struct JSONReader {
         return value
     }
 
-    /// Reads an integer of 64 bits; a fraction, an exponent or an overflow is an error.
+    /// Reads a 64-bit integer. Throws ``JSONError`` for a fraction, an exponent, an overflow or any other value.
     public mutating func readInt64() throws -> Int64 {
         let (range, isInteger) = try scanNumber()
         guard isInteger, let value = integer(in: range) else {
@@ -234,13 +241,13 @@ public struct JSONReader {
         return value
     }
 
-    /// Reads an integer of the machine's width.
+    /// Reads a 64-bit integer as an `Int`. Throws ``JSONError`` as ``readInt64()`` does.
     public mutating func readInt() throws -> Int { Int(try readInt64()) }
 
-    /// Reads any finite number.
+    /// Reads any finite number. Throws ``JSONError`` when it is too large or the value is not a number.
     public mutating func readDouble() throws -> Double { try double(in: scanNumber().0) }
 
-    /// Passes the string that comes next; the range of what stands between the quotes, and whether it has no escapes.
+    /// Scans a string. Returns the range between its quotes and whether it has no escapes.
     private mutating func scanString() throws -> (Range<Int>, isPlain: Bool) {
         try expect(UInt8(ascii: "\""), "a string")
         let start = offset
@@ -293,7 +300,7 @@ public struct JSONReader {
         return value
     }
 
-    /// Passes one character of two to four bytes, by the table of well-formed sequences in the Unicode standard (3-7).
+    /// Scans one character of two to four bytes, by the table of well-formed sequences in the Unicode standard (3-7).
     private mutating func scanMultibyte() throws {
         let lead = bytes[offset]
         let length: Int
@@ -313,7 +320,8 @@ public struct JSONReader {
         offset += length
     }
 
-    /// Reads a string. A lone surrogate in a `\u` escape becomes U+FFFD, as in Go.
+    /// Reads a string. A lone surrogate in a `\u` escape becomes U+FFFD, as in Go. Throws ``JSONError`` for any other
+    /// value.
     public mutating func readString() throws -> String {
         let (content, isPlain) = try scanString()
         if isPlain { return String(decoding: UnsafeBufferPointer(rebasing: bytes[content]), as: UTF8.self) }
@@ -357,10 +365,10 @@ public struct JSONReader {
 
     // MARK: Whole values
 
-    /// Passes the next value, whatever it is. Does not recurse.
+    /// Skips the next value, whatever its kind, without recursion. Throws ``JSONError`` at a syntax error.
     public mutating func skip() throws {
         let outer = depth
-        // One bit a level would do; an array of closing bytes is simpler and as deep as `maximumDepth` at most.
+        // One bit per level would suffice; an array of closing bytes is simpler and no longer than `maximumDepth`.
         var open: [UInt8] = []
         var expectsValue = true
         repeat {
@@ -392,7 +400,8 @@ public struct JSONReader {
         isFirst = false
     }
 
-    /// Passes the next value and gives its bytes as they stand in the text.
+    /// Skips the next value and returns its bytes. They are valid only as long as the reader. Throws ``JSONError`` at a
+    /// syntax error.
     public mutating func readRaw() throws -> UnsafeBufferPointer<UInt8> {
         skipWhitespace()
         let start = offset
@@ -400,7 +409,7 @@ public struct JSONReader {
         return UnsafeBufferPointer(rebasing: bytes[start..<offset])
     }
 
-    /// Reads the next value as a tree.
+    /// Reads the next value as a tree. Throws ``JSONError`` at a syntax error.
     public mutating func readValue() throws -> JSONValue {
         switch try peek() {
         case .null:

@@ -1,5 +1,5 @@
-/// Any JSON value, with Kubernetes' number rule: a number with no fraction and no exponent that fits 64 bits is an
-/// integer, every other one a double (what `unstructured` does in Go).
+/// Any JSON value, with Kubernetes' rule for numbers: one without fraction and exponent that fits 64 bits is an
+/// integer, any other a double (as `unstructured` does in Go).
 public enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
@@ -11,9 +11,9 @@ public enum JSONValue: Sendable, Hashable {
 }
 
 extension JSONValue {
-    /// The boolean inside, or nil for any other kind.
+    /// The boolean, or nil for any other kind.
     public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
-    /// The integer inside, or nil for any other kind; doubles are not rounded, but a double with an integral value counts.
+    /// The integer, or nil for any other kind. A double counts if its value is integral; others are not rounded.
     public var int: Int64? {
         switch self {
         case .int(let value): value
@@ -21,7 +21,7 @@ extension JSONValue {
         default: nil
         }
     }
-    /// The number inside as a double, or nil for any other kind.
+    /// The number as a double, or nil for any other kind.
     public var double: Double? {
         switch self {
         case .int(let value): Double(value)
@@ -29,16 +29,16 @@ extension JSONValue {
         default: nil
         }
     }
-    /// The string inside, or nil for any other kind.
+    /// The string, or nil for any other kind.
     public var string: String? { if case .string(let value) = self { value } else { nil } }
-    /// The elements inside, or nil for any other kind.
+    /// The elements, or nil for any other kind.
     public var array: [JSONValue]? { if case .array(let value) = self { value } else { nil } }
-    /// The fields inside, or nil for any other kind.
+    /// The fields, or nil for any other kind.
     public var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
     /// Whether this is `null`.
     public var isNull: Bool { self == .null }
 
-    /// The name of the kind as JSON schema spells it: null, boolean, integer, number, string, array, object.
+    /// The name of the kind in JSON schema: null, boolean, integer, number, string, array, object.
     public var kindName: String {
         switch self {
         case .null: "null"
@@ -51,25 +51,25 @@ extension JSONValue {
         }
     }
 
-    /// The field of an object; nil when this is no object or has no such field. Setting a field of something that is
-    /// not an object makes it an object; setting nil removes the field.
+    /// A field of an object; nil when this is not an object or has no such field. Setting a field of any other value
+    /// turns it into an object; setting nil removes the field.
     public subscript(key: String) -> JSONValue? {
         get { object?[key] }
         set {
             var fields = object ?? JSONObject()
-            self = .null  // so that the fields are unique and are changed in place
+            self = .null  // so that no second reference to the fields makes the change copy them
             fields[key] = newValue
             self = .object(fields)
         }
     }
 
-    /// The element of an array; nil when this is no array or is shorter.
+    /// An element of an array; nil when this is not an array or is too short.
     public subscript(index: Int) -> JSONValue? {
         guard let array, array.indices.contains(index) else { return nil }
         return array[index]
     }
 
-    /// The value below a chain of fields, nil as soon as one is missing.
+    /// The value at the end of a chain of fields; nil when one of them is missing.
     public subscript(path path: String...) -> JSONValue? {
         var value = self
         for key in path {
@@ -94,12 +94,12 @@ extension JSONValue: ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
 }
 
 extension JSONValue {
-    /// An array of strings as JSON.
+    /// Creates an array of strings.
     public init(_ strings: [String]) { self = .array(strings.map(JSONValue.string)) }
-    /// A map of strings as JSON.
+    /// Creates an object of strings.
     public init(_ map: [String: String]) { self = .object(JSONObject(map.map { ($0.key, .string($0.value)) })) }
 
-    /// The strings of an array of strings; nil when this is anything else.
+    /// The elements of an array of strings; nil for any other value.
     public var strings: [String]? {
         guard let array else { return nil }
         var result: [String] = []
@@ -111,7 +111,7 @@ extension JSONValue {
         return result
     }
 
-    /// The pairs of an object of strings; nil when this is anything else.
+    /// The fields of an object of strings; nil for any other value.
     public var stringMap: [String: String]? {
         guard let object else { return nil }
         var result: [String: String] = [:]

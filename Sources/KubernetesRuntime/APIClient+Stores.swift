@@ -3,10 +3,10 @@ public import KubernetesClient
 import KubernetesModel
 
 extension APIClient {
-    /// Leases on the API server.
+    /// A store that keeps leases on this client's API server.
     public var leaseStore: any LeaseStore { APIServerLeases(client: self) }
 
-    /// Events on the API server.
+    /// A sink that writes events to this client's API server.
     public var eventSink: any EventSink { APIServerEvents(client: self) }
 }
 

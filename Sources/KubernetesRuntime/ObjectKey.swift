@@ -1,18 +1,18 @@
 public import KubernetesModel
 
-/// What names an object among those of its kind.
+/// Identifies an object among those of its kind.
 public struct ObjectKey: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// Empty for cluster-scoped objects.
     public var namespace: String
     public var name: String
 
-    /// A key.
+    /// Creates a key.
     public init(namespace: String = "", name: String) {
         self.namespace = namespace
         self.name = name
     }
 
-    /// The key of the object with that metadata.
+    /// Creates the key of the object with this metadata.
     public init(_ metadata: ObjectMeta) { self.init(namespace: metadata.namespace, name: metadata.name) }
 
     /// `namespace/name`, or `name` alone for cluster-scoped objects.

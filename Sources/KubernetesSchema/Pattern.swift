@@ -1,9 +1,9 @@
-/// A regular expression as schemas have it, matched in linear time by simulating all ways at once (Thompson), so that
-/// no pattern of a CustomResourceDefinition can make the reader of an object hang.
+/// A regular expression of a schema, matched in linear time by simulating all alternatives at once (Thompson). So no
+/// pattern of a CustomResourceDefinition can make validation hang.
 ///
 /// The syntax is that of Go's regexp (RE2) as far as schemas use it: alternation, groups, repetition, character
-/// classes, the classes `\d \w \s` and the POSIX ones, `^ $ \A \z \b \B`, flags `i` and `s`. A pattern matches when it
-/// matches any part of the text. Unicode classes (`\p{L}`) are refused.
+/// classes, the classes `\d \w \s` and the POSIX ones, `^ $ \A \z \b \B`, flags `i` and `s`. A pattern matches when any
+/// part of the text matches. Unicode classes (`\p{L}`) are refused.
 public struct Pattern: Sendable, Hashable {
     /// The expression as it was written.
     public let text: String
@@ -18,7 +18,7 @@ public struct Pattern: Sendable, Hashable {
         case match
     }
 
-    /// Compiles an expression; throws ``PatternError``.
+    /// Compiles an expression. Throws ``PatternError`` when it is malformed, not supported or too large.
     public init(_ text: String) throws {
         self.text = text
         var parser = PatternParser(text)
@@ -31,7 +31,7 @@ public struct Pattern: Sendable, Hashable {
     public static func == (left: Pattern, right: Pattern) -> Bool { left.text == right.text }
     public func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
-    /// Whether any part of `string` matches. O(length of the string x length of the expression).
+    /// Whether any part of `string` matches. O(length of the string x length of the expression), whatever the pattern.
     public func matches(_ string: String) -> Bool {
         var machine = Machine(program: program)
         var previous: Unicode.Scalar?
@@ -47,9 +47,9 @@ public struct Pattern: Sendable, Hashable {
 
     private struct Machine {
         let program: [Instruction]
-        /// Where the ways stand that are still open.
+        /// The instructions that alternatives still in progress have reached.
         var ways: [Int] = []
-        /// The position at which an instruction was last entered, so that none is entered twice there.
+        /// The position at which each instruction was last entered, so that it is entered once per position.
         var entered: [Int]
         var position = 0
 
@@ -58,7 +58,8 @@ public struct Pattern: Sendable, Hashable {
             entered = Array(repeating: -1, count: program.count)
         }
 
-        /// Follows all that needs no scalar, from the open ways and from the beginning; true at a match.
+        /// Follows all instructions that consume no scalar, from the present alternatives and from the start. Returns
+        /// true at a match.
         mutating func enter(previous: Unicode.Scalar?, next: Unicode.Scalar?) -> Bool {
             var open = ways
             open.append(0)
@@ -112,7 +113,7 @@ struct ScalarClass: Sendable, Hashable {
         }
     }
 
-    /// The scalars that are not in this set.
+    /// The scalars outside this set.
     var complement: [ClosedRange<UInt32>] {
         var result: [ClosedRange<UInt32>] = []
         var next: UInt32 = 0
@@ -138,7 +139,7 @@ indirect enum PatternNode {
     case choice([PatternNode])
     case repeated(PatternNode, minimum: Int, maximum: Int?)
 
-    /// What must hold between two scalars.
+    /// A condition on the two scalars around a position.
     enum Assertion: Sendable {
         case start, end, boundary, noBoundary
 
@@ -155,7 +156,7 @@ indirect enum PatternNode {
 }
 
 private struct PatternCompiler {
-    /// Longer programs are refused: repetitions of repetitions multiply.
+    /// The largest program. Nested repetitions multiply, so longer ones are refused.
     static let maximumLength = 50_000
     var program: [Pattern.Instruction] = []
 

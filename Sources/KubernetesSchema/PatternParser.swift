@@ -1,4 +1,4 @@
-/// Reads the syntax of ``Pattern``.
+/// Parses the syntax of ``Pattern``.
 struct PatternParser {
     private static let maximumDepth = 100
     private static let maximumRepetition = 1000
@@ -67,13 +67,13 @@ struct PatternParser {
             guard !isRepeated else { throw PatternError(message: "a repetition of a repetition") }
             isRepeated = true
             at += 1
-            _ = take("?")  // lazy or not is the same when only a match is asked for
+            _ = take("?")  // lazy repetitions match the same texts
             result = .repeated(result, minimum: bounds.0, maximum: bounds.1)
         }
         return result
     }
 
-    /// `{n}`, `{n,}`, `{n,m}`; nil when the brace is a literal.
+    /// Parses `{n}`, `{n,}` or `{n,m}`; nil when the brace is a literal. Throws ``PatternError``.
     private func braces() throws -> (minimum: Int, maximum: Int?, end: Int)? {
         guard let close = scalars[at...].firstIndex(of: "}") else { return nil }
         let inner = scalars[(at + 1)..<close].map(Character.init)
@@ -132,7 +132,7 @@ struct PatternParser {
                     case "s": dotMatchesNewline = isOn
                     case "U": break
                     case ":": break flags
-                    case ")": return .empty  // `(?i)`: for the rest of the group around
+                    case ")": return .empty  // `(?i)`: for the rest of the enclosing group
                     default: throw PatternError(message: "invalid or unsupported group (?\(flag)")
                     }
                 }
@@ -157,7 +157,7 @@ struct PatternParser {
         }
     }
 
-    /// `\d` and its like; nil, with nothing taken, for every other escape.
+    /// Parses `\d` and similar escapes. Returns nil and consumes nothing for any other escape.
     private mutating func namedEscape() -> ScalarClass? {
         let result: ScalarClass
         switch next {

@@ -1,7 +1,8 @@
 import KubernetesModel
 
-/// The values of `format` for strings that the API server checks. A format that is not listed accepts everything, as
-/// there; so do the listed ones that it knows but nobody uses (isbn, creditcard, ssn, colours, bsonobjectid).
+/// The values of `format` for strings that the API server checks. An unlisted format accepts every string, as on the
+/// server. The server also checks a few formats that are not in use (isbn, creditcard, ssn, colours, bsonobjectid);
+/// here these accept every string too.
 enum SchemaFormat {
     static func accepts(_ string: String, format: String) -> Bool {
         switch format {
@@ -29,11 +30,11 @@ enum SchemaFormat {
     }
 
     private static func matches(_ string: String, _ pattern: String) -> Bool {
-        // The patterns are those above; the tests hold that they compile.
+        // Only the patterns above come here, and the tests check that they compile.
         (try? Pattern(pattern))?.matches(string) ?? true
     }
 
-    /// `1 day`, `2 hours 30 min`: numbers with the words of Scala's durations, which the server takes beside Go's.
+    /// `1 day`, `2 hours 30 min`: numbers with the words of Scala's durations, which the server accepts besides Go's.
     private static func isWordedDuration(_ string: String) -> Bool {
         matches(
             string,
@@ -56,7 +57,7 @@ enum SchemaFormat {
     private static func isIPv6(_ string: String) -> Bool {
         var text = string
         if let colon = text.lastIndex(of: ":"), text[colon...].contains(".") {
-            // A dotted end stands for two groups.
+            // The dotted end takes the place of two groups.
             guard isIPv4(String(text[text.index(after: colon)...])) else { return false }
             text = text[...colon] + "0:0"
         }

@@ -1,9 +1,9 @@
 public import JSON
 public import KubernetesModel
 
-/// Why a JSON tree is no structural schema.
+/// Why a JSON tree is not a valid structural schema.
 public struct SchemaError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Where in the schema.
+    /// The place in the schema.
     public var path: FieldPath
     public var message: String
 
@@ -11,7 +11,8 @@ public struct SchemaError: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 extension StructuralSchema: JSONWritable {
-    /// Reads `openAPIV3Schema` of a CustomResourceDefinition. Throws ``SchemaError`` with the place in the schema.
+    /// Reads the `openAPIV3Schema` of a CustomResourceDefinition. Throws ``SchemaError`` with the place in the schema
+    /// when it is not a valid structural schema.
     public init(openAPI json: JSONValue, at path: FieldPath = .root) throws {
         guard let members = json.object else { throw SchemaError(path: path, message: "a schema must be an object") }
         guard path.steps.count < JSONReader.maximumDepth else {
@@ -92,7 +93,7 @@ extension StructuralSchema: JSONWritable {
         }
     }
 
-    /// The schema as it stands in a CustomResourceDefinition.
+    /// The schema as it is written in a CustomResourceDefinition.
     public var json: JSONValue {
         let fields = self.fields
         var members = fields.others
@@ -158,7 +159,7 @@ extension StructuralSchema: JSONWritable {
     }
 }
 
-/// One member of a schema on its way into ``StructuralSchema/Fields``.
+/// Reads one member of a schema into ``StructuralSchema/Fields``.
 private struct MemberReader {
     var key: String
     var value: JSONValue

@@ -4,9 +4,9 @@ public import KubernetesModel
 extension StructuralSchema {
     private static let typeAndMetadata: Set<String> = ["apiVersion", "kind", "metadata"]
 
-    /// Removes the fields that the schema does not know, save below `x-kubernetes-preserve-unknown-fields`, and gives
-    /// their paths, sorted as text. `isRoot`: the value is a whole object, whose apiVersion, kind and metadata always
-    /// stay.
+    /// Removes fields that the schema does not know, except below `x-kubernetes-preserve-unknown-fields`, and returns
+    /// their paths in the order of their text. With `isRoot`, the value is a whole object, and its apiVersion, kind and
+    /// metadata are always kept. O(size of the value).
     @discardableResult
     public func prune(_ value: inout JSONValue, isRoot: Bool = true) -> [FieldPath] {
         var unknown: [(text: String, path: FieldPath)] = []
@@ -24,7 +24,7 @@ extension StructuralSchema {
     ) {
         switch value {
         case .object(var object):
-            value = .null  // so that the fields are changed in place
+            value = .null  // so that no second reference to the fields makes the change copy them
             let fields = self.fields
             var hasUnknown = false
             object.mapValues { name, field in
@@ -71,8 +71,8 @@ extension StructuralSchema {
         }
     }
 
-    /// Removes fields that are null where the schema allows no null and has no default, as the server does before it
-    /// fills in defaults and validates.
+    /// Removes fields that are null although the schema does not allow null and has no default. The server does this
+    /// before it applies defaults and validates.
     public func dropNulls(_ value: inout JSONValue) {
         switch value {
         case .object(var object):
@@ -99,8 +99,8 @@ extension StructuralSchema {
         value.isNull && !self.isNullable && self.defaultValue == nil
     }
 
-    /// Fills in the defaults of missing fields, and of fields that are null where no null is allowed, down to those
-    /// inside of what was filled in.
+    /// Fills in the defaults of fields that are missing, or null where null is not allowed. Defaults inside a filled-in
+    /// default are applied too.
     public func applyDefaults(_ value: inout JSONValue) {
         switch value {
         case .object(var object):

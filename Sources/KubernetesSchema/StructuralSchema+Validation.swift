@@ -2,12 +2,12 @@ public import JSON
 public import KubernetesModel
 
 extension StructuralSchema {
-    /// Every rule of the schema that `value` breaks, worded as the API server words it; fields in the order of their
+    /// Returns every violation of the schema in `value`, worded as the API server words it, in the order of the field
     /// names.
     ///
-    /// Unknown fields are no matter of validation: ``prune(_:isRoot:)`` finds them. Rules in CEL are not evaluated.
-    /// `path` is where the value stands in its object. Time is linear in the value (times the alternatives of anyOf and
-    /// oneOf).
+    /// Unknown fields are not violations; ``prune(_:isRoot:)`` finds them. CEL rules are not evaluated. `path` is the
+    /// place of the value in its object. The time is linear in the size of the value (times the alternatives of anyOf
+    /// and oneOf).
     public func validate(_ value: JSONValue, path: FieldPath = .root) -> [FieldError] {
         var validation = SchemaValidation(steps: path.steps)
         validation.check(value, self)
@@ -16,10 +16,10 @@ extension StructuralSchema {
     }
 }
 
-/// One walk over a value. Depth is that of the schema and of the value, of which ``JSONReader/maximumDepth`` is the
-/// most.
+/// One walk over a value. Its depth is bounded by those of the schema and of the value, at most
+/// ``JSONReader/maximumDepth``.
 private struct SchemaValidation {
-    /// Where the walk is; becomes a path only when an error is found.
+    /// The present place. It becomes a path only when an error is found.
     var steps: [FieldPath.Step]
     var errors: [FieldError] = []
 
@@ -45,7 +45,7 @@ private struct SchemaValidation {
 
     // MARK: Type
 
-    /// The value's type as Go's validator names it: a double with an integral value is an integer up to 2^53.
+    /// Whether Go's validator takes the value for an integer: a double counts if it is integral and at most 2^53.
     private func isInteger(_ value: JSONValue) -> Bool {
         switch value {
         case .int: true
@@ -54,7 +54,7 @@ private struct SchemaValidation {
         }
     }
 
-    /// False when nothing more needs to be said of the value.
+    /// Checks the type. Returns false when the value needs no further checks.
     private mutating func checkType(_ value: JSONValue, _ fields: StructuralSchema.Fields) -> Bool {
         let expected = fields.isIntOrString ? "integer,string" : fields.type?.rawValue
         guard let expected else { return true }
@@ -164,7 +164,7 @@ private struct SchemaValidation {
         if let step = fields.multipleOf, step > 0, (number / step).rounded() != number / step {
             invalid(value, "should be a multiple of \(JSONValue.double(step).text)")
         }
-        // The server compares integers with the integral part of a limit.
+        // For an integer, the server compares with the integral part of the limit.
         func limit(_ bound: Double?) -> Double? { if case .int = value { bound?.rounded(.towardZero) } else { bound } }
         if let maximum = limit(fields.maximum), fields.isMaximumExclusive ? number >= maximum : number > maximum {
             let words = fields.isMaximumExclusive ? "less than" : "less than or equal to"
@@ -234,8 +234,8 @@ private struct SchemaValidation {
 
     // MARK: Lists of distinct entries
 
-    /// `x-kubernetes-list-type`: the elements of a set and the keys of a map must differ. A second walk, as on the
-    /// server: its errors follow all others.
+    /// Checks `x-kubernetes-list-type`: the elements of a set and the keys of a map must differ. This is a second walk,
+    /// as on the server, so its errors follow all others.
     mutating func checkLists(_ value: JSONValue, _ schema: StructuralSchema) {
         switch value {
         case .array(let elements):
@@ -273,7 +273,7 @@ private struct SchemaValidation {
             })
     }
 
-    /// Reports the second appearance of each value; further ones add nothing.
+    /// Reports each value that occurs again, once.
     private mutating func reportRepeated(_ values: [JSONValue]) {
         var seen: [JSONValue: Int] = [:]
         for (index, value) in values.enumerated() {

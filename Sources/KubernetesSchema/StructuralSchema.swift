@@ -1,40 +1,53 @@
 public import JSON
 public import KubernetesModel
 
-/// A structural schema: what a CustomResourceDefinition says of the shape of its objects, and what the API server
-/// checks, prunes and fills in by it.
+/// A structural schema: the shape of a CustomResourceDefinition's objects, by which the API server validates, prunes
+/// and applies defaults.
 ///
-/// A value: changing a copy changes no other. Reading a field of a schema is one indirection whatever its size. See
+/// It is a value: changing a copy leaves the original as it is. Reading a member takes one indirection, whatever the
+/// size of the schema. See
 /// https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
 @dynamicMemberLookup
 public struct StructuralSchema: Sendable, Hashable {
-    /// What a schema can say. Members that are nil, false or empty say nothing.
+    /// The members of a schema. Those that are nil, false or empty have no effect.
     public struct Fields: Sendable, Hashable {
         public var type: ValueType?
         public var description: String?
         public var format: String?
+        /// `nullable`
         public var isNullable = false
+        /// `default`
         public var defaultValue: JSONValue?
+        /// `enum`; empty allows every value.
         public var allowedValues: [JSONValue] = []
 
         public var properties: [String: StructuralSchema] = [:]
         public var required: [String] = []
         public var additionalProperties: AdditionalProperties?
+        /// `minProperties`
         public var minimumProperties: Int?
+        /// `maxProperties`
         public var maximumProperties: Int?
 
         public var items: StructuralSchema?
+        /// `minItems`
         public var minimumItems: Int?
+        /// `maxItems`
         public var maximumItems: Int?
+        /// `uniqueItems`
         public var hasUniqueItems = false
 
         public var minimum: Double?
         public var maximum: Double?
+        /// `exclusiveMinimum`
         public var isMinimumExclusive = false
+        /// `exclusiveMaximum`
         public var isMaximumExclusive = false
         public var multipleOf: Double?
 
+        /// `minLength`, in characters.
         public var minimumLength: Int?
+        /// `maxLength`, in characters.
         public var maximumLength: Int?
         public var pattern: Pattern?
 
@@ -58,10 +71,10 @@ public struct StructuralSchema: Sendable, Hashable {
         /// `x-kubernetes-validations`: kept and written, not evaluated here.
         public var rules: [ValidationRule] = []
 
-        /// Members that mean nothing for validation (title, example, externalDocs...), kept as they are.
+        /// Members without effect on validation (title, example, externalDocs...), kept as they are.
         public var others = JSONObject()
 
-        /// A schema that allows everything and knows no field.
+        /// Creates members without effect: everything is allowed, and no field is known.
         public init() {}
     }
 
@@ -76,7 +89,7 @@ public struct StructuralSchema: Sendable, Hashable {
         case schema(StructuralSchema)
     }
 
-    /// How the elements of a list are told apart.
+    /// How the elements of a list are identified.
     public enum ListType: String, Sendable, Hashable, CaseIterable { case atomic, set, map }
 
     /// One entry of `x-kubernetes-validations`.
@@ -84,10 +97,10 @@ public struct StructuralSchema: Sendable, Hashable {
         /// The CEL expression.
         public var rule: String
         public var message: String?
-        /// messageExpression, reason, fieldPath, optionalOldSelf
+        /// Further members: messageExpression, reason, fieldPath, optionalOldSelf.
         public var others: JSONObject
 
-        /// A rule.
+        /// Creates a rule.
         public init(_ rule: String, message: String? = nil, others: JSONObject = JSONObject()) {
             self.rule = rule
             self.message = message
@@ -95,7 +108,7 @@ public struct StructuralSchema: Sendable, Hashable {
         }
     }
 
-    /// Shared by copies of a schema until one of them changes.
+    /// The members, shared by copies of a schema until one of them changes.
     private final class Node: Sendable {
         let fields: Fields
         init(_ fields: Fields) { self.fields = fields }
@@ -103,10 +116,10 @@ public struct StructuralSchema: Sendable, Hashable {
 
     private var node: Node
 
-    /// A schema that says what `fields` say.
+    /// Creates a schema of these members.
     public init(_ fields: Fields = Fields()) { node = Node(fields) }
 
-    /// Everything that the schema says. Changes are best made here all at once.
+    /// The members of the schema. To change several, change them all at once.
     public var fields: Fields {
         get { node.fields }
         set { node = Node(newValue) }
@@ -128,7 +141,8 @@ public struct StructuralSchema: Sendable, Hashable {
 
     public func hash(into hasher: inout Hasher) { hasher.combine(fields) }
 
-    /// The schema of a field: of the property of that name, or else of additional properties; nil for an unknown field.
+    /// The schema of the field called `name`: its property, or else the additional properties; nil for an unknown
+    /// field.
     public func schema(ofField name: String) -> StructuralSchema? {
         let fields = node.fields
         if let property = fields.properties[name] { return property }
@@ -136,7 +150,7 @@ public struct StructuralSchema: Sendable, Hashable {
         return nil
     }
 
-    /// The schema of the value at the end of a path; nil when the schema knows of none.
+    /// The schema of the value at the end of a path; nil when the schema does not describe it.
     public func schema(at path: FieldPath) -> StructuralSchema? {
         var schema = self
         for step in path.steps {

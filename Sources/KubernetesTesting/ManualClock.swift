@@ -2,7 +2,7 @@ public import KubernetesModel
 public import KubernetesRuntime
 import Synchronization
 
-/// A clock that stands still until the test moves it.
+/// A clock that moves only when the test moves it.
 public final class ManualClock: RuntimeClock {
     private struct Sleeper {
         var id: Int
@@ -20,23 +20,23 @@ public final class ManualClock: RuntimeClock {
 
     private let state: Mutex<State>
 
-    /// A clock at an instant; by default the start of 2026.
+    /// Creates a clock at an instant, by default the start of 2026.
     public init(start: Timestamp = Timestamp(seconds: 1_767_225_600)) { state = Mutex(State(start: start)) }
 
     public var now: Timestamp { state.withLock { $0.start + $0.elapsed } }
 
     public var monotonic: Duration { state.withLock(\.elapsed) }
 
-    /// Moves the calendar's time alone, as an administrator or NTP does.
+    /// Moves the wall-clock time alone, as an administrator or NTP does.
     public func shiftCalendar(by duration: Duration) { state.withLock { $0.start = $0.start + duration } }
 
-    /// When the next sleeping task is due, on the monotonic clock.
+    /// When the next sleeping task is due, in monotonic time; nil when no task sleeps.
     public var nextDeadline: Duration? { state.withLock { $0.sleepers.map(\.deadline).min() } }
 
-    /// How many tasks sleep.
+    /// The number of sleeping tasks.
     public var sleeperCount: Int { state.withLock(\.sleepers.count) }
 
-    /// Moves the time and wakes everyone who is due, the earliest first.
+    /// Moves the time and wakes the tasks that are due, the earliest first.
     public func advance(by duration: Duration) {
         let due = state.withLock { state in
             state.elapsed += duration
@@ -47,7 +47,7 @@ public final class ManualClock: RuntimeClock {
         for sleeper in due { sleeper.continuation.resume() }
     }
 
-    /// Returns as soon as at least that many tasks sleep.
+    /// Returns as soon as at least `count` tasks sleep.
     public func waitForSleepers(_ count: Int = 1) async {
         await withCheckedContinuation { continuation in
             let isThere = state.withLock { state in
@@ -59,6 +59,7 @@ public final class ManualClock: RuntimeClock {
         }
     }
 
+    /// Waits until the test has moved the clock far enough. Throws `CancellationError` when the task is cancelled.
     public func sleep(for duration: Duration) async throws {
         guard duration > .zero else { return try Task.checkCancellation() }
         let id = state.withLock { state in

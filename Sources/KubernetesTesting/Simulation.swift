@@ -2,38 +2,39 @@ public import KubernetesRuntime
 import SeededRandom
 import Synchronization
 
-/// Runs tasks on one thread, in an order that a seed decides, with a clock that jumps to the next sleeper when nothing
-/// else is left to do: real concurrent code, the same every time.
+/// Runs concurrent code on one thread, in an order that a seed decides, on a clock that jumps to the next sleeper when
+/// no task can run. The same seed gives the same run.
 ///
-/// Only code that keeps to structured concurrency stays inside; a bare `Task { }` runs elsewhere.
+/// Only structured concurrency stays inside the simulation; an unstructured `Task { }` runs outside it.
 public final class Simulation: Sendable {
-    /// The clock of everything inside.
+    /// The clock for all code in the simulation.
     public let clock: ManualClock
     private let executor = Executor()
     private let generator: Mutex<SeededGenerator>
 
-    /// A simulation whose choices follow from the seed.
+    /// Creates a simulation. The seed decides all its choices.
     public init(seed: UInt64, clock: ManualClock = ManualClock()) {
         self.clock = clock
         generator = Mutex(SeededGenerator(seed: seed))
     }
 
-    /// Random numbers in 0..<1 that follow from the seed.
+    /// A source of random numbers in 0..<1 that depends on the seed alone.
     public var random: RandomSource {
         { [self] in generator.withLock { Double.random(in: 0..<1, using: &$0) } }
     }
 
-    /// A random integer that follows from the seed.
+    /// Returns a random integer that depends on the seed alone.
     public func random(in range: Range<Int>) -> Int { generator.withLock { Int.random(in: range, using: &$0) } }
 
-    /// Starts a task inside; it first runs with the next ``run(for:)`` or ``settle()``.
+    /// Starts a task in the simulation. It first runs at the next ``run(for:)`` or ``settle()``. The task throws what
+    /// `body` throws.
     public func start<Success: Sendable>(_ body: @escaping @Sendable () async throws -> Success) -> Task<
         Success, any Error
     > {
         Task(executorPreference: executor) { try await body() }
     }
 
-    /// Runs until every task waits for something.
+    /// Runs until every task waits.
     public func settle() {
         while let job = executor.take(where: { count in generator.withLock { Int.random(in: 0..<count, using: &$0) } })
         {
@@ -41,7 +42,7 @@ public final class Simulation: Sendable {
         }
     }
 
-    /// Lets that much time pass, stopping at every instant at which somebody wakes.
+    /// Lets time pass, stopping at each instant at which a sleeping task is due.
     public func run(for duration: Duration) {
         let end = clock.monotonic + duration
         settle()

@@ -1,11 +1,12 @@
 import JSON
 
-/// What an unquoted scalar means to Kubernetes: YAML 1.1 as goyaml.v2 has it (yes and no are booleans, a leading 0 is
-/// octal, no numbers to base 60, times stay strings), then by way of JSON (an integral float is an integer).
+/// The meaning of an unquoted scalar in Kubernetes: YAML 1.1 as goyaml.v2 reads it (yes and no are booleans, a leading
+/// 0 means octal, there are no numbers to base 60, times are strings), then converted to JSON (an integral float is an
+/// integer).
 enum PlainScalar {
     enum Resolution: Equatable {
         case value(JSONValue)
-        /// An infinity or not a number.
+        /// Infinity or not a number.
         case notFinite
     }
 
@@ -30,12 +31,12 @@ enum PlainScalar {
             return .notFinite
         default: break
         }
-        // Nothing that is longer is a number that means anything.
+        // No meaningful number is longer.
         guard text.utf8.count <= 512 else { return .value(.string(text)) }
         let plain = text.filter { $0 != "_" }
         if let integer = integer(plain) { return .value(integer) }
         guard isFloat(plain) else { return .value(.string(text)) }
-        // Beyond the range of a double it is a string, as in Go.
+        // A number beyond the range of a double is a string, as in Go.
         guard let double = Double(plain), double.isFinite else { return .value(.string(text)) }
         return .value(Int64(exactly: double).map(JSONValue.int) ?? .double(double))
     }

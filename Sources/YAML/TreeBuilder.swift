@@ -1,10 +1,10 @@
 import JSON
 import Yams
 
-/// Turns the nodes of one document into JSON.
+/// Converts the nodes of one document to JSON.
 struct TreeBuilder {
     let file: String?
-    /// Values that may still be built. Without aliases a text has fewer values than bytes; aliases may add as many
+    /// How many more values may be built. Without aliases a text has fewer values than bytes; aliases may add as many
     /// again.
     var budget: Int
     private var depth = 0
@@ -65,8 +65,8 @@ struct TreeBuilder {
         var places: SourcePlaces
     }
 
-    /// The fields of a mapping with what is merged in. As in goyaml.v2, and so in kubectl, what stands later wins: a
-    /// `<<` behind a key replaces its value, though YAML's own text on merging has it otherwise.
+    /// Returns the fields of a mapping, including merged ones. As in goyaml.v2, and so in kubectl, a later field wins:
+    /// a `<<` after a key replaces its value, although YAML's specification of merging says otherwise.
     private mutating func fields(of mapping: Node.Mapping) throws -> [Field] {
         var fields: [Field] = []
         var indexes: [String: Int] = [:]
@@ -96,7 +96,7 @@ struct TreeBuilder {
         return fields
     }
 
-    /// The fields that `<<` brings in, of a list of mappings those of the first last, so that they win.
+    /// Returns the fields that `<<` merges in. Of a list of mappings the first comes last, so that it wins.
     private mutating func merged(_ node: Node) throws -> [Field] {
         depth += 1
         defer { depth -= 1 }
@@ -116,7 +116,7 @@ struct TreeBuilder {
 
     private func key(of node: Node, at position: SourcePosition) throws -> String {
         guard case .scalar(let scalar) = node else { throw error("a key must be a scalar", at: position) }
-        // Yams has resolved the tags of keys when it looked for repeated ones: a plain key says `!!str` by now.
+        // Yams has resolved the tags of keys while it looked for duplicates: a plain key has the tag `!!str` by now.
         let key =
             scalar.style == .plain ? try resolve(scalar.string, at: position) : try value(of: scalar, at: position)
         switch key {
@@ -155,7 +155,7 @@ struct TreeBuilder {
                 default: false
                 }
             guard matches else {
-                throw error("\(JSONValue.string(scalar.string).text) is no \(kind)", at: position)
+                throw error("\(JSONValue.string(scalar.string).text) is not a valid \(kind)", at: position)
             }
             return value
         default: throw error("the tag \(tag) is not supported", at: position)
@@ -165,7 +165,7 @@ struct TreeBuilder {
     private func resolve(_ text: String, at position: SourcePosition) throws -> JSONValue {
         switch PlainScalar.resolve(text) {
         case .value(let value): return value
-        case .notFinite: throw error("\(text) is no number that JSON can hold", at: position)
+        case .notFinite: throw error("\(text) is not a number that JSON can represent", at: position)
         }
     }
 }

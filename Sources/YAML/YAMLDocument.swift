@@ -1,14 +1,14 @@
 public import JSON
 public import KubernetesModel
 
-/// A place in a text.
+/// A position in a text.
 public struct SourcePosition: Sendable, Hashable, Comparable {
-    /// From 1.
+    /// The line, from 1.
     public var line: Int
-    /// From 1, in Unicode scalars.
+    /// The column, from 1, in Unicode scalars.
     public var column: Int
 
-    /// A place.
+    /// Creates a position.
     public init(line: Int, column: Int) {
         self.line = line
         self.column = column
@@ -19,10 +19,11 @@ public struct SourcePosition: Sendable, Hashable, Comparable {
     }
 }
 
-/// One document of a YAML text, with the place of every value.
+/// One document of a YAML text, with the position of every value.
 public struct YAMLDocument: Sendable {
-    /// The value as Kubernetes reads it (sigs.k8s.io/yaml: by way of JSON).
+    /// The value as Kubernetes reads it (like sigs.k8s.io/yaml, by way of JSON).
     public let value: JSONValue
+    /// The name of the file for messages, as it was passed to the reader.
     public let file: String?
     private let places: SourcePlaces
 
@@ -32,11 +33,12 @@ public struct YAMLDocument: Sendable {
         self.places = places
     }
 
-    /// Where the document begins.
+    /// The position at which the document begins.
     public var start: SourcePosition { places.position }
 
-    /// Where the value at a path stands, a field where its name does. A value that came by an alias stands at its
-    /// anchor. For a path that leads to nothing: where the last value on the way stands. O(length of the path x log).
+    /// The position of the value at a path; for a field, the position of its name. A value that came through an alias
+    /// has the position of its anchor. If the path leads to nothing, the result is the position of the last value on
+    /// it. O(length of the path x log of the number of fields).
     public func position(of path: FieldPath) -> SourcePosition {
         var value = value
         var places = places
@@ -67,7 +69,7 @@ public struct YAMLDocument: Sendable {
     }
 }
 
-/// The places of a value and of what is inside, children in the order of `JSONObject` or of the array.
+/// The position of a value and of all values in it; children in the order of `JSONObject` or of the array.
 struct SourcePlaces: Sendable {
     var position: SourcePosition
     var children: [SourcePlaces] = []

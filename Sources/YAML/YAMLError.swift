@@ -1,13 +1,14 @@
-/// Why a text is not the YAML that was expected: one sentence with the place.
+/// Why a text is not valid YAML for Kubernetes: one sentence with the position.
 public struct YAMLError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The name of the file, as it was passed to the reader.
     public var file: String?
-    /// From 1.
+    /// The line, from 1.
     public var line: Int
-    /// From 1, in Unicode scalars.
+    /// The column, from 1, in Unicode scalars.
     public var column: Int
     public var message: String
 
-    /// An error at a place.
+    /// Creates an error at a position.
     public init(file: String?, line: Int, column: Int, message: String) {
         self.file = file
         self.line = line

@@ -1,17 +1,17 @@
 import JSON
 import Yams
 
-/// Reads YAML as kubectl does (sigs.k8s.io/yaml over YAML 1.1 scalars), with the place of every value.
+/// Reads YAML as kubectl does (sigs.k8s.io/yaml with YAML 1.1 scalars), with the position of every value.
 public enum YAMLReader {
-    /// Largest text that is read unless told otherwise: more than the API server takes (3 MiB) and little enough to be
-    /// held several times over.
+    /// The default limit for the size of a text, in bytes: more than the API server accepts (3 MiB), and small enough
+    /// that several copies fit in memory.
     public static let maximumSize = 8 << 20
 
-    /// The documents of a text, empty ones left out. JSON is YAML too.
+    /// Returns the documents of a text, without empty ones. JSON is YAML too.
     ///
-    /// Refused, with a ``YAMLError`` of one sentence: a syntax error, a repeated key, a key that is no scalar,
-    /// infinities, tags of one's own, nesting deeper than ``JSONReader/maximumDepth``, aliases that blow the text up,
-    /// and more than `maximumSize` bytes.
+    /// Throws ``YAMLError`` for a syntax error, a repeated key, a key that is not a scalar, an infinity, a custom tag,
+    /// nesting deeper than ``JSONReader/maximumDepth``, aliases that multiply the size of the text, and more than
+    /// `maximumSize` bytes.
     public static func parse(
         _ text: String, file: String? = nil, maximumSize: Int = maximumSize
     ) throws -> [YAMLDocument] {
@@ -25,7 +25,7 @@ public enum YAMLReader {
         var source = text
         source.makeContiguousUTF8()
         do {
-            // No resolver: scalars are resolved here, not by Yams' rules.
+            // `.basic` does not interpret scalars: that is done here, by other rules than Yams'.
             let parser = try Parser(yaml: source, resolver: .basic, encoding: .utf8)
             while let root = try parser.nextRoot() {
                 var builder = TreeBuilder(file: file, budget: text.utf8.count + 100_000)
@@ -38,7 +38,8 @@ public enum YAMLReader {
         return documents
     }
 
-    /// The documents of a text that comes as bytes; refused when they are not UTF-8.
+    /// Returns the documents of a text in bytes. Throws ``YAMLError`` as the method above does, and when they are not
+    /// UTF-8.
     public static func parse(
         bytes: [UInt8], file: String? = nil, maximumSize: Int = maximumSize
     ) throws -> [YAMLDocument] {
@@ -73,7 +74,7 @@ extension YAMLError {
         case .memory: message = "the text needs more memory than there is"
         default: message = "the text is not YAML"
         }
-        // libyaml counts from 0 in places, and puts the end of a text with no line feed on a line of its own.
+        // libyaml counts from 0 in some places, and puts the end of a text without a final line feed on an extra line.
         var line = max(place?.line ?? 1, 1)
         var column = max(place?.column ?? 1, 1)
         let lines = text.utf8.count { $0 == 0x0A } + 1
@@ -84,7 +85,7 @@ extension YAMLError {
         self.init(file: file, line: line, column: column, message: message)
     }
 
-    /// libyaml's words, put clearer where people meet them often.
+    /// libyaml's messages, reworded where people meet them often.
     private static func plain(_ problem: String, at mark: Mark, in text: String) -> String {
         if problem.hasPrefix("found character that cannot start any token") {
             return isTab(at: mark, in: text)
@@ -114,10 +115,10 @@ extension YAMLError {
     }
 }
 
-/// Keys that are aliases. The parser underneath hashes every key whole, so that an alias of an alias of an alias as a
-/// key would take exponential time before we see any of it. Nobody writes such manifests.
+/// Refuses keys that are aliases. Yams hashes every key completely, so a key that is an alias of an alias of an alias
+/// could take exponential time before this module sees it. Real manifests have no such keys.
 private enum AliasKeys {
-    /// Fewer aliases than these blow nothing up.
+    /// The number of aliases that cannot take noticeable time.
     private static let harmless = 16
 
     static func refuse(in text: String, file: String?) throws {
@@ -142,7 +143,7 @@ private enum AliasKeys {
                 }
             }
         }
-        // A key may also stand alone on the line after a question mark.
+        // A key may also be alone on the line after a question mark.
         if firstKey == nil, text.utf8.contains(UInt8(ascii: "?")), hasBareQuestionMark(text) { firstKey = 0 }
         guard let firstKey, aliases > harmless else { return }
         throw YAMLError(

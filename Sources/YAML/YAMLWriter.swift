@@ -1,12 +1,12 @@
 public import JSON
 import KubernetesModel
 
-/// Writes JSON values as YAML in one stable form: block style, two spaces a level, fields in the order of their names
-/// save apiVersion, kind, metadata, spec and status of a whole object, which come first and in that order.
+/// Writes JSON values as YAML in one stable form: block style, two spaces a level, fields ordered by name. In a whole
+/// object, apiVersion, kind, metadata, spec and status come first, in that order.
 public enum YAMLWriter {
     private static let leading = ["apiVersion", "kind", "metadata", "spec", "status"]
 
-    /// One document, with a line feed at its end. What ``YAMLReader`` reads from it equals `value`.
+    /// One document, with a line feed at its end. ``YAMLReader`` reads a value equal to `value` from it.
     public static func text(_ value: JSONValue) -> String {
         var output = ""
         switch value {
@@ -19,7 +19,7 @@ public enum YAMLWriter {
         return output
     }
 
-    /// Several documents, divided by `---`.
+    /// Several documents, separated by `---`.
     public static func text(_ documents: [JSONValue]) -> String { documents.map(text).joined(separator: "---\n") }
 
     private static func spaces(_ count: Int) -> String { String(repeating: " ", count: count) }
@@ -71,7 +71,8 @@ public enum YAMLWriter {
         }
     }
 
-    /// A string plain where that is safe, as a block where it has lines (and `indentation` is given), else quoted.
+    /// Writes a string plain where that is safe, as a block if it has several lines (and `indentation` is given),
+    /// otherwise quoted.
     private static func string(_ text: String, indentation: Int?) -> String {
         if isPlain(text) { return text }
         if let indentation, indentation > 0, let block = block(text, indentation: indentation) { return block }
@@ -89,7 +90,7 @@ public enum YAMLWriter {
             if previous == " ", scalar == "#" { return false }
             previous = scalar
         }
-        // `---` and `...` begin and end documents; `<<` merges. None begins like a plain scalar here.
+        // `---` and `...` begin and end documents, and `<<` merges. A plain scalar here cannot begin like them.
         return true
     }
 
@@ -112,7 +113,7 @@ public enum YAMLWriter {
         } else {
             header = "|-"
         }
-        // A last line of nothing but spaces would be lost.
+        // A last line that contains only white space would be lost.
         guard lines.allSatisfy({ $0.isEmpty || $0.contains { $0 != " " && $0 != "\t" } }) else { return nil }
         return header + lines.map { "\n" + ($0.isEmpty ? "" : spaces(indentation) + $0) }.joined()
     }
@@ -126,7 +127,7 @@ public enum YAMLWriter {
         }
     }
 
-    /// Double quotes with JSON's escapes, and those of YAML for what JSON leaves bare and YAML does not.
+    /// Double quotes with JSON's escapes, and YAML's for characters that JSON does not escape.
     private static func quoted(_ text: String) -> String {
         var result = ""
         for scalar in JSONValue.string(text).text.unicodeScalars {

@@ -52,12 +52,12 @@ struct StreamTests {
         let total = 48 << 20
         let server = try await TestServer()
         let client = try HTTPClient.plain { $0.streamBufferBytes = 256 << 10 }
-        // Time during which the reader holds the stream back is no idle time.
+        // Time during which the reader holds the stream back does not count as idle.
         let request = HTTPRequest(
             url: server.url("/flood?total=\(total)"), timeouts: HTTPTimeouts(idle: .milliseconds(300)))
         let stream = try await client.stream(request)
         let blocked = try await server.event("blocked")
-        // What the kernel's socket buffers hold is not ours.
+        // The rest is in the kernel's socket buffers.
         #expect(try #require(blocked.sent) < 16 << 20)
         var received = 0
         var largest = 0

@@ -29,7 +29,7 @@ struct TLSTests {
         let client = try HTTPClient.plain()
         let insecure = TLSConfiguration(verifiesServer: false)
         _ = try await client.echo(HTTPRequest(url: server.url("/echo"), tls: insecure))
-        // The connection that was opened without looking is not used by a request that looks.
+        // A connection opened without verification is not used for a request with verification.
         let error = try await httpError { _ = try await client.send(HTTPRequest(url: server.url("/echo"))) }
         #expect(error.code == .tls)
     }

@@ -108,7 +108,7 @@ struct TransferTests {
         #expect(error.code == .bodyTooLarge)
     }
 
-    @Test func `An answer that breaks off is no answer`() async throws {
+    @Test func `An answer that breaks off is an error`() async throws {
         let server = try await TestServer()
         let client = try HTTPClient.plain()
         let error = try await httpError { _ = try await client.send(HTTPRequest(url: server.url("/short"))) }

@@ -105,7 +105,7 @@ final class BlockingClient {
     /// Whether the stream ended with the server's close_notify.
     var hasEndedCleanly: Bool { SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN != 0 }
 
-    /// Plain bytes until the server closes; nil when it does not within the socket's patience.
+    /// Plain bytes until the server closes; nil when it does not within the socket's time-out.
     func readPlainToEnd() -> [UInt8]? {
         var result: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)

@@ -47,7 +47,7 @@ import Testing
             respond: respond)
     }
 
-    /// Runs `body` on a thread of its own beside the server, then ends the server.
+    /// Runs `body` on a new thread beside the server, then ends the server.
     private func withServer(
         _ configuration: HTTPServer.Configuration = HTTPServer.Configuration(),
         respond: @escaping @Sendable (ServerRequest) async -> ServerResponse = { _ in ServerResponse(status: 204) },
@@ -129,7 +129,7 @@ import Testing
             _ = try server.get(client)
             // Chunks: their sizes, their bytes.
             #expect(String(decoding: client.read(6), as: UTF8.self) == "1\r\na\r\n")
-            // An idle connection that was opened later has been closed: so long the response has waited.
+            // The response has waited longer than the idle time-out: a connection opened later has been closed.
             let idle = try server.client()
             #expect(idle.read(1) == [])
             gate.continuation.yield()
@@ -142,7 +142,7 @@ import Testing
         configuration.maximumConnections = 2
         configuration.idleTimeout = .milliseconds(300)
         try await withServer(configuration) { server in
-            // Two that say nothing hold the places until the idle time-out; the third is answered all the same.
+            // Two silent connections use up the limit until the idle time-out; then the third is answered.
             let silent = [try server.client(), try server.client()]
             let third = try server.client()
             #expect(try server.get(third).hasPrefix("HTTP/1.1 204"))
@@ -150,7 +150,7 @@ import Testing
         }
     }
 
-    /// A server that was cancelled while it started, or while a connection was being taken up, once ended the process.
+    /// A server that was cancelled while it started or accepted a connection once ended the process.
     @Test func `A server that is cancelled at any moment ends in order`() async throws {
         for round in 0..<60 {
             let server = try Self.server(HTTPServer.Configuration())

@@ -8,7 +8,7 @@ import Testing
 @testable import HTTPServing
 
 @Suite struct TLSServerTests {
-    /// Sends back what comes, and closes when the client has said that no more will come.
+    /// Echoes bytes, and closes when the client has closed its sending half.
     private final class Echo: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
         typealias OutboundOut = ByteBuffer
@@ -31,7 +31,7 @@ import Testing
         return try TLSContext(credential)
     }
 
-    /// Runs `body` on a thread of its own against an echo server.
+    /// Runs `body` on a new thread against an echo server.
     private func withServer(
         _ provider: TLSContextProvider? = nil, timeout: TimeAmount = .seconds(10),
         _ body: @escaping @Sendable (Int) throws -> Void
@@ -97,7 +97,7 @@ import Testing
             var generator = SeededGenerator(seed: 1)
             for length in [1, 5, 6, 100, 5000, 100_000] {
                 let client = try BlockingClient(port: port)
-                // A first byte that no record begins with, lest the server wait for the rest of one.
+                // No TLS record begins with this byte, so the server does not wait for the rest of one.
                 client.writePlain([0xFF] + (0..<length).map { _ in UInt8.random(in: 0...255, using: &generator) })
                 client.endPlainWriting()
                 #expect(client.readPlainToEnd() != nil, "\(length) bytes of junk")
@@ -150,7 +150,7 @@ import Testing
         }
     }
 
-    @Test func `A key that is not the certificate's is refused, and so is what is no PEM`() throws {
+    @Test func `A key of another certificate is refused, and so is malformed PEM`() throws {
         let authority = try Self.authority.get()
         let one = try authority.issue(commonName: "a")
         let other = try authority.issue(commonName: "b")

@@ -5,8 +5,8 @@ import Testing
 
 /// JSONReader against Foundation's JSONSerialization as the oracle.
 struct JSONFuzzTests {
-    /// Foundation is more lenient or stricter here, as RFC 8259 allows: it refuses a lone surrogate in an escape, takes a
-    /// byte order mark, UTF-16 and a comma before the end of a list, which we refuse.
+    /// RFC 8259 allows these differences: Foundation refuses a lone surrogate in an escape, and accepts a
+    /// byte order mark, UTF-16 and a comma before the end of a list, which JSONReader refuses.
     private static func isKnownDifference(_ bytes: [UInt8]) -> Bool {
         let text = String(decoding: bytes, as: UTF8.self)
         let dense = text.filter { !$0.isWhitespace }
@@ -32,7 +32,7 @@ struct JSONFuzzTests {
         case (.array(let elements), let list as [Any]):
             return elements.count == list.count && zip(elements, list).allSatisfy { isSame($0, $1) }
         case (.object(let fields), let map as [String: Any]):
-            // Go and we tell apart names that Foundation takes for equal (canonical equivalence).
+            // Go and JSONReader distinguish names that Foundation treats as equal (canonical equivalence).
             return fields.allSatisfy { field in map[field.key].map { isSame(field.value, $0) } ?? false }
         default: return false
         }
@@ -51,7 +51,7 @@ struct JSONFuzzTests {
             let bytes = Array(text.utf8)
             let value = try JSONValue(parsing: bytes)
             #expect(Self.isSame(value, try #require(Self.oracle(bytes))), "\(text)")
-            // As text, since an integral double is written, and so read back, as an integer.
+            // Compared as text, since an integral double is written and read back as an integer.
             #expect(try JSONValue(parsing: value.bytes).text == value.text)
             #expect(try JSONValue(parsing: value.prettyText).text == value.text)
         }
@@ -78,7 +78,7 @@ struct JSONFuzzTests {
             }
             let value = Self.read(bytes)
             let skipped: Void? = try? JSONReader.withReader(bytes) { try $0.skip() }
-            // Numbers beyond a double are found only when they are read.
+            // Numbers beyond a double are noticed only when they are read, not when they are skipped.
             if value != nil { #expect(skipped != nil, "seed \(seed)") }
             guard !Self.isKnownDifference(bytes) else { continue }
             let other = Self.oracle(bytes)
@@ -151,7 +151,7 @@ struct JSONFuzzTests {
         "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x1", "NaN", "Infinity", "1e999", "-1e999", "--1", "1 2", "00",
         "-01",
     ])
-    func `What is no number is refused`(text: String) {
+    func `Malformed numbers are refused`(text: String) {
         #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
     }
 

@@ -74,7 +74,7 @@ struct ExecPluginTests {
                 #"{"token":"t$(wc -l < \#(directory.path)/runs | tr -d ' ')","expirationTimestamp":"1970-01-01T00:30:00Z"}"#
             ))
         let source = configuration.credentials
-        // Many at once run it once.
+        // Concurrent requests run the program once.
         let tokens = try await withThrowingTaskGroup(of: String?.self) { group in
             for _ in 0..<20 { group.addTask { try await source.credentials().authorization } }
             return try await group.reduce(into: Set<String?>()) { $0.insert($1) }
@@ -105,8 +105,8 @@ struct ExecPluginTests {
         ("echo '{}'", "kind must be ExecCredential"), (credential("{}", version: "v1beta1"), "the kubeconfig asks for"),
         (credential("null"), "status is missing"), (credential("{}"), "status has neither token nor"),
         (credential(#"{"token":5}"#), "status.token must be a string"),
-        (credential(#"{"clientKeyData":"k"}"#), "belong together"),
-        (credential(#"{"token":"t","expirationTimestamp":"soon"}"#), "is no RFC 3339 time: soon"),
+        (credential(#"{"clientKeyData":"k"}"#), "must be given together"),
+        (credential(#"{"token":"t","expirationTimestamp":"soon"}"#), "is not a valid RFC 3339 time: soon"),
         ("head -c 2000000 /dev/zero", "could not be read: File too large"),
     ])
     func `A plug-in that fails is named with what it did`(script: String, says: String) async throws {

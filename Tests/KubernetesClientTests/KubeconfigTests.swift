@@ -56,7 +56,7 @@ struct KubeconfigTests {
         #expect(try await authorization(merged) == "Bearer first")
         let other = try ClientConfiguration.load(context: "other", environment: variables)
         #expect(try await authorization(other) == "Basic YTpi" && other.namespace == "default")
-        // The flag goes before the variable.
+        // The flag takes precedence over the variable.
         let flag = try ClientConfiguration.load(kubeconfig: second, environment: variables)
         #expect(flag.server == "https://second")
     }
@@ -77,7 +77,8 @@ struct KubeconfigTests {
         #expect(try ClientConfiguration.load(environment: environment(pod)).server == "https://one:6443")
     }
 
-    @Test func `A token that rotates is the one of the moment, and the last one while there is none`() async throws {
+    @Test func `A rotated token takes effect at once, and the last one is kept while the file is missing`() async throws
+    {
         try directory.write("token", "one\n")
         try directory.write("ca.crt", "-----BEGIN CERTIFICATE-----")
         let configuration = try ClientConfiguration.inCluster(
@@ -136,21 +137,21 @@ struct KubeconfigTests {
     }
 
     @Test(arguments: [
-        Mistake(text: "", says: "config: no current-context is set: set it or give --context (there are none)"),
+        Mistake(text: "", says: "config: no current-context is set: set it or give --context (none is defined)"),
         Mistake(text: "[]", says: "config: expected a mapping, found array"),
         Mistake(text: "a: [", says: "config: line "),
         Mistake(text: "a: 1\n---\nb: 2", says: "config: expected one YAML document, found 2"),
         Mistake(text: "kind: Pod", says: "config: kind: expected Config, found Pod"),
         Mistake(text: "users: 5", says: "config: users: expected a list, found integer"),
         Mistake(text: "users: [{user: {}}]", says: "config: users[0].name: expected a name"),
-        Mistake(text: "users: [{name: a}, {name: a}]", says: "config: users[1].name: a is there already"),
-        Mistake(text: config(), context: "x", says: "config: there is no context x (there are: c)"),
+        Mistake(text: "users: [{name: a}, {name: a}]", says: "config: users[1].name: a is already defined"),
+        Mistake(text: config(), context: "x", says: "config: there is no context x (defined: c)"),
         Mistake(
             text: "current-context: c\ncontexts: [{name: c, context: {cluster: k}}]",
-            says: "config: contexts[0].context.cluster: there is no cluster k (there are none)"),
+            says: "config: contexts[0].context.cluster: there is no cluster k (none is defined)"),
         Mistake(
             text: "current-context: c\nclusters: [{name: k}]\ncontexts: [{name: c, context: {cluster: k, user: u}}]",
-            says: "config: contexts[0].context.user: there is no user u (there are none)"),
+            says: "config: contexts[0].context.user: there is no user u (none is defined)"),
         Mistake(
             text: "current-context: c\nclusters: [{name: k}]\ncontexts: [{name: c, context: {cluster: k}}]",
             says: "config: clusters[0].cluster.server: the cluster has no server"),
@@ -171,7 +172,8 @@ struct KubeconfigTests {
             says: "config: clusters[0].cluster.insecure-skip-tls-verify: expected true or false, found string"),
         Mistake(
             text: config(cluster: ", insecure-skip-tls-verify: true, certificate-authority-data: LS0tLS1CRUdJTiBY"),
-            says: "config: clusters[0].cluster.insecure-skip-tls-verify: a certificate authority beside it"),
+            says:
+                "config: clusters[0].cluster.insecure-skip-tls-verify: a certificate authority has no effect beside it"),
         Mistake(
             text: config(user: "{token: 5}"), says: "config: users[0].user.token: expected a string, found integer"),
         Mistake(
@@ -182,7 +184,7 @@ struct KubeconfigTests {
             says: "config: users[0].user.client-key-data: the client certificate has no key"),
         Mistake(
             text: config(user: "{auth-provider: {name: gcp}}"),
-            says: "config: users[0].user.auth-provider: auth providers are gone from Kubernetes since 1.26"),
+            says: "config: users[0].user.auth-provider: auth providers were removed in Kubernetes 1.26"),
         Mistake(
             text: config(user: "{exec: {apiVersion: client.authentication.k8s.io/v1alpha1, command: x}}"),
             says: "config: users[0].user.exec.apiVersion: expected client.authentication.k8s.io/v1 or "),

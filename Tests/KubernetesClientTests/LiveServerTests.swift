@@ -4,7 +4,7 @@ import KubernetesClient
 import KubernetesModel
 import Testing
 
-/// Against a real kube-apiserver, where KUBECONFIG names one.
+/// Runs against a real kube-apiserver, if KUBECONFIG names one.
 @Suite(.enabled(if: ProcessInfo.processInfo.environment["KUBECONFIG"]?.isEmpty == false, "KUBECONFIG is not set"))
 struct LiveServerTests {
     static let configMaps = ResourceType(version: "v1", kind: "ConfigMap", plural: "configmaps")
@@ -77,7 +77,7 @@ struct LiveServerTests {
             if seen.last == "deleted" { break }
         }
         #expect(seen == Array(repeating: "modified", count: 5) + ["deleted"])
-        // Everyone but apply and merge refuses what it does not know.
+        // Only apply and merge accept unknown fields.
         await #expect {
             try await maps.create(
                 ["metadata": ["name": "strict"], "dta": [:]] as JSONValue, WriteOptions(fieldValidation: "Strict"))

@@ -65,8 +65,8 @@ struct RequestTests {
     @Test func `An object of all namespaces cannot be reached by its name`() async throws {
         let server = try ScriptedServer(.init(200))
         let pods = try TestClient(server.url).client.dynamic(Self.pods)
-        await #expect { _ = try await pods.get("p") } throws: { "\($0)".contains("takes a namespace") }
-        await #expect { try await pods.deleteCollection() } throws: { "\($0)".contains("takes a namespace") }
+        await #expect { _ = try await pods.get("p") } throws: { "\($0)".contains("a namespace is required") }
+        await #expect { try await pods.deleteCollection() } throws: { "\($0)".contains("a namespace is required") }
         #expect(server.requests.isEmpty)
     }
 
@@ -139,7 +139,7 @@ struct RequestTests {
     }
 
     @Test(arguments: ["", "<html>", "{", "[]", #"{"items":5}"#, #"{"metadata":{}}"#, "nul", "\u{0}"])
-    func `An answer that is no list is an error that says so`(body: String) async throws {
+    func `A malformed list is an error that says so`(body: String) async throws {
         let server = try ScriptedServer(.init(200, body))
         let pods = try TestClient(server.url).client.dynamic(Self.pods)
         await #expect { _ = try await pods.list() } throws: { ($0 as? KubernetesClientError)?.code == .unexpectedBody }

@@ -117,7 +117,7 @@ struct WatchTests {
         #expect(events.count <= whole.count + 20)
     }
 
-    @Test func `Events are read by what they say, and what is unknown is passed over`() {
+    @Test func `Events are decoded by their type, and unknown types are ignored`() {
         let lines = [
             #"{"type":"ADDED","object":{"kind":"Widget","metadata":{"name":"a","resourceVersion":"1"}}}"#,
             "", "\r",

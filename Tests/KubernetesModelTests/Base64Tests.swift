@@ -28,7 +28,7 @@ import Testing
         #expect(Base64.decode(text, .url) == nil)
     }
 
-    @Test func `Line breaks are passed over`() { #expect(Base64.decode("YW\r\nJj\nZA==\n") == Array("abcd".utf8)) }
+    @Test func `Line breaks are ignored`() { #expect(Base64.decode("YW\r\nJj\nZA==\n") == Array("abcd".utf8)) }
 
     @Test func `Generated text is read as Foundation reads it, or refused`() {
         var generator = SeededGenerator(seed: 65)

@@ -26,7 +26,7 @@ struct QuantityTests {
         "9223372036854775808", "8Ei", "10E", "1e19", "-1e30", "1e100000000000000000000",
         "99999999999999999999999999999999999999999",
     ])
-    func `What is no quantity, or more than 64 bits of units, is refused`(text: String) {
+    func `Malformed quantities, and more than 64 bits of units, are refused`(text: String) {
         #expect(throws: QuantityError.self) { try Quantity(parsing: text) }
     }
 
@@ -111,7 +111,7 @@ struct GoDurationTests {
     }
 
     @Test(arguments: ["", "1", "s", "1 h", "1d", "h1", "1h-1m", "--1s", "1..5s", "9999999999h", "1e3s", "１s", "."])
-    func `What is no duration is refused`(text: String) {
+    func `Malformed durations are refused`(text: String) {
         #expect(Duration(goText: text) == nil)
     }
 }

@@ -99,7 +99,7 @@ import Testing
         simulation.settle()
     }
 
-    @Test func `Stopping takes up no more work and lets the work in hand end`() {
+    @Test func `Stopping begins no more work and lets running work finish`() {
         let ended = Mutex<[String]>([])
         let controller = Controller(name: "test", clock: simulation.clock, logger: logger) {
             [simulation] key in

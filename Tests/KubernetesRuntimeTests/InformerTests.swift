@@ -72,7 +72,7 @@ import Testing
         server.put("a", size: 1)
         server.compact()
         server.state.withLock { $0.isDown = false }
-        // The wait that was under way, and no other.
+        // Only the wait that had begun.
         simulation.run(for: .milliseconds(6400))
         #expect(informer.store.contents == server.contents)
         task.cancel()
@@ -146,7 +146,7 @@ import Testing
         let recorder = ViewRecorder()
         informer.store.addHandler { recorder.record($0) }
         let task = simulation.start { await informer.run() }
-        // Answers to own writes that are still under way: news of the object may overtake them.
+        // Answers to own writes that have not arrived: newer events of the object may overtake them.
         var answers: [Widget] = []
         for _ in 0..<300 {
             if !answers.isEmpty, simulation.random() < 0.3 {

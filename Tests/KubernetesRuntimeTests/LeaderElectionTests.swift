@@ -71,7 +71,7 @@ import Testing
         #expect(try Lease(parsing: #"{"spec":{"holderIdentity":null,"strategy":"x"}}"#).holderIdentity == "")
     }
 
-    @Test func `Where there is no lease it is created, where it was given back it is taken`() throws {
+    @Test func `A missing lease is created, a released one is taken`() throws {
         var record = LeaseRecord(try configuration("a"))
         record.observe(nil, at: .zero)
         let now = Timestamp(seconds: 1000)
@@ -308,11 +308,11 @@ import Testing
                                     #expect(active.count == 1, "\(active) lead at once")
                                 }
                                 defer { active.withLock { _ = $0.remove(name) } }
-                                // Now and then the work is done, and the lease given back.
+                                // Now and then the work ends and the lease is released.
                                 try await simulation.clock.sleep(for: .seconds(simulation.random(in: 1..<200)))
                             }
                         } catch is LeaderElector.LeadershipLost {
-                            // Stands again.
+                            // Becomes a candidate again.
                         }
                         try await simulation.clock.sleep(for: .milliseconds(100))
                     }
@@ -326,7 +326,7 @@ import Testing
             switch simulation.random(in: 0..<30) {
             case 0, 1: clients[index].isCutOff.withLock { $0.toggle() }
             case 2:
-                // Killed: no request of it arrives any more; another process takes its place.
+                // Killed: none of its requests arrives any more; another process takes its place.
                 clients[index].isCutOff.withLock { $0 = true }
                 tasks[index].cancel()
                 enter("n\(round)")

@@ -7,7 +7,7 @@ import Logging
 import Synchronization
 import Testing
 
-/// Against a real kube-apiserver, where KUBECONFIG names one; in a namespace of its own, which is deleted afterwards.
+/// Runs against a real kube-apiserver, if KUBECONFIG names one, in a new namespace that is deleted afterwards.
 @Suite(.enabled(if: ProcessInfo.processInfo.environment["KUBECONFIG"]?.isEmpty == false, "KUBECONFIG is not set"))
 struct LiveServerTests {
     struct ConfigMap: KubernetesObject, JSONWritable {
@@ -100,7 +100,7 @@ struct LiveServerTests {
             manager.stop()
             try await running
 
-            // Nobody else writes here: a conflict would be a write out of a stale store.
+            // There is no other writer: a conflict would come from a stale store.
             #expect(conflicts.withLock { $0 } == 0)
             #expect(recorder.metrics.sent == 20 && recorder.metrics.failed == 0)
             let events = try await client.dynamic(Event.resourceType, namespace: namespace).listAll()

@@ -123,7 +123,7 @@ import Testing
     }
 
     @Test
-    func `Stopping takes up no work, ends what is in hand, sends the events, gives the lease back, in that order`()
+    func `Stopping begins no work, finishes running work, sends the events, releases the lease, in that order`()
         throws
     {
         let parts = try parts()
@@ -229,7 +229,7 @@ import Testing
         let mayEnd = AsyncLatch()
         let controller = Controller(name: "c", logger: logger) { [log] _ in
             started.open()
-            // Cancellation must not reach this: the work in hand ends by itself.
+            // Cancellation must not reach this: running work ends by itself.
             try await mayEnd.wait()
             log.add("end")
             return .done

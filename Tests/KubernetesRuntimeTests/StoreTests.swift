@@ -89,7 +89,7 @@ import Testing
         #expect(store[key] == nil)
     }
 
-    @Test func `An own write that the watch passes over is none of the store's objects`() {
+    @Test func `An own write that the watch does not report is dropped`() {
         list([], at: 9)
         store.noteWritten(Widget("a", version: 14))
         store.apply([.progress(resourceVersion: "13")])

@@ -1,5 +1,5 @@
-/// What kube-apiserver 1.36.2 answered: a schema, and for each `spec` that was sent either the object that it kept and the
-/// unknown fields that it warned of, or its errors as field, reason and message.
+/// Answers of kube-apiserver 1.36.2: a schema, and for each `spec` that was sent either the stored object and the unknown
+/// fields of its warning, or its errors as field, reason and message.
 enum ServerRecordings {
     static let schema = #"""
         {"properties": {"allof": {"allOf": [{"required": ["a"]}, {"required": ["b"]}], "properties": {"a": {"type":

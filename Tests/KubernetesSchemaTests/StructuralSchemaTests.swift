@@ -49,7 +49,7 @@ struct StructuralSchemaTests {
         (#"{"pattern":"("}"#, "pattern: invalid regular expression: missing closing )"),
         ("5", "a schema must be an object"),
     ])
-    func `A tree that is no schema is refused with the place`(text: String, message: String) throws {
+    func `An invalid schema is refused with the place of the mistake`(text: String, message: String) throws {
         let json = try JSONValue(parsing: text)
         do {
             _ = try StructuralSchema(openAPI: json)

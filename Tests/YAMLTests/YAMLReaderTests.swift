@@ -37,7 +37,7 @@ struct YAMLReaderTests {
     }
 
     @Test(arguments: [
-        ("a: .inf", "line 1, column 4: .inf is no number that JSON can hold"),
+        ("a: .inf", "line 1, column 4: .inf is not a number that JSON can represent"),
         ("a: 1\nb: 2\na: 3", #"line 1, column 1: the key "a" is given twice in one mapping"#),
         ("yes: 1\n'true': 2", #"line 2, column 1: the key "true" is given twice in one mapping"#),
         ("a:\n\tb: 1", "line 2, column 1: a tab cannot indent YAML, use spaces"),
@@ -45,7 +45,7 @@ struct YAMLReaderTests {
         ("[a]: 1", "line 1, column 1: a key must be a scalar"), ("~: 1", "line 1, column 1: a key must not be null"),
         ("a: !foo 1", "line 1, column 4: the tag !foo is not supported"),
         ("a: !!binary aGk=", "line 1, column 4: the tag tag:yaml.org,2002:binary is not supported"),
-        ("a: !!int x", #"line 1, column 4: "x" is no int"#),
+        ("a: !!int x", #"line 1, column 4: "x" is not a valid int"#),
         ("a: *b", "line 1, column 4: an alias of an anchor that is not defined before"),
         (
             "a: b: c",
@@ -200,8 +200,7 @@ struct YAMLWriterTests {
     }
 }
 
-/// splitmix64. Strings hold what YAML treats specially, save a byte order mark, which Yams drops at the start of a
-/// scalar.
+/// Strings contain what YAML treats specially, except a byte order mark: Yams drops it at the start of a scalar.
 extension SeededGenerator {
     mutating func string() -> String {
         let pieces = [

@@ -1,29 +1,31 @@
 internal import COpenSSL
 
-/// A certificate with its private key, both in PEM.
+/// A certificate and its private key, both in PEM.
 public struct Credential: Sendable, Hashable {
-    /// The certificate, the issuer's behind it where it has one that clients need.
+    /// The certificate, followed by the issuer's if clients need it.
     public var certificatePEM: String
     public var privateKeyPEM: String
 
-    /// A credential from PEM texts, which are read only when they are used.
+    /// Creates a credential. The PEM texts are not read before they are used.
     public init(certificatePEM: String, privateKeyPEM: String) {
         self.certificatePEM = certificatePEM
         self.privateKeyPEM = privateKeyPEM
     }
 }
 
-/// A certificate authority of our own making: EC P-256 keys, SHA-256 signatures, X.509 v3 (RFC 5280).
+/// A certificate authority with EC P-256 keys, SHA-256 signatures and X.509 v3 certificates (RFC 5280).
 public struct CertificateAuthority: Sendable, Hashable {
+    /// The authority's certificate and key. Keep the key secret.
     public let credential: Credential
 
-    /// What clients must trust.
+    /// The certificate that clients must trust.
     public var certificatePEM: String { credential.certificatePEM }
 
-    /// An authority that was made before.
+    /// Creates an authority from an existing credential.
     public init(credential: Credential) { self.credential = credential }
 
-    /// Makes a new authority, valid from an hour ago (clocks differ) for `validity`. Throws ``TLSError``.
+    /// Creates a new authority that is valid for `validity`. It becomes valid an hour ago, because clocks differ.
+    /// Throws ``TLSError`` when OpenSSL fails.
     public init(commonName: String, validity: Duration = .seconds(10 * 365 * 86_400)) throws {
         credential = try Self.make(
             commonName: commonName, validity: validity, issuer: nil,
@@ -33,11 +35,12 @@ public struct CertificateAuthority: Sendable, Hashable {
             ])
     }
 
-    /// What a leaf certificate is for.
+    /// The purpose of a leaf certificate.
     public enum Usage: Sendable { case server, client }
 
-    /// Issues a leaf certificate. `addresses` are IP addresses and `names` DNS names, both become subject alternative
-    /// names; `organizations` become the subject's O. Throws ``TLSError``.
+    /// Issues a leaf certificate. `addresses` (IP addresses) and `names` (DNS names) become subject alternative names,
+    /// `organizations` the subject's O. Throws ``TLSError`` when a name or an address contains a comma or OpenSSL
+    /// fails.
     public func issue(
         commonName: String, organizations: [String] = [], names: [String] = [], addresses: [String] = [],
         usage: Usage = .server, validity: Duration = .seconds(365 * 86_400)
@@ -69,7 +72,7 @@ public struct CertificateAuthority: Sendable, Hashable {
         }
         try check(X509_set_version(certificate, 2) == 1)
         var serial = try SecureRandom.bytes(16)
-        serial[0] = serial[0] & 0x7F | 0x40  // positive, and never shorter than the others
+        serial[0] = serial[0] & 0x7F | 0x40  // positive, and always 16 bytes
         let number = BN_bin2bn(serial, Int32(serial.count), nil)
         defer { BN_free(number) }
         try check(BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != nil)
@@ -82,7 +85,7 @@ public struct CertificateAuthority: Sendable, Hashable {
             try check(
                 X509_NAME_add_entry_by_txt(subject, field, MBSTRING_UTF8, bytes, Int32(bytes.count), -1, 0) == 1)
         }
-        // The issuer's own certificate and key; a self-signed one is its own issuer.
+        // The issuer's certificate and key; a self-signed certificate is its own issuer.
         let issuers = try issuer.map { try PEM.certificates($0.certificatePEM) } ?? []
         let issuerKey = try issuer.map { try PEM.privateKey($0.privateKeyPEM) }
         defer {

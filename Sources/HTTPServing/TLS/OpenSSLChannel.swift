@@ -2,10 +2,10 @@ public import HummingbirdCore
 public import Logging
 public import NIOCore
 
-/// Puts TLS before a base channel's own handlers: Hummingbird's server over OpenSSL.
+/// Adds TLS by OpenSSL to a Hummingbird channel.
 ///
-/// HummingbirdTLS does the same with swift-nio-ssl, which would compile BoringSSL into the program, a second TLS library
-/// beside the OpenSSL that libcurl links anyway.
+/// HummingbirdTLS does the same with swift-nio-ssl. That would compile BoringSSL into the program, a second TLS library
+/// beside the OpenSSL that libcurl links.
 public struct OpenSSLChannel<BaseChannel: ServerChildChannel>: ServerChildChannel {
     public typealias Value = BaseChannel.Value
 
@@ -13,7 +13,8 @@ public struct OpenSSLChannel<BaseChannel: ServerChildChannel>: ServerChildChanne
     private let provider: TLSContextProvider
     private let handshakeTimeout: TimeAmount
 
-    /// Wraps `base`; each new connection asks `provider` for its certificate.
+    /// Wraps `base`. Each new connection asks `provider` for its certificate and must complete the handshake within
+    /// `handshakeTimeout`.
     public init(_ base: BaseChannel, provider: TLSContextProvider, handshakeTimeout: TimeAmount = .seconds(10)) {
         self.base = base
         self.provider = provider

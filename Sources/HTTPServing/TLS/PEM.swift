@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// Certificates and keys in and out of PEM, over a memory BIO.
+/// Reads and writes certificates and keys in PEM, through a memory BIO.
 enum PEM {
     static func write(_ attempt: String, _ body: (OpaquePointer) -> Int32) throws -> String {
         guard let bio = BIO_new(BIO_s_mem()) else { throw TLSError.current(attempt) }
@@ -22,19 +22,21 @@ enum PEM {
         return value
     }
 
-    /// All certificates of a PEM text; the caller frees them.
+    /// Returns the certificates of a PEM text, up to the first malformed one; the caller must free them. Throws
+    /// ``TLSError`` when there is none.
     static func certificates(_ pem: String) throws -> [OpaquePointer] {
         var result: [OpaquePointer] = []
         let first = try read(pem, "reading the certificate") { bio -> OpaquePointer? in
             guard let first = PEM_read_bio_X509(bio, nil, nil, nil) else { return nil }
             while let next = PEM_read_bio_X509(bio, nil, nil, nil) { result.append(next) }
-            _ = TLSError.drainErrorQueue()  // the end of the text is noticed as an error
+            _ = TLSError.drainErrorQueue()  // the end of the text is reported as an error
             return first
         }
         return [first] + result
     }
 
-    /// The private key of a PEM text; the caller frees it.
+    /// Returns the private key of a PEM text; the caller must free it. Throws ``TLSError`` when the text has none or is
+    /// malformed.
     static func privateKey(_ pem: String) throws -> OpaquePointer {
         try read(pem, "reading the private key") { PEM_read_bio_PrivateKey($0, nil, nil, nil) }
     }

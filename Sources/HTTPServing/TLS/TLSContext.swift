@@ -1,14 +1,15 @@
 internal import COpenSSL
 
-/// What a TLS server says of itself: a certificate chain and its key, TLS 1.2 and later, ALPN `http/1.1`.
+/// The TLS settings of a server: certificate chain and key, TLS 1.2 and later, ALPN `http/1.1`.
 ///
-/// Immutable once made, and shared by all connections. OpenSSL's SSL_CTX counts its references atomically and may be used
-/// by several threads as long as nobody changes it.
+/// Immutable after creation and shared by all connections. OpenSSL's SSL_CTX has an atomic reference count and may be
+/// used by several threads as long as it is not changed.
 public final class TLSContext: @unchecked Sendable {
-    // @unchecked: the pointer is to an object that nobody changes after init; see above.
+    // @unchecked: the pointer's object is never changed after init, see above.
     let pointer: OpaquePointer
 
-    /// A context for that credential. Throws ``TLSError`` when the PEM texts cannot be read or do not belong together.
+    /// Creates the settings for a credential. Throws ``TLSError`` when the PEM texts cannot be read or do not belong
+    /// together.
     public init(_ credential: Credential) throws {
         guard let pointer = SSL_CTX_new(TLS_server_method()) else { throw TLSError.current("making the TLS context") }
         self.pointer = pointer
@@ -28,7 +29,8 @@ public final class TLSContext: @unchecked Sendable {
         SSL_CTX_set_alpn_select_cb(
             pointer,
             { _, selected, selectedLength, offered, offeredLength, _ in
-                // A list of strings, each behind a byte of its length (RFC 7301). No match: the handshake goes on without.
+                // A list of strings, each after a byte with its length (RFC 7301). Without a match the handshake
+                // continues without ALPN.
                 let wanted: StaticString = "http/1.1"
                 guard let offered else { return SSL_TLSEXT_ERR_NOACK }
                 var index = 0
@@ -49,13 +51,14 @@ public final class TLSContext: @unchecked Sendable {
     deinit { SSL_CTX_free(pointer) }
 }
 
-/// Where the handler of a new connection gets its context: a closure, so that certificates can rotate while the server runs.
+/// Provides the context for each new connection. It holds a closure, so that certificates can be rotated while the
+/// server runs.
 public struct TLSContextProvider: Sendable {
     let current: @Sendable () -> TLSContext
 
-    /// Asks the closure for each new connection.
+    /// Creates a provider that calls the closure for each new connection.
     public init(_ current: @escaping @Sendable () -> TLSContext) { self.current = current }
 
-    /// The same context for all connections.
+    /// Creates a provider of the same context for all connections.
     public init(_ context: TLSContext) { current = { context } }
 }

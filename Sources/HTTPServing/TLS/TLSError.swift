@@ -1,19 +1,19 @@
 internal import COpenSSL
 
-/// What went wrong in OpenSSL: what was attempted, and the library's own words.
+/// A failure of OpenSSL: what was attempted, and OpenSSL's reasons.
 public struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What was attempted, as the start of a sentence: "reading the certificate".
     public var attempt: String
     /// OpenSSL's reasons, the first cause first; may be empty.
     public var reasons: [String]
 
-    /// An error with given reasons.
+    /// Creates an error with these reasons.
     public init(_ attempt: String, reasons: [String]) {
         self.attempt = attempt
         self.reasons = reasons
     }
 
-    /// An error with the reasons in this thread's OpenSSL error queue, which is emptied.
+    /// Creates an error with the reasons in this thread's OpenSSL error queue, and empties the queue.
     static func current(_ attempt: String) -> TLSError {
         TLSError(attempt, reasons: drainErrorQueue().map { reason(of: $0) })
     }

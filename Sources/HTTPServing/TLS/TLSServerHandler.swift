@@ -1,11 +1,12 @@
 public import NIOCore
 
-/// TLS on a NIO channel, the server's end, by OpenSSL over memory buffers.
+/// The server's side of TLS on a NIO channel, by OpenSSL over memory buffers.
 ///
-/// - Writes before the handshake is done are kept and go out in order; a write's promise is that of its ciphertext, so
-///   back-pressure and write errors are those of the socket.
-/// - close_notify from the peer closes the channel's input; ours is sent before the output or the channel is closed.
-/// - A handshake that does not end within the time-out, or a peer that speaks something else, closes the channel.
+/// - Writes before the end of the handshake are kept and sent in order. The promise of a write is that of its
+///   ciphertext, so back-pressure and write errors are those of the socket.
+/// - close_notify from the peer closes the channel's input. The server's own is sent before the output or the channel
+///   is closed.
+/// - The channel is closed when the handshake does not end within the time-out, and when the peer does not speak TLS.
 public final class TLSServerHandler: ChannelDuplexHandler {
     public typealias InboundIn = ByteBuffer
     public typealias InboundOut = ByteBuffer
@@ -20,7 +21,7 @@ public final class TLSServerHandler: ChannelDuplexHandler {
     private var isInputClosed = false
     private var hasFailed = false
 
-    /// A handler for one connection. Throws ``TLSError`` when OpenSSL cannot make a session.
+    /// Creates a handler for one connection. Throws ``TLSError`` when OpenSSL cannot make a session.
     public init(provider: TLSContextProvider, handshakeTimeout: TimeAmount = .seconds(10)) throws {
         session = try TLSSession(provider.current())
         self.handshakeTimeout = handshakeTimeout
@@ -66,7 +67,7 @@ public final class TLSServerHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Goes as far as the bytes at hand reach.
+    /// Processes the bytes that have arrived.
     private func advance(_ context: ChannelHandlerContext) throws {
         if !session.isEstablished {
             try session.handshake()
@@ -87,7 +88,7 @@ public final class TLSServerHandler: ChannelDuplexHandler {
             case .endOfStream: closeInput(context)
             }
         }
-        sendCiphertext(context, nil)  // what reading itself gave rise to, such as key updates
+        sendCiphertext(context, nil)  // reading itself can produce ciphertext, such as key updates
         context.flush()
     }
 
@@ -100,7 +101,7 @@ public final class TLSServerHandler: ChannelDuplexHandler {
     private func fail(_ context: ChannelHandlerContext, _ error: any Error) {
         hasFailed = true
         if error is PlainHTTPError {
-            // What Go's server says in the same case.
+            // The same answer as that of Go's server.
             let text = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
             context.write(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
         } else {
@@ -114,7 +115,8 @@ public final class TLSServerHandler: ChannelDuplexHandler {
 
     public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .some(.inputClosed) = event as? ChannelEvent {
-            // The socket's end; with no close_notify before it the stream was cut, which HTTP notices by itself.
+            // The socket's input has ended. Without a close_notify before it the stream was cut, which HTTP notices by
+            // itself.
             if session.isEstablished {
                 closeInput(context)
             } else {

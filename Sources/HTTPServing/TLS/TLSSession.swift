@@ -1,15 +1,15 @@
 internal import COpenSSL
 
-/// The server's end of one TLS connection, with no socket: ciphertext goes in and comes out as bytes.
+/// The server's side of one TLS connection without a socket: ciphertext goes in and comes out as bytes.
 ///
-/// A plain state machine for one thread (a channel's event loop), so that it can be tested by feeding it bytes.
+/// A plain state machine for one thread (a channel's event loop), so that tests can feed it bytes.
 final class TLSSession {
-    /// What a read found.
+    /// The result of a read.
     enum ReadResult: Equatable {
         case plaintext([UInt8])
-        /// All that came in has been read.
+        /// All received bytes have been read.
         case needsMore
-        /// The peer said close_notify: nothing more will come.
+        /// The peer sent close_notify: no more data will come.
         case endOfStream
     }
 
@@ -28,14 +28,14 @@ final class TLSSession {
         }
         sluice_bio_set_retry_on_empty(incoming)
         sluice_bio_set_retry_on_empty(outgoing)
-        SSL_set_bio(ssl, incoming, outgoing)  // the session owns both from here on
+        SSL_set_bio(ssl, incoming, outgoing)  // from here on the session owns both
         SSL_set_accept_state(ssl)
         (self.ssl, self.incoming, self.outgoing) = (ssl, incoming, outgoing)
     }
 
     deinit { SSL_free(ssl) }
 
-    /// Takes bytes that came from the peer.
+    /// Accepts bytes from the peer. Throws ``TLSError`` when there is no memory for them.
     func receive(_ bytes: UnsafeRawBufferPointer) throws {
         guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
         guard BIO_write(incoming, base, Int32(bytes.count)) == Int32(bytes.count) else {
@@ -43,7 +43,8 @@ final class TLSSession {
         }
     }
 
-    /// Goes on with the handshake as far as the bytes reach; throws when the peer speaks something else.
+    /// Continues the handshake with the bytes received so far. Throws ``PlainHTTPError`` when the peer speaks HTTP, and
+    /// ``TLSError`` for any other failure.
     func handshake() throws {
         guard !isEstablished else { return }
         _ = TLSError.drainErrorQueue()
@@ -61,7 +62,7 @@ final class TLSSession {
         }
     }
 
-    /// The next plaintext there is.
+    /// Reads the next plaintext. Throws ``TLSError`` when the connection is broken.
     func read() throws -> ReadResult {
         _ = TLSError.drainErrorQueue()
         let count = SSL_read(ssl, &buffer, Int32(buffer.count))
@@ -73,7 +74,7 @@ final class TLSSession {
         }
     }
 
-    /// Encrypts bytes; what comes of it is in ``takeCiphertext()``. Only after the handshake.
+    /// Encrypts bytes for ``takeCiphertext(_:)``. Call it only after the handshake. Throws ``TLSError`` when it fails.
     func write(_ bytes: UnsafeRawBufferPointer) throws {
         var offset = 0
         while offset < bytes.count, let base = bytes.baseAddress {
@@ -84,7 +85,7 @@ final class TLSSession {
         }
     }
 
-    /// Says close_notify, once.
+    /// Sends close_notify, once.
     func sendClose() {
         guard isEstablished, !hasSentClose else { return }
         hasSentClose = true
@@ -93,7 +94,7 @@ final class TLSSession {
         _ = TLSError.drainErrorQueue()
     }
 
-    /// Hands over the bytes that are to be sent to the peer; nil when there are none.
+    /// Passes the bytes to be sent to the peer to `body`; returns nil when there are none.
     func takeCiphertext<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
         let pending = sluice_bio_pending(outgoing)
         guard pending > 0 else { return nil }

@@ -2,7 +2,8 @@ import JSON
 import KubernetesModel
 
 extension JSONReadable where Self: Sendable {
-    /// Reads an object. The items of a list of built-in kinds do not say what they are: a dynamic one is told.
+    /// Reads an object. Items in a list of a built-in kind have no apiVersion and kind; a dynamic object gets those of
+    /// `type`. Throws `JSONError` when the object does not have the expected form.
     init(completing reader: inout JSONReader, type: ResourceType) throws {
         let object = try Self(from: &reader)
         guard var dynamic = object as? DynamicObject, dynamic.json.object != nil,
@@ -18,7 +19,8 @@ extension JSONReadable where Self: Sendable {
 }
 
 extension Decoded where Object: JSONReadable {
-    /// Reads an object, and where it is not what its type expects, what its metadata say. Throws only for what is no JSON.
+    /// Reads an object, or only its metadata if the object does not have the form that its type expects. Throws
+    /// `JSONError` only for malformed JSON.
     init(from reader: inout JSONReader, type: ResourceType) throws {
         let start = reader
         do {
@@ -28,14 +30,14 @@ extension Decoded where Object: JSONReadable {
             reader = start
             var metadata = ObjectMeta()
             let raw = try reader.readRaw()
-            // Metadata that cannot be read either leave an object with no name, and the error.
+            // If the metadata cannot be read either, the result is an object without a name, and the error.
             if let partial = try? PartialObject(parsing: raw) { metadata = partial.metadata }
             self = .undecodable(metadata, failure)
         }
     }
 }
 
-/// Of an object its metadata.
+/// The metadata of an object, without the rest.
 struct PartialObject: JSONReadable {
     var metadata = ObjectMeta()
 
@@ -47,7 +49,7 @@ struct PartialObject: JSONReadable {
 }
 
 extension ObjectList where Object: JSONReadable {
-    /// Reads a `...List` object.
+    /// Reads a `...List` object. Throws `JSONError` when it is malformed or has no items.
     init(from reader: inout JSONReader, type: ResourceType) throws {
         self.init(items: [], resourceVersion: "")
         var hasItems = false

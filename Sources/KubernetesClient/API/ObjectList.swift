@@ -1,23 +1,24 @@
 public import JSON
 public import KubernetesModel
 
-/// An object as it came, or what is known of one that could not be decoded: one bad object must not hide the others.
+/// An object, or the metadata of one that could not be decoded, so that one bad object does not hide the others.
 public enum Decoded<Object: Sendable>: Sendable {
     case object(Object)
-    /// Its metadata could be read, the rest could not.
+    /// Its metadata could be read, but not the rest.
     case undecodable(ObjectMeta, JSONError)
 }
 
 /// One page of a list.
 public struct ObjectList<Object: Sendable>: Sendable {
     public var items: [Decoded<Object>]
-    /// Where a watch goes on from.
+    /// The version from which a watch continues.
     public var resourceVersion: String
-    /// The token of the next page; nil on the last one.
+    /// The token for the next page; nil on the last one.
     public var continueToken: String?
+    /// How many objects the following pages have, if the server says so.
     public var remainingItemCount: Int64?
 
-    /// A page.
+    /// Creates a page.
     public init(
         items: [Decoded<Object>], resourceVersion: String, continueToken: String? = nil,
         remainingItemCount: Int64? = nil
@@ -33,10 +34,11 @@ public struct ObjectList<Object: Sendable>: Sendable {
 public enum WatchEvent<Object: Sendable>: Sendable {
     case added(Decoded<Object>)
     case modified(Decoded<Object>)
-    /// The object as it last was.
+    /// The object was deleted. This is its last known state.
     case deleted(Decoded<Object>)
-    /// Everything up to that resourceVersion has been sent; `endsInitialEvents` marks the end of a watch-list's first part.
+    /// Everything up to this resourceVersion has been sent. `endsInitialEvents` marks the end of the initial events of
+    /// a watch-list.
     case bookmark(resourceVersion: String, endsInitialEvents: Bool)
-    /// The stream is over for that reason; 410 means: list again.
+    /// The stream ended for this reason. 410 means that a new list is needed.
     case error(APIStatus)
 }

@@ -63,7 +63,7 @@ extension Patch {
         case .json: "application/json-patch+json"
         case .merge: "application/merge-patch+json"
         case .strategic: "application/strategic-merge-patch+json"
-        // JSON is YAML; the server knows apply by this name only.
+        // JSON is YAML too, and the server knows apply only by this name.
         case .apply: "application/apply-patch+yaml"
         }
     }

@@ -1,18 +1,20 @@
 public import JSON
 import KubernetesModel
 
-/// What a list or a watch is narrowed to.
+/// Which objects a list returns, and in which pages.
 public struct ListOptions: Sendable, Hashable {
     public var labelSelector: String?
     public var fieldSelector: String?
-    /// Most objects a page.
+    /// The largest number of objects per page.
     public var limit: Int?
+    /// The token of the previous page; nil for the first one.
     public var continueToken: String?
+    /// The version to read; nil reads the latest state.
     public var resourceVersion: String?
     /// `Exact` or `NotOlderThan`.
     public var resourceVersionMatch: String?
 
-    /// Everything, in one page, as new as there is.
+    /// Creates options. The default asks for all objects in one page, in their latest state.
     public init(
         labelSelector: String? = nil, fieldSelector: String? = nil, limit: Int? = nil, continueToken: String? = nil,
         resourceVersion: String? = nil, resourceVersionMatch: String? = nil
@@ -26,17 +28,18 @@ public struct ListOptions: Sendable, Hashable {
     }
 }
 
-/// How a watch is asked for.
+/// Which events a watch reports, and how.
 public struct WatchOptions: Sendable, Hashable {
     public var labelSelector: String?
     public var fieldSelector: String?
-    /// Events after this version; nil or empty starts with synthetic ADDED events of what there is.
+    /// Events after this version are sent. Nil or empty starts with synthetic ADDED events for all existing objects.
     public var resourceVersion: String?
-    /// After how long the server ends the watch by itself.
+    /// How long the watch lasts; then the server ends it.
     public var timeout: Duration
+    /// Whether the server may send bookmarks, which tell how far the watch has come.
     public var allowBookmarks: Bool
 
-    /// A watch.
+    /// Creates options of a watch.
     public init(
         labelSelector: String? = nil, fieldSelector: String? = nil, resourceVersion: String? = nil,
         timeout: Duration = .seconds(300), allowBookmarks: Bool = true
@@ -49,18 +52,18 @@ public struct WatchOptions: Sendable, Hashable {
     }
 }
 
-/// How a create, replace or patch is done.
+/// Options of a create, replace or patch.
 public struct WriteOptions: Sendable, Hashable {
-    /// The name under which the server keeps the ownership of fields; required for apply patches.
+    /// The name under which the server tracks ownership of fields. Required for apply patches.
     public var fieldManager: String?
-    /// `Strict`, `Warn` or `Ignore`; nil leaves it to the server.
+    /// `Strict`, `Warn` or `Ignore`; nil uses the server's default.
     public var fieldValidation: String?
-    /// Nothing is stored.
+    /// Validates the request but stores nothing.
     public var dryRun: Bool
-    /// For apply patches: takes fields from other managers.
+    /// Takes over fields that other managers own. For apply patches only.
     public var force: Bool
 
-    /// Plain writing.
+    /// Creates options. The defaults are the server's.
     public init(
         fieldManager: String? = nil, fieldValidation: String? = nil, dryRun: Bool = false, force: Bool = false
     ) {
@@ -71,14 +74,17 @@ public struct WriteOptions: Sendable, Hashable {
     }
 }
 
-/// How a delete is done.
+/// Options of a delete.
 public struct DeleteOptions: Sendable, Hashable {
-    /// Deletes only the object of that UID, 409 otherwise.
+    /// Deletes the object only if it has this UID; otherwise the server answers 409.
     public var uid: String?
-    /// Deletes only at that version, 409 otherwise.
+    /// Deletes the object only at this version; otherwise the server answers 409.
     public var resourceVersion: String?
+    /// What happens to objects that the deleted one owns; nil uses the server's default.
     public var propagation: Propagation?
+    /// How long the object may take to end; nil uses its own value.
     public var gracePeriodSeconds: Int?
+    /// Validates the request but deletes nothing.
     public var dryRun: Bool
 
     /// What happens to the objects owned by the deleted one.
@@ -88,7 +94,7 @@ public struct DeleteOptions: Sendable, Hashable {
         case foreground = "Foreground"
     }
 
-    /// Plain deleting.
+    /// Creates options. The defaults are the server's.
     public init(
         uid: String? = nil, resourceVersion: String? = nil, propagation: Propagation? = nil,
         gracePeriodSeconds: Int? = nil, dryRun: Bool = false
@@ -107,8 +113,8 @@ public enum Patch: Sendable, Hashable {
     case json(JSONValue)
     /// RFC 7386.
     case merge(JSONValue)
-    /// Kubernetes' own, for built-in kinds only.
+    /// A strategic merge patch, for built-in kinds only.
     case strategic(JSONValue)
-    /// Server-side apply: the whole of what the field manager wants to own.
+    /// Server-side apply: everything that the field manager wants to own.
     case apply(JSONValue)
 }

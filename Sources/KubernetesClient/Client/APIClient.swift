@@ -4,26 +4,27 @@ public import KubernetesModel
 public import Logging
 import Synchronization
 
-/// A client of one API server.
+/// A client of one API server. It may be used from any task.
 ///
-/// Requests share connections (HTTP/2 where the server speaks it); watches and logs have one each. Safe from everywhere;
-/// everything throws `APIStatus` for what the server refused, ``KubernetesClientError`` for what did not get through, and
-/// `CancellationError`, the request having been ended, when the task is cancelled.
+/// Requests share connections (HTTP/2 where the server speaks it); each watch and log has its own. All methods throw
+/// `APIStatus` when the server refused the request, ``KubernetesClientError`` when it did not get through or the answer
+/// cannot be understood, and `CancellationError` when the task is cancelled; then the request has been ended.
 public final class APIClient: Sendable {
-    /// How a client behaves.
+    /// The behaviour of a client.
     public struct Settings: Sendable {
         public var retry = RetryPolicy()
         public var clock = ClientClock.system
-        /// Connecting, with TLS.
+        /// The limit for connecting, including TLS.
         public var connectTimeout = Duration.seconds(10)
-        /// From the sending of a request to the end of its answer; for a watch or a log to its first byte.
+        /// The limit from sending a request to the end of the answer; for a watch or a log, to its headers.
         public var responseTimeout = Duration.seconds(60)
-        /// The largest answer that is taken in, in bytes; a page of a list is one.
+        /// The largest answer that is accepted, in bytes. Each page of a list is one answer.
         public var maximumBodyBytes = 256 << 20
-        /// What the server warns of (deprecated versions, unknown fields); nil logs each text once.
+        /// Receives the server's warnings (deprecated versions, unknown fields). If nil, each different text is logged
+        /// once.
         public var onWarning: (@Sendable (_ warning: String) -> Void)?
 
-        /// The default.
+        /// Creates the default settings.
         public init() {}
     }
 
@@ -31,13 +32,13 @@ public final class APIClient: Sendable {
     let settings: Settings
     let logger: Logger
     private let requests: HTTPClient
-    /// Streams have HTTP/1.1 connections of their own, which TCP holds back when their reader is slow. On a shared HTTP/2
-    /// connection curl 7.88 reads on for the sake of the others and keeps what it reads: a paused stream of 54 MB grew the
-    /// process by 65 MB, and the requests beside it took five times as long.
+    /// Streams have their own HTTP/1.1 connections, which TCP holds back when their reader is slow. On a shared HTTP/2
+    /// connection curl 7.88 continues to read for the other requests and keeps what it reads: a paused stream of 54 MB
+    /// grew the process by 65 MB, and requests beside it took five times as long.
     private let streams: HTTPClient
     private let seenWarnings = Mutex<Set<String>>([])
 
-    /// A client. Throws when the machine has no threads for it or the configuration is wrong.
+    /// Creates a client. Throws `HTTPError` when the system has no thread or memory for it.
     public init(
         configuration: ClientConfiguration, settings: Settings = Settings(),
         logger: Logger = Logger(label: "kubernetes-client")
@@ -49,7 +50,7 @@ public final class APIClient: Sendable {
         http.tls = configuration.tls
         http.proxy = configuration.proxy
         http.userAgent = configuration.userAgent
-        // For servers that do not multiplex: as many at once, the others wait.
+        // A limit for servers without HTTP/2; further requests wait.
         http.maximumConnectionsPerHost = 32
         requests = try HTTPClient(configuration: http)
         http.usesHTTP2 = false
@@ -57,7 +58,8 @@ public final class APIClient: Sendable {
         streams = try HTTPClient(configuration: http)
     }
 
-    /// Ends all requests, streams and threads. Later requests fail. A client that is let go does this by itself.
+    /// Ends all requests, streams and threads. Later requests fail. This happens automatically when the last reference
+    /// to the client is dropped.
     public func shutDown() {
         requests.shutDown()
         streams.shutDown()
@@ -65,28 +67,32 @@ public final class APIClient: Sendable {
 
     // MARK: Typed and dynamic access
 
-    /// The objects of a resource type as that Swift type; `namespace` nil means all namespaces, or cluster-scoped objects.
+    /// The objects of a resource type, decoded as `Object`. If `namespace` is nil: those of all namespaces, or
+    /// cluster-scoped ones.
     public func resource<Object: JSONReadable & Sendable>(
         _ type: ResourceType, of object: Object.Type, namespace: String? = nil
     ) -> ResourceClient<Object> {
         ResourceClient(client: self, type: type, namespace: namespace)
     }
 
-    /// The objects of a Swift type; `namespace` nil means all namespaces, or cluster-scoped objects.
+    /// The objects of a Swift type. If `namespace` is nil: those of all namespaces, or cluster-scoped ones.
     public func resource<Object: KubernetesObject>(
         _ object: Object.Type, namespace: String? = nil
     ) -> ResourceClient<Object> {
         ResourceClient(client: self, type: Object.resourceType, namespace: namespace)
     }
 
-    /// The objects of any resource type, whole; `namespace` nil means all namespaces, or cluster-scoped objects.
+    /// The objects of any resource type, with all fields. If `namespace` is nil: those of all namespaces, or
+    /// cluster-scoped ones.
     public func dynamic(_ type: ResourceType, namespace: String? = nil) -> ResourceClient<DynamicObject> {
         ResourceClient(client: self, type: type, namespace: namespace)
     }
 
-    /// Any request: discovery, health, what has no method here. The body of a successful answer.
+    /// Sends any request, for discovery, health and whatever has no method here. Returns the body of a successful
+    /// answer.
     ///
-    /// `path` begins with a slash and is encoded already. GET, HEAD and PUT are sent again as ``RetryPolicy`` says.
+    /// `path` begins with a slash and is percent-encoded. GET, HEAD and PUT are sent again as ``RetryPolicy`` says.
+    /// Throws as ``APIClient`` describes.
     public func request(
         _ method: String, _ path: String, query: [(name: String, value: String)] = [], body: JSONValue? = nil,
         contentType: String = "application/json", accept: String = "application/json"
@@ -101,12 +107,14 @@ public final class APIClient: Sendable {
 
     // MARK: Sending
 
-    /// Sends a request as often as the policy allows; a successful answer.
+    /// Sends a request, again if the policy allows it, and returns a successful answer. Throws as ``APIClient``
+    /// describes.
     func send(_ request: APIRequest) async throws -> HTTPResponse {
         try await attempts(request) { http, _ in try await self.requests.send(http) }
     }
 
-    /// Sends a request for a stream as often as the policy allows, until there is a successful head.
+    /// Sends a request for a stream, again if the policy allows it, until an answer succeeds. Throws as ``APIClient``
+    /// describes.
     func stream(_ request: APIRequest, idle: Duration?) async throws -> HTTPStream {
         var opened: HTTPStream?
         _ = try await attempts(request) { http, _ in
@@ -163,8 +171,8 @@ public final class APIClient: Sendable {
                 error = status
             } catch let transport as HTTPError {
                 if transport.code == .responseTimeout || transport.code == .connectionLost { needsNewConnection = true }
-                // A server that says nothing for a minute will not be quicker with the same load again; nor is a
-                // certificate that is wrong right the next time.
+                // These failures are final. A server that is silent for a minute would not be quicker at the next try,
+                // and a wrong certificate stays wrong.
                 let isFinal: Set<HTTPError.Code> = [.invalidRequest, .tls, .bodyTooLarge, .shutDown, .responseTimeout]
                 error = KubernetesClientError(
                     .transport, transport.message, method: request.method, url: url, transport: transport)
@@ -213,10 +221,10 @@ public final class APIClient: Sendable {
     }
 }
 
-/// A request to the API, before it has a server.
+/// A request to the API, without the server's address.
 struct APIRequest: Sendable {
     var method: String
-    /// Encoded.
+    /// The percent-encoded path.
     var path: String
     var query: [(name: String, value: String)] = []
     var body: [UInt8]?
@@ -224,7 +232,7 @@ struct APIRequest: Sendable {
     var accept = "application/json"
     var repeatability = RetryPolicy.Repeatability.unsafe
 
-    /// Path and query.
+    /// The path with the query.
     var target: String {
         guard !query.isEmpty else { return path }
         return path + (path.utf8.contains(UInt8(ascii: "?")) ? "&" : "?") + RequestPath.query(query)

@@ -3,8 +3,8 @@ import JSON
 import KubernetesModel
 
 extension APIStatus {
-    /// What a failed answer says: its Status object, or, where something else answered (a proxy, a path that is not
-    /// served), one made from the HTTP status as apimachinery's NewGenericServerResponse does it.
+    /// Reads the Status object of a failed answer. If something else answered (a proxy, a path that is not served),
+    /// makes one from the HTTP status as apimachinery's NewGenericServerResponse does.
     init(_ response: HTTPResponse, method: String, url: String) {
         if let status = Self.parse(response.body) {
             self = status
@@ -29,7 +29,7 @@ extension APIStatus {
         return try? APIStatus(parsing: body)
     }
 
-    /// The seconds of a Retry-After header. A date is not read: the API server sends none.
+    /// The seconds of a Retry-After header. Dates are ignored, since the API server sends none.
     static func retryAfter(_ response: HTTPResponse) -> Int? {
         response.headers.firstValue(of: "Retry-After").flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
     }
@@ -56,7 +56,7 @@ extension APIStatus {
     }
 }
 
-/// What a body calls itself.
+/// The apiVersion and kind of a body.
 struct BodyKind: JSONReadable {
     var kind = ""
 

@@ -8,16 +8,16 @@ public import KubernetesModel
     import Darwin
 #endif
 
-/// Time and chance as the client sees them; a parameter, so that no test waits.
+/// The client's time and random numbers. A parameter, so that no test has to wait.
 public struct ClientClock: Sendable {
-    /// The calendar's time, for credentials that expire.
+    /// The wall-clock time, for the expiry of credentials.
     public var now: @Sendable () -> Timestamp
-    /// Waits before a request is sent again; throws `CancellationError` when the task is cancelled.
+    /// Waits before a request is sent again. Must throw `CancellationError` when the task is cancelled.
     public var sleep: @Sendable (Duration) async throws -> Void
-    /// Numbers in 0..<1, for jitter.
+    /// Random numbers in 0..<1, for jitter.
     public var random: @Sendable () -> Double
 
-    /// A clock of one's own.
+    /// Creates a clock, for tests.
     public init(
         now: @escaping @Sendable () -> Timestamp, sleep: @escaping @Sendable (Duration) async throws -> Void,
         random: @escaping @Sendable () -> Double
@@ -27,7 +27,7 @@ public struct ClientClock: Sendable {
         self.random = random
     }
 
-    /// The machine's.
+    /// The system's clock.
     public static let system = ClientClock(
         now: {
             var time = timespec()

@@ -1,17 +1,17 @@
 public import CurlHTTP
 
-/// A request that has no answer of the API server's, or one that cannot be understood. What the server refuses is an
-/// `APIStatus` instead.
+/// A request got no answer from the API server, or one that cannot be understood. (A refusal by the server is an
+/// `APIStatus` instead.)
 public struct KubernetesClientError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What kind of failure it was.
+    /// The kind of failure.
     public enum Code: String, Sendable, Hashable {
-        /// Nothing could be sent, or nothing came back; ``KubernetesClientError/transport`` says why.
+        /// The request could not be sent, or no answer came; ``KubernetesClientError/transport`` says why.
         case transport
-        /// The server's answer is not what the API says it is.
+        /// The answer does not have the form that the API defines.
         case unexpectedBody
-        /// The request cannot be made like that: a name that is missing, a namespace that is.
+        /// The request is not valid, for example because its name or namespace is missing.
         case invalidRequest
-        /// There are no credentials: an exec plug-in failed, a token file is gone.
+        /// No credentials could be obtained: an exec plug-in failed, or a token file is missing.
         case credentials
     }
 
@@ -20,9 +20,10 @@ public struct KubernetesClientError: Error, Sendable, Hashable, CustomStringConv
     public var message: String
     public var method: String
     public var url: String
+    /// The failure of the connection, if the code is ``Code/transport``.
     public var transport: HTTPError?
 
-    /// A failure of a request.
+    /// Creates a failure of a request.
     public init(_ code: Code, _ message: String, method: String = "", url: String = "", transport: HTTPError? = nil) {
         self.code = code
         self.message = message

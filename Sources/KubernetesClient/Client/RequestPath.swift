@@ -1,4 +1,4 @@
-/// Paths and queries of the API, with everything but RFC 3986's unreserved characters percent-encoded.
+/// Builds paths and queries of the API. Everything but RFC 3986's unreserved characters is percent-encoded.
 enum RequestPath {
     private static let hexadecimal = Array("0123456789ABCDEF".utf8)
 
@@ -17,12 +17,12 @@ enum RequestPath {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// `a=1&b=2`, empty for no parameters.
+    /// Returns `a=1&b=2`, or an empty text without parameters.
     static func query(_ parameters: [(name: String, value: String)]) -> String {
         parameters.map { "\(encode($0.name))=\(encode($0.value))" }.joined(separator: "&")
     }
 
-    /// Why a name cannot be a segment of a path: the API server refuses the same ones.
+    /// Why a name cannot be a segment of a path; nil if it can. The API server refuses the same names.
     static func problem(ofSegment segment: String) -> String? {
         if segment.isEmpty { return "is empty" }
         if segment == "." || segment == ".." { return "may not be \(segment)" }

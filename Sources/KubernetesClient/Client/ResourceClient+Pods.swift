@@ -18,7 +18,8 @@ extension PodLogOptions {
 }
 
 extension ResourceClient {
-    /// The log of a pod, as bytes in batches. A container that says nothing keeps a followed log open for ever.
+    /// Reads the log of a pod, as bytes in batches. A followed log of a silent container stays open without limit.
+    /// Throws as ``APIClient`` describes.
     public func logs(_ name: String, _ options: PodLogOptions = PodLogOptions()) async throws -> HTTPStream {
         try await client.stream(
             APIRequest(
@@ -26,7 +27,8 @@ extension ResourceClient {
                 accept: "application/json, */*", repeatability: .safe), idle: nil)
     }
 
-    /// Asks for a pod to be taken off its node as its disruption budgets allow: 429 says not now, and is not tried again here.
+    /// Asks for the eviction of a pod within the limits of its disruption budgets. Throws `APIStatus` with code 429
+    /// when they forbid it now; the request is not sent again. Otherwise throws as ``APIClient`` describes.
     public func evict(_ name: String, _ options: DeleteOptions = DeleteOptions()) async throws {
         var metadata: JSONObject = ["name": .string(name)]
         if let namespace { metadata["namespace"] = .string(namespace) }
@@ -39,7 +41,8 @@ extension ResourceClient {
                 method: "POST", path: try path(name, "eviction"), body: body.bytes, repeatability: .never))
     }
 
-    /// Puts a pod on a node, as a scheduler does; with a UID only that pod.
+    /// Binds a pod to a node, as a scheduler does. With a UID, only the pod with that UID is bound. Throws as
+    /// ``APIClient`` describes.
     public func bind(_ name: String, to node: String, uid: String? = nil) async throws {
         var metadata: JSONObject = ["name": .string(name)]
         if let namespace { metadata["namespace"] = .string(namespace) }

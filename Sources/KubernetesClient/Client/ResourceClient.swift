@@ -2,11 +2,13 @@ import CurlHTTP
 public import JSON
 public import KubernetesModel
 
-/// The objects of one resource type, in one namespace, in all, or of the cluster.
+/// Access to the objects of one resource type, in one namespace, in all, or cluster-scoped. Made by ``APIClient``.
+///
+/// All methods throw as ``APIClient`` describes: `APIStatus`, ``KubernetesClientError`` or `CancellationError`.
 public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
     public let client: APIClient
     public let type: ResourceType
-    /// nil: all namespaces, or the type is cluster-scoped.
+    /// The namespace; nil for all namespaces, and for cluster-scoped types.
     public let namespace: String?
 
     init(client: APIClient, type: ResourceType, namespace: String?) {
@@ -17,14 +19,15 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
 
     // MARK: Reading
 
-    /// One object.
+    /// Reads one object. Throws `APIStatus` with `isNotFound` when it does not exist.
     public func get(_ name: String, resourceVersion: String? = nil) async throws -> Object {
         var request = APIRequest(method: "GET", path: try path(name), repeatability: .safe)
         if let resourceVersion { request.query.append(("resourceVersion", resourceVersion)) }
         return try await object(request)
     }
 
-    /// One page of the objects that the options leave: all of them when there is no limit.
+    /// Reads one page of the objects that match the options; without a limit, all of them. Throws as ``APIClient``
+    /// describes.
     public func list(_ options: ListOptions = ListOptions()) async throws -> ObjectList<Object> {
         let request = APIRequest(
             method: "GET", path: try path(), query: options.query, repeatability: .safe)
@@ -34,8 +37,8 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
         }
     }
 
-    /// All objects, asked for in pages of `limit`. When the server has forgotten the version that the pages are of (410),
-    /// they are asked for again from the start, the second time all at once.
+    /// Reads all objects, in pages of `limit`. When the server no longer has the version of the pages (410), the list
+    /// starts again, the second time in one page. Throws as ``APIClient`` describes.
     public func listAll(_ options: ListOptions = ListOptions(), limit: Int = 500) async throws -> ObjectList<Object> {
         var options = options
         options.limit = limit > 0 ? limit : nil
@@ -45,7 +48,7 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
         var result = try await list(options)
         while let token = result.continueToken {
             options.continueToken = token
-            // The API server refuses a version beside a token: the token has one.
+            // The API server refuses a version together with a token, because the token contains one.
             options.resourceVersion = nil
             options.resourceVersionMatch = nil
             do {
@@ -64,11 +67,11 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
         return result
     }
 
-    /// What happens from now on, or after the version in the options. Throws `APIStatus` when the server refuses the watch;
-    /// one that ends later ends the stream, with ``WatchEvent/error(_:)`` when the server gave a reason.
+    /// Watches changes from now on, or after the version in the options. Throws `APIStatus` when the server refuses the
+    /// watch. A watch that ends later ends the stream, with ``WatchEvent/error(_:)`` if the server gave a reason.
     public func watch(_ options: WatchOptions = WatchOptions()) async throws -> WatchStream<Object> {
         let request = APIRequest(method: "GET", path: try path(), query: options.query, repeatability: .safe)
-        // The server ends the watch by itself; a connection that outlives that by so much is dead.
+        // The server ends the watch by itself. A connection that lasts longer than that by this much is dead.
         let stream = try await client.stream(request, idle: options.timeout + .seconds(5))
         return WatchStream(
             stream, decoder: WatchDecoder(type: type, logger: client.logger),
@@ -77,8 +80,8 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
 
     // MARK: Writing
 
-    /// Creates an object; throws `APIStatus` with ``APIStatus/isAlreadyExists`` when there is one of that name. Never sent
-    /// twice once the server may have seen it.
+    /// Creates an object and returns it as stored. Throws `APIStatus` with `isAlreadyExists` when there is one of this
+    /// name. It is never sent again if the server may have seen it.
     public func create(_ object: some JSONWritable, _ options: WriteOptions = WriteOptions()) async throws -> Object {
         let json = object.json
         let scope = type.isNamespaced ? namespace ?? json[path: "metadata", "namespace"]?.string : nil
@@ -89,7 +92,8 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
                 body: completed(json).bytes))
     }
 
-    /// Replaces an object; with `metadata.resourceVersion` in it only at that version, 409 otherwise.
+    /// Replaces an object and returns it as stored. If it has a `metadata.resourceVersion`, throws `APIStatus` with
+    /// code 409 when that is not the current version.
     public func replace(
         _ object: some JSONWritable, subresource: String? = nil, _ options: WriteOptions = WriteOptions()
     ) async throws -> Object {
@@ -104,14 +108,16 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
                 body: completed(json).bytes, repeatability: .safe))
     }
 
-    /// Replaces the status of an object, and nothing else of it.
+    /// Replaces only the status of an object. Throws as ``replace(_:subresource:_:)`` does.
     public func replaceStatus(
         _ object: some JSONWritable, _ options: WriteOptions = WriteOptions()
     ) async throws -> Object {
         try await replace(object, subresource: "status", options)
     }
 
-    /// Changes an object. An apply patch needs a field manager, and creates the object when there is none.
+    /// Changes an object and returns it as stored. An apply patch needs a field manager, and creates the object if it
+    /// does not exist. Throws `APIStatus` with `isNotFound` when any other patch finds no object,
+    /// and ``KubernetesClientError`` when an apply patch has no field manager.
     public func patch(
         _ name: String, _ patch: Patch, subresource: String? = nil, _ options: WriteOptions = WriteOptions()
     ) async throws -> Object {
@@ -131,7 +137,7 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
                 body: body.bytes, contentType: patch.contentType, repeatability: .init(patch)))
     }
 
-    /// Changes the status of an object, and nothing else of it.
+    /// Changes only the status of an object. Throws as ``patch(_:_:subresource:_:)`` does.
     public func patchStatus(
         _ name: String, _ patch: Patch, _ options: WriteOptions = WriteOptions()
     ) async throws -> Object {
@@ -140,11 +146,12 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
 
     // MARK: Deleting
 
-    /// Asks for the deletion of an object.
+    /// Asks for the deletion of an object. Throws `APIStatus` with `isNotFound` when it does not exist, and with code
+    /// 409 when a condition in the options is not met.
     public func delete(
         _ name: String, _ options: DeleteOptions = DeleteOptions()
     ) async throws -> Deletion<Object> {
-        // Twice without the UID might take an object of the same name that was made in between.
+        // Without a UID, a second delete could hit a new object of the same name.
         let request = APIRequest(
             method: "DELETE", path: try path(name), body: options.body.bytes,
             repeatability: options.uid == nil ? .unsafe : .safe)
@@ -157,7 +164,7 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
         }
     }
 
-    /// Asks for the deletion of every object that `list` leaves.
+    /// Asks for the deletion of all objects that match `list`. Throws as ``APIClient`` describes.
     public func deleteCollection(
         _ list: ListOptions = ListOptions(), _ options: DeleteOptions = DeleteOptions()
     ) async throws {
@@ -169,7 +176,8 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
 
     // MARK: Parts
 
-    /// The path of the collection, an object or a part of it.
+    /// The path of the collection, an object or a subresource. Throws ``KubernetesClientError`` for an invalid name or
+    /// namespace.
     func path(_ name: String? = nil, _ subresource: String? = nil, in scope: String? = nil) throws -> String {
         var path = type.basePath
         if let namespace = scope ?? namespace {
@@ -193,7 +201,7 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
     }
 
     private func missingNamespace(_ verb: String) -> KubernetesClientError {
-        KubernetesClientError(.invalidRequest, "to \(verb) a \(type.kind) takes a namespace")
+        KubernetesClientError(.invalidRequest, "a namespace is required to \(verb) a \(type.kind)")
     }
 
     private func object(_ request: APIRequest) async throws -> Object {
@@ -208,12 +216,12 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
             return try JSONReader.withReader(body, read)
         } catch {
             throw KubernetesClientError(
-                .unexpectedBody, "the answer is no \(type.kind) as expected: \(error)", method: request.method,
+                .unexpectedBody, "the answer is not a valid \(type.kind): \(error)", method: request.method,
                 url: client.configuration.server + request.target)
         }
     }
 
-    /// The object with the apiVersion and kind that the server insists on.
+    /// The object, with the apiVersion and kind that the server requires.
     private func completed(_ json: JSONValue) -> JSONValue {
         guard json["kind"] == nil || json["apiVersion"] == nil, json.object != nil else { return json }
         var json = json
@@ -223,10 +231,10 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
     }
 }
 
-/// What a delete did.
+/// The result of a delete.
 public enum Deletion<Object: Sendable>: Sendable {
     /// The object is gone.
     case deleted
-    /// The object as it now is: gone, or with a deletionTimestamp until its finalizers and grace period have passed.
+    /// The object as it is now. It is gone, or has a deletionTimestamp until its grace period and finalizers are done.
     case accepted(Object)
 }

@@ -2,38 +2,39 @@ import CurlHTTP
 import JSON
 import KubernetesModel
 
-/// Which requests are sent again, and when. Pure: failures go in, a delay or nil comes out.
+/// Decides which requests are sent again, and when, without I/O.
 ///
-/// - 429 says that nothing was done: every request may be sent again, after Retry-After when there is one.
-/// - What cannot have reached the server may be sent again, whatever it is.
-/// - 500, 502, 503, 504 and broken connections leave open what was done: only what may be done twice is sent again.
+/// - After 429 the server has done nothing: every request may be sent again, after Retry-After if it is given.
+/// - A request that cannot have reached the server may always be sent again.
+/// - After 500, 502, 503, 504 and broken connections the request may have been carried out: it is sent again only if
+///   repeating it does no harm.
 public struct RetryPolicy: Sendable, Hashable {
-    /// Most times that a request is sent.
+    /// How often a request is sent at most.
     public var maximumAttempts = 5
-    /// The first delay; each further one is twice as long.
+    /// The first delay. Each further one is twice as long.
     public var initialDelay = Duration.milliseconds(100)
-    /// No delay of our own is longer.
+    /// The longest delay, unless Retry-After asks for more.
     public var maximumDelay = Duration.seconds(10)
-    /// A server that asks for more patience than this is not waited for: the caller gets its Status and decides.
+    /// The longest Retry-After that is waited for. If the server asks for more, the caller gets its Status.
     public var maximumRetryAfter = Duration.seconds(30)
 
-    /// The default: five attempts, 0.1 s doubling.
+    /// Creates the default: five attempts, delays from 0.1 s, doubling.
     public init() {}
 
-    /// No request is sent twice.
+    /// A policy by which no request is sent again.
     public static var never: RetryPolicy {
         var policy = RetryPolicy()
         policy.maximumAttempts = 1
         return policy
     }
 
-    /// What may happen when a request is done twice.
+    /// The effect of repeating a request.
     public enum Repeatability: Sendable, Hashable {
-        /// The same as once: reads, replacing at a version, applying.
+        /// The same as that of one request: reads, replacing at a version, applying.
         case safe
-        /// Something else: creating, taking from a list by position.
+        /// A different one: creating, removing from a list by position.
         case unsafe
-        /// Even 429 is an answer and no invitation: an eviction that a disruption budget forbids.
+        /// Never sent again, even after 429: an eviction that a disruption budget forbids.
         case never
     }
 
@@ -43,7 +44,8 @@ public struct RetryPolicy: Sendable, Hashable {
         case transport(mayHaveBeenSent: Bool)
     }
 
-    /// How long to wait before the request is sent again; nil to give up. `attempt` counts from 1; `random` is in 0..<1.
+    /// How long to wait before the request is sent again; nil to give up. `attempt` counts from 1, and `random` is in
+    /// 0..<1.
     func delay(
         after failure: Failure, _ repeatability: Repeatability, attempt: Int, random: Double
     ) -> Duration? {
@@ -61,14 +63,14 @@ public struct RetryPolicy: Sendable, Hashable {
         guard least <= maximumRetryAfter else { return nil }
         var backoff = initialDelay
         for _ in 1..<attempt where backoff < maximumDelay { backoff = min(maximumDelay, backoff * 2) }
-        // Between half and the whole of it, so that clients that failed together come apart.
+        // Between half and the whole delay, so that clients that failed together spread out.
         return max(least, backoff * (0.5 + 0.5 * random))
     }
 }
 
 extension RetryPolicy.Repeatability {
-    /// Whether a patch may be done twice: a merge gives the same again; operations on a list do only where the patch itself
-    /// says to which state it applies.
+    /// Whether a patch may be repeated. Merging again gives the same result; operations on a list do so only if the
+    /// patch itself names the state it applies to.
     init(_ patch: Patch) {
         switch patch {
         case .merge, .strategic, .apply: self = .safe

@@ -1,6 +1,6 @@
-/// The Warning header of RFC 7234, section 5.5, as the API server sends it: `299 - "text"`, several separated by commas.
+/// The Warning header (RFC 7234, section 5.5) as the API server sends it: `299 - "text"`, several separated by commas.
 enum WarningHeader {
-    /// The texts of the 299 warnings in a header's value; what is not well formed is left out.
+    /// Returns the texts of the 299 warnings in a header's value. Malformed ones are left out.
     static func texts(_ value: String) -> [String] {
         var texts: [String] = []
         var rest = Substring(value)
@@ -20,7 +20,7 @@ enum WarningHeader {
                 }
             }
             if isClosed, lead.hasPrefix("299 ") { texts.append(text) }
-            // A date in quotes may follow; it belongs to the same warning and does not begin with 299.
+            // A quoted date may follow; it belongs to the same warning and does not begin with 299.
         }
         return texts
     }

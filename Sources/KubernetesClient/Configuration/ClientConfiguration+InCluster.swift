@@ -1,14 +1,14 @@
 import CurlHTTP
 
 extension ClientConfiguration {
-    /// The configuration of a pod, by its service account; the token is read again as it rotates. Throws
-    /// ``ConfigurationError`` outside of a cluster.
+    /// The configuration of a pod, from its service account. The token is read again when it is rotated. Throws
+    /// ``ConfigurationError`` outside a cluster.
     public static func inCluster(_ environment: ClientEnvironment = .process) throws -> ClientConfiguration {
         guard environment.isInCluster, let host = environment.variables["KUBERNETES_SERVICE_HOST"],
             let port = environment.variables["KUBERNETES_SERVICE_PORT"]
         else {
             throw ConfigurationError(
-                "this is no pod of a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set")
+                "this process does not run in a pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set")
         }
         let directory = environment.serviceAccountDirectory
         let authorities: [UInt8]
@@ -26,7 +26,7 @@ extension ClientConfiguration {
             let text = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).joined()
             if !text.isEmpty { namespace = text }
         }
-        // An IPv6 address stands in brackets in a URL.
+        // In a URL an IPv6 address is in brackets.
         let authority = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
         return ClientConfiguration(
             server: "https://\(authority):\(port)", tls: TLSConfiguration(certificateAuthorities: authorities),

@@ -1,21 +1,23 @@
 public import CurlHTTP
 import FoundationEssentials
 
-/// Which API server, whom to trust, who one is.
+/// Which API server to use, whom to trust, and which identity to present.
 public struct ClientConfiguration: Sendable {
-    /// `https://host:port`, perhaps with a path before the API's; no slash at the end.
+    /// `https://host:port`, possibly with a path before that of the API; without a slash at the end.
     public var server: String
     public var tls: TLSConfiguration
     public var proxy: ProxySetting
-    /// The namespace of the context or of the service account; `default` where they say none.
+    /// The namespace of the context or of the service account; `default` if they name none.
     public var namespace: String
+    /// The source of the credentials for every request.
     public var credentials: any CredentialSource
-    /// Sent with every request (impersonation).
+    /// Header fields for every request (impersonation).
     public var headers: [HTTPHeader]
-    /// Never begins with `curl`: the API server would then send its JSON indented, twice the bytes.
+    /// The User-Agent header. It must not begin with `curl`: then the API server would indent its JSON, twice the
+    /// bytes.
     public var userAgent: String
 
-    /// A configuration.
+    /// Creates a configuration.
     public init(
         server: String, tls: TLSConfiguration = TLSConfiguration(), proxy: ProxySetting = .environment(),
         namespace: String = "default", credentials: any CredentialSource = FixedCredentials(),
@@ -32,8 +34,9 @@ public struct ClientConfiguration: Sendable {
         self.userAgent = userAgent
     }
 
-    /// The configuration that kubectl would take: the kubeconfig file given, else those of $KUBECONFIG merged, else
-    /// `~/.kube/config`, else the service account of the pod one runs in. Throws ``ConfigurationError``.
+    /// Finds the configuration as kubectl does: the given kubeconfig file, else the merged files of $KUBECONFIG, else
+    /// `~/.kube/config`, else the service account of the pod. Throws ``ConfigurationError`` when there is none or it is
+    /// wrong.
     public static func load(
         kubeconfig: String? = nil, context: String? = nil, environment: ClientEnvironment = .process
     ) throws -> ClientConfiguration {
@@ -55,14 +58,14 @@ public struct ClientConfiguration: Sendable {
     }
 }
 
-/// What a process knows of where it runs; a parameter for tests.
+/// The parts of a process's environment that a configuration depends on. A parameter, for tests.
 public struct ClientEnvironment: Sendable {
     public var variables: [String: String]
-    /// Where a pod finds its service account: `token`, `ca.crt`, `namespace`.
+    /// The directory of a pod's service account, with `token`, `ca.crt` and `namespace`.
     public var serviceAccountDirectory: String
     public var clock: ClientClock
 
-    /// An environment.
+    /// Creates an environment.
     public init(
         variables: [String: String],
         serviceAccountDirectory: String = "/var/run/secrets/kubernetes.io/serviceaccount", clock: ClientClock = .system
@@ -72,12 +75,12 @@ public struct ClientEnvironment: Sendable {
         self.clock = clock
     }
 
-    /// That of this process.
+    /// The environment of this process.
     public static var process: ClientEnvironment {
         ClientEnvironment(variables: ProcessInfo.processInfo.environment)
     }
 
-    /// Whether the variables are there that every container of a pod has.
+    /// Whether the variables that every container of a pod has are set.
     var isInCluster: Bool {
         variables["KUBERNETES_SERVICE_HOST"]?.isEmpty == false && variables["KUBERNETES_SERVICE_PORT"]?.isEmpty == false
     }
@@ -88,12 +91,12 @@ public struct ClientEnvironment: Sendable {
 /// Why there is no configuration: one sentence with file and field.
 public struct ConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
     public var message: String
-    /// The file that is wrong.
+    /// The file with the mistake.
     public var file: String?
-    /// The field in it: `users[0].user.token`.
+    /// The field with the mistake: `users[0].user.token`.
     public var path: String?
 
-    /// A mistake in a file, or elsewhere.
+    /// Creates an error, with the file and the field if they are known.
     public init(_ message: String, file: String? = nil, path: String? = nil) {
         self.message = message
         self.file = file

@@ -4,7 +4,8 @@ import JSON
 import KubernetesModel
 
 extension Kubeconfig {
-    /// What a context says, the current one where none is named. Throws ``ConfigurationError``.
+    /// The configuration of a context, by default the current one. Throws ``ConfigurationError`` when the context does
+    /// not exist or has a mistake.
     public func configuration(
         context: String? = nil, environment: ClientEnvironment = .process
     ) throws -> ClientConfiguration {
@@ -18,7 +19,7 @@ extension Kubeconfig {
         if try cluster.bool("insecure-skip-tls-verify") {
             guard tls.certificateAuthorities == nil else {
                 throw cluster.error(
-                    "a certificate authority beside it would never be looked at: take one of the two away",
+                    "a certificate authority has no effect beside it: remove one of the two",
                     at: "insecure-skip-tls-verify")
             }
             tls.verifiesServer = false
@@ -52,17 +53,17 @@ extension Kubeconfig {
     ) throws -> any CredentialSource {
         if try user.field("auth-provider") != nil {
             throw user.error(
-                "auth providers are gone from Kubernetes since 1.26: use an exec plug-in", at: "auth-provider")
+                "auth providers were removed in Kubernetes 1.26: use an exec plug-in", at: "auth-provider")
         }
         let token = try user.string("token")
         let tokenFile = try user.filePath("tokenFile")
         let (username, password) = (try user.string("username"), try user.string("password"))
         if token != nil || tokenFile != nil, username != nil || password != nil {
-            throw user.error("a token and a user name are two ways to authenticate: take one of the two away")
+            throw user.error("a token and a user name are two ways to authenticate: remove one of the two")
         }
         if let exec = try user.field("exec") {
             guard token == nil, tokenFile == nil, username == nil else {
-                throw exec.error("an exec plug-in beside a token or a user name: take one of the two away")
+                throw exec.error("an exec plug-in beside a token or a user name: remove one of the two")
             }
             let plugin = try Self.plugin(exec, cluster: cluster, configuration)
             return ExecCredentials(plugin, environment: environment.variables, clock: environment.clock)
@@ -81,7 +82,7 @@ extension Kubeconfig {
         case (_?, nil): throw user.error("the client certificate has no key", at: "client-key-data")
         case (nil, _?): throw user.error("the client key has no certificate", at: "client-certificate-data")
         }
-        // Data in the kubeconfig go before files.
+        // Data in the kubeconfig take precedence over files.
         let certificateFile =
             try user.string("client-certificate-data") == nil ? user.filePath("client-certificate") : nil
         let keyFile = try user.string("client-key-data") == nil ? user.filePath("client-key") : nil
@@ -98,7 +99,7 @@ extension Kubeconfig {
             throw exec.error("expected \(ExecPlugin.apiVersions.joined(separator: " or "))", at: "apiVersion")
         }
         var plugin = ExecPlugin(command: command, apiVersion: apiVersion)
-        // A bare name is looked for in PATH; a path is relative to the kubeconfig.
+        // A bare name is searched for in PATH; a path is relative to the kubeconfig.
         if command.contains("/") { plugin.command = exec.resolve(command) }
         plugin.arguments = try exec.strings("args")
         for variable in try exec.elements("env") {
@@ -120,7 +121,7 @@ extension Kubeconfig {
         return plugin
     }
 
-    /// What an exec plug-in is told of the cluster.
+    /// The description of the cluster for an exec plug-in.
     private static func describe(
         _ cluster: KubeconfigField, _ configuration: ClientConfiguration
     ) throws -> JSONValue {
@@ -150,7 +151,7 @@ extension Kubeconfig {
             }
         }
         if !headers.isEmpty, headers.first?.name != "Impersonate-User" {
-            throw user.error("impersonating a UID, groups or extras takes a user as well", at: "as")
+            throw user.error("impersonating a UID, groups or extras requires a user as well", at: "as")
         }
         return headers
     }

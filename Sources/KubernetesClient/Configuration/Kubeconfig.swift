@@ -1,29 +1,29 @@
 import JSON
 import YAML
 
-/// One kubeconfig file, or several merged as kubectl does it: of clusters, users and contexts of one name the first file's
-/// is taken, whole; so is the first current-context that is set.
+/// One kubeconfig file, or several merged as kubectl does. Of clusters, users and contexts with the same name, the
+/// first file's is used as a whole; so is the first current-context that is set.
 ///
-/// Entries are read when they are used: a mistake in a context that nobody asks for harms nobody.
+/// Entries are checked when they are used: a mistake in a context that is not used has no effect.
 public struct Kubeconfig: Sendable {
     private(set) var clusters: [String: KubeconfigField] = [:]
     private(set) var users: [String: KubeconfigField] = [:]
     private(set) var contexts: [String: KubeconfigField] = [:]
     private(set) var files: [String] = []
-    /// The context that is taken when none is asked for.
+    /// The context that is used unless another is asked for.
     public private(set) var currentContext: String?
 
-    /// The names of the contexts, in order.
+    /// The names of the contexts, sorted.
     public var contextNames: [String] { contexts.keys.sorted() }
 
-    /// The files that a KUBECONFIG variable lists, each once.
+    /// The files listed in a KUBECONFIG variable, each once.
     static func files(listed list: String) -> [String] {
         var files: [String] = []
         for file in list.split(separator: ":").map(String.init) where !files.contains(file) { files.append(file) }
         return files
     }
 
-    /// One file, which must exist. Throws ``ConfigurationError``.
+    /// Reads one file. Throws ``ConfigurationError`` when it does not exist or is malformed.
     public init(file: String) throws {
         do {
             try merge(try FileContents.read(file), file: file)
@@ -32,7 +32,8 @@ public struct Kubeconfig: Sendable {
         }
     }
 
-    /// Those of the files that exist, merged; one at least must. Throws ``ConfigurationError``.
+    /// Reads and merges those of the files that exist. Throws ``ConfigurationError`` when none exists or one is
+    /// malformed.
     public init(existing files: [String]) throws {
         for file in files {
             do {
@@ -43,11 +44,12 @@ public struct Kubeconfig: Sendable {
             }
         }
         guard !self.files.isEmpty else {
-            throw ConfigurationError("no file that KUBECONFIG lists exists: \(files.joined(separator: ", "))")
+            throw ConfigurationError("none of the files in KUBECONFIG exists: \(files.joined(separator: ", "))")
         }
     }
 
-    /// A kubeconfig in memory; `file` stands in errors and is what relative paths are relative to.
+    /// Reads a kubeconfig from memory. `file` is named in errors, and relative paths are relative to it. Throws
+    /// ``ConfigurationError`` when it is malformed.
     public init(bytes: [UInt8], file: String) throws { try merge(bytes, file: file) }
 
     private mutating func merge(_ bytes: [UInt8], file: String) throws {
@@ -80,7 +82,7 @@ public struct Kubeconfig: Sendable {
         var result: [String: KubeconfigField] = [:]
         for element in try root.elements(list) {
             guard let name = try element.string("name") else { throw element.error("expected a name", at: "name") }
-            guard result[name] == nil else { throw element.error("\(name) is there already", at: "name") }
+            guard result[name] == nil else { throw element.error("\(name) is already defined", at: "name") }
             result[name] =
                 try element.field(content)
                 ?? KubeconfigField(value: [:], file: element.file, path: "\(element.path).\(content)")
@@ -88,7 +90,7 @@ public struct Kubeconfig: Sendable {
         return result
     }
 
-    /// The names behind a context; the current one where none is asked for. Throws ``ConfigurationError``.
+    /// Finds the cluster, user and namespace of a context, by default the current one. Throws ``ConfigurationError``.
     func resolve(context name: String?) throws -> (cluster: KubeconfigField, user: KubeconfigField?, namespace: String)
     {
         guard let name = name ?? currentContext else {
@@ -101,7 +103,7 @@ public struct Kubeconfig: Sendable {
                 "there is no context \(name) (\(Self.choice(contexts)))", file: files.joined(separator: ":"))
         }
         guard let clusterName = try context.string("cluster") else {
-            throw context.error("the context \(name) names no cluster", at: "cluster")
+            throw context.error("the context \(name) does not name a cluster", at: "cluster")
         }
         guard let cluster = clusters[clusterName] else {
             throw context.error("there is no cluster \(clusterName) (\(Self.choice(clusters)))", at: "cluster")
@@ -117,6 +119,6 @@ public struct Kubeconfig: Sendable {
     }
 
     private static func choice(_ entries: [String: KubeconfigField]) -> String {
-        entries.isEmpty ? "there are none" : "there are: \(entries.keys.sorted().joined(separator: ", "))"
+        entries.isEmpty ? "none is defined" : "defined: \(entries.keys.sorted().joined(separator: ", "))"
     }
 }

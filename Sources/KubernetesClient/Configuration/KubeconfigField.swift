@@ -2,7 +2,7 @@ import FoundationEssentials
 import JSON
 import KubernetesModel
 
-/// A value in a kubeconfig with the place it stands at, for errors that say where.
+/// A value in a kubeconfig together with its place, for error messages.
 struct KubeconfigField: Sendable {
     let value: JSONValue
     let file: String
@@ -14,14 +14,14 @@ struct KubeconfigField: Sendable {
 
     private func below(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
-    /// The field below, nil when it is missing or null. Throws when this is no mapping.
+    /// The field of a mapping; nil if it is missing or null. Throws ``ConfigurationError`` if this is not a mapping.
     func field(_ key: String) throws -> KubeconfigField? {
         guard value.object != nil else { throw error("expected a mapping, found \(value.kindName)") }
         guard let child = value[key], !child.isNull else { return nil }
         return KubeconfigField(value: child, file: file, path: below(key))
     }
 
-    /// A text, nil when missing, null or empty.
+    /// A string; nil if it is missing, null or empty. Throws ``ConfigurationError`` for any other value.
     func string(_ key: String) throws -> String? {
         guard let field = try field(key) else { return nil }
         guard let text = field.value.string else {
@@ -38,7 +38,7 @@ struct KubeconfigField: Sendable {
         return flag
     }
 
-    /// The elements of a list, none when it is missing or null.
+    /// The elements of a list; none if it is missing or null. Throws ``ConfigurationError`` for any other value.
     func elements(_ key: String) throws -> [KubeconfigField] {
         guard let field = try field(key) else { return [] }
         guard let array = field.value.array else { throw field.error("expected a list, found \(field.value.kindName)") }
@@ -56,7 +56,7 @@ struct KubeconfigField: Sendable {
         }
     }
 
-    /// Bytes in base64.
+    /// Bytes from base64. Throws ``ConfigurationError`` for any other value.
     func data(_ key: String) throws -> [UInt8]? {
         guard let text = try string(key) else { return nil }
         let plain = text.filter { !$0.isWhitespace }
@@ -64,7 +64,7 @@ struct KubeconfigField: Sendable {
         return bytes
     }
 
-    /// PEM in base64, or in a file beside.
+    /// PEM, from base64 in one field or from the file that another field names. Throws ``ConfigurationError``.
     func pem(_ dataKey: String, _ fileKey: String) throws -> [UInt8]? {
         let (bytes, key): ([UInt8], String)
         if let data = try data(dataKey) {
@@ -84,10 +84,11 @@ struct KubeconfigField: Sendable {
         return bytes
     }
 
-    /// A path, absolute: relative ones are relative to the file they stand in.
+    /// An absolute path. Relative ones are resolved against the kubeconfig's directory. Throws ``ConfigurationError``
+    /// if it is not a string.
     func filePath(_ key: String) throws -> String? { try string(key).map(resolve) }
 
-    /// A path as seen from the file it stands in.
+    /// Resolves a path against the kubeconfig's directory.
     func resolve(_ path: String) -> String {
         guard !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return path }
         return file[...slash] + path

@@ -1,28 +1,28 @@
 public import CurlHTTP
 
-/// What a request proves who sends it with.
+/// What authenticates the sender of a request.
 public struct Credentials: Sendable, Hashable {
-    /// The Authorization header's value.
+    /// The value of the Authorization header.
     public var authorization: String?
     /// A client certificate.
     public var identity: TLSConfiguration.Identity?
 
-    /// Credentials; none by default.
+    /// Creates credentials; by default there are none.
     public init(authorization: String? = nil, identity: TLSConfiguration.Identity? = nil) {
         self.authorization = authorization
         self.identity = identity
     }
 
-    /// A bearer token.
+    /// Credentials with a bearer token.
     public static func bearer(_ token: String) -> Credentials { Credentials(authorization: "Bearer \(token)") }
 }
 
-/// Where credentials come from; asked before every request, so that those that rotate are the ones of the moment.
+/// A source of credentials. It is asked before every request, so that rotated credentials take effect at once.
 public protocol CredentialSource: Sendable {
-    /// The credentials of now. Throws ``CredentialError``.
+    /// Returns the current credentials. Throws ``CredentialError`` when there are none.
     func credentials() async throws -> Credentials
 
-    /// The server has answered 401 to these. Whether asking again may give better ones.
+    /// Notes that the server refused these credentials with 401. Returns whether asking again may give better ones.
     func refresh(after refused: Credentials) async -> Bool
 }
 
@@ -30,7 +30,7 @@ public protocol CredentialSource: Sendable {
 public struct CredentialError: Error, Sendable, Hashable, CustomStringConvertible {
     public var message: String
 
-    /// A reason.
+    /// Creates an error.
     public init(_ message: String) { self.message = message }
 
     public var description: String { message }
@@ -40,7 +40,7 @@ public struct CredentialError: Error, Sendable, Hashable, CustomStringConvertibl
 public struct FixedCredentials: CredentialSource {
     private let value: Credentials
 
-    /// These credentials; none by default.
+    /// Creates a source of these credentials; by default there are none.
     public init(_ value: Credentials = Credentials()) { self.value = value }
 
     public func credentials() async throws -> Credentials { value }

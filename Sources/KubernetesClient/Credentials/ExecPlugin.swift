@@ -3,39 +3,40 @@ import FoundationEssentials
 import JSON
 import KubernetesModel
 
-/// `users[].user.exec` of a kubeconfig: a program that prints credentials (client.authentication.k8s.io v1 and v1beta1).
+/// A program that prints credentials: `users[].user.exec` of a kubeconfig (client.authentication.k8s.io, v1 and
+/// v1beta1).
 struct ExecPlugin: Sendable, Hashable {
-    /// Whether the program gets our standard input.
+    /// Whether the program inherits standard input.
     enum InteractiveMode: String, Sendable, Hashable {
         case never = "Never"
         case ifAvailable = "IfAvailable"
         case always = "Always"
     }
 
-    /// As given, or absolute where it was relative to the kubeconfig.
+    /// The command as given; a path relative to the kubeconfig has been made absolute.
     var command: String
     var arguments: [String] = []
     var environment: [String: String] = [:]
     var apiVersion: String
     var installHint = ""
     var interactiveMode = InteractiveMode.ifAvailable
-    /// What the program is told of the cluster, where it asks for it.
+    /// The description of the cluster for the program, if it asks for one.
     var cluster: JSONValue?
 
     static let apiVersions = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"]
 
-    /// What a run of the program gave.
+    /// The result of running the program.
     struct Output: Sendable, Hashable {
         var credentials: Credentials
-        /// nil: good for as long as the server takes them.
+        /// When the credentials expire; nil if they are valid until the server refuses them.
         var expires: Timestamp?
     }
 
-    /// Runs the program. Throws ``CredentialError``.
+    /// Runs the program. Throws ``CredentialError`` when it fails or prints something else.
     func run(environment inherited: [String: String], hasTerminal: Bool) async throws -> Output {
         guard interactiveMode != .always || hasTerminal else {
             throw CredentialError(
-                "the exec plug-in \(command) needs a terminal (interactiveMode Always) and standard input is none")
+                "the exec plug-in \(command) needs a terminal as standard input (interactiveMode Always)")
         }
         let isInteractive = interactiveMode != .never && hasTerminal
         var variables = inherited.merging(environment) { $1 }
@@ -49,7 +50,7 @@ struct ExecPlugin: Sendable, Hashable {
         }
     }
 
-    /// The ExecCredential object that the program is given.
+    /// The ExecCredential object that is passed to the program.
     func request(isInteractive: Bool) -> JSONValue {
         var spec: JSONObject = ["interactive": .bool(isInteractive)]
         if let cluster { spec["cluster"] = cluster }
@@ -68,10 +69,10 @@ struct ExecPlugin: Sendable, Hashable {
         }
     }
 
-    /// Reads the ExecCredential object that the program has printed. Throws ``CredentialError``.
+    /// Reads the ExecCredential object that the program has printed. Throws ``CredentialError`` when it is malformed.
     func parse(_ printed: [UInt8]) throws -> Output {
         func wrong(_ what: String) -> CredentialError {
-            CredentialError("the exec plug-in \(command) printed no ExecCredential: \(what)")
+            CredentialError("the exec plug-in \(command) did not print a valid ExecCredential: \(what)")
         }
         let json: JSONValue
         do {
@@ -99,11 +100,11 @@ struct ExecPlugin: Sendable, Hashable {
             guard output.credentials.authorization != nil else {
                 throw wrong("status has neither token nor clientCertificateData and clientKeyData")
             }
-        default: throw wrong("status.clientCertificateData and status.clientKeyData belong together")
+        default: throw wrong("status.clientCertificateData and status.clientKeyData must be given together")
         }
         if let expiration = try text("expirationTimestamp") {
             guard let time = Timestamp(rfc3339: expiration) else {
-                throw wrong("status.expirationTimestamp is no RFC 3339 time: \(expiration)")
+                throw wrong("status.expirationTimestamp is not a valid RFC 3339 time: \(expiration)")
             }
             output.expires = time
         }
@@ -111,7 +112,7 @@ struct ExecPlugin: Sendable, Hashable {
     }
 }
 
-/// Credentials of an exec plug-in: kept until they expire or are refused, and asked for once for all who wait.
+/// Credentials from an exec plug-in. They are kept until they expire or are refused; concurrent requests share one run.
 actor ExecCredentials: CredentialSource {
     private let plugin: ExecPlugin
     private let clock: ClientClock

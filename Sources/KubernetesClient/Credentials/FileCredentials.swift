@@ -1,17 +1,17 @@
 import CurlHTTP
 import Synchronization
 
-/// Credentials in files that others replace: a service account's token, certificates that are renewed.
+/// Credentials in files that other programs replace: a service account's token, renewed certificates.
 ///
-/// The files are looked at before every request and read when they have changed. While one is being replaced, what was read
-/// last stands in.
+/// The files are checked before every request and read again when they have changed. If a file cannot be read, for
+/// example while it is being replaced, its last content is used.
 final class FileCredentials: CredentialSource {
     private let token: WatchedFile?
     private let certificate: WatchedFile?
     private let key: WatchedFile?
     private let fixed: Credentials
 
-    /// Credentials of the files there are, over fixed ones.
+    /// Creates a source of credentials from the given files, and from `fixed` for the rest.
     init(
         tokenFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil,
         fixed: Credentials = Credentials()
@@ -28,7 +28,7 @@ final class FileCredentials: CredentialSource {
             let text = String(decoding: try token.contents(), as: UTF8.self)
             let trimmed = text.split(whereSeparator: \.isWhitespace)
             guard trimmed.count == 1 else {
-                throw CredentialError("the token file \(token.path) must hold one token, it holds \(trimmed.count)")
+                throw CredentialError("the token file \(token.path) must contain one token, found \(trimmed.count)")
             }
             result.authorization = "Bearer \(trimmed[0])"
         }
@@ -42,7 +42,7 @@ final class FileCredentials: CredentialSource {
     }
 
     func refresh(after refused: Credentials) async -> Bool {
-        // Where they cannot be read any more, the refusal is the error to show.
+        // If they can no longer be read, the server's refusal is the better error to report.
         guard let now = try? await credentials() else { return false }
         return now != refused
     }
@@ -59,7 +59,8 @@ final class WatchedFile: Sendable {
         self.what = what
     }
 
-    /// What the file holds. Throws ``CredentialError`` when it never could be read.
+    /// Returns the content of the file, or the last content if it cannot be read now. Throws ``CredentialError`` when
+    /// it has never been read.
     func contents() throws -> [UInt8] {
         try last.withLock { last in
             do {

@@ -8,28 +8,28 @@ import CurlHTTP
     import Darwin
 #endif
 
-/// A program that is run to its end for what it prints.
+/// Runs a program to its end and returns what it printed.
 enum ChildProcess {
     /// Why there is no output.
     enum Failure: Error, Hashable {
-        /// errno of the start.
+        /// The program could not be started; with the errno.
         case notStarted(Int32)
         case exit(Int32)
         case signal(Int32)
-        /// errno of reading what it prints.
+        /// The output could not be read; with the errno.
         case unreadable(Int32)
     }
 
-    /// Largest output that is read.
+    /// The largest output that is read, in bytes.
     static let maximumOutput = 1 << 20
 
-    /// Runs a program, found by PATH when it has no slash, and gives what it printed on standard output. What it prints on
-    /// standard error goes where ours goes; its standard input is ours or nothing.
+    /// Runs a program, found through PATH if it has no slash, and returns its standard output. It inherits standard
+    /// error, and standard input if `inheritsInput` is true. Throws ``Failure``.
     static func run(
         _ program: String, _ arguments: [String], environment: [String: String], inheritsInput: Bool
     ) async throws -> [UInt8] {
         try await withCheckedThrowingContinuation { continuation in
-            // Waiting blocks: not on a thread of the tasks.
+            // Waiting blocks, so it must not run on a thread of the tasks.
             let isStarted = startThread {
                 continuation.resume(
                     with: Result {
@@ -47,7 +47,7 @@ enum ChildProcess {
         guard pipe(&ends) == 0 else { throw Failure.notStarted(errno) }
         let (output, input) = (ends[0], ends[1])
         defer { close(output) }
-        // Not for children that others start meanwhile.
+        // So that children started meanwhile do not inherit them.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let child: pid_t
         do {
@@ -63,7 +63,7 @@ enum ChildProcess {
         if case .failure(let error) = printed {
             throw Failure.unreadable((error as? FileContents.Failure)?.code ?? EIO)
         }
-        // WIFEXITED and its fellows are macros.
+        // Written out because WIFEXITED and the like are macros.
         if status & 0x7F != 0 { throw Failure.signal(status & 0x7F) }
         if status >> 8 & 0xFF != 0 { throw Failure.exit(status >> 8 & 0xFF) }
         return try printed.get()
@@ -83,7 +83,7 @@ enum ChildProcess {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // A signal that this process blocks or ignores must reach the plug-in.
+        // The plug-in must get signals that this process blocks or ignores.
         var mask = sigset_t()
         sigemptyset(&mask)
         posix_spawnattr_setsigmask(&attributes, &mask)
@@ -102,9 +102,9 @@ enum ChildProcess {
         return child
     }
 
-    /// Whether a person sits at our standard input.
+    /// Whether standard input is a terminal.
     static var hasTerminal: Bool { isatty(0) != 0 }
 
-    /// The system's word for an errno.
+    /// The system's message for an errno.
     static func reason(_ code: Int32) -> String { String(cString: strerror(code)) }
 }

@@ -6,9 +6,9 @@
     import Darwin
 #endif
 
-/// Small files, read whole.
+/// Reads small files as a whole.
 enum FileContents {
-    /// Why a file could not be read; goes on from "the file": a path and the system's reason.
+    /// Why a file could not be read: its path and the system's reason, to follow "the file".
     struct Failure: Error, CustomStringConvertible {
         let path: String
         let code: Int32
@@ -17,7 +17,7 @@ enum FileContents {
         var isMissing: Bool { code == ENOENT || code == ENOTDIR }
     }
 
-    /// What changes when a file is replaced or written.
+    /// The properties of a file that change when it is replaced or written.
     struct Identity: Hashable {
         let device: UInt64
         let inode: UInt64
@@ -26,7 +26,7 @@ enum FileContents {
         let nanoseconds: Int
     }
 
-    /// Largest file that is read.
+    /// The largest file that is read, in bytes.
     static let maximumSize = 16 << 20
 
     static func identity(of path: String) throws -> Identity {
@@ -49,7 +49,7 @@ enum FileContents {
         return try read(file, path: path, maximum: maximumSize)
     }
 
-    /// Reads a descriptor to its end; EFBIG when there is more than `maximum`.
+    /// Reads a descriptor to its end. Throws ``Failure``, with EFBIG if there are more than `maximum` bytes.
     static func read(_ file: Int32, path: String, maximum: Int) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)

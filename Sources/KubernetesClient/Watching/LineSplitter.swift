@@ -1,6 +1,6 @@
-/// Cuts a stream of bytes into lines, whatever pieces it comes in.
+/// Cuts a stream of bytes into lines, whatever the sizes of the pieces that arrive.
 struct LineSplitter {
-    /// Why a stream cannot be cut any further.
+    /// A line is longer than the limit.
     struct LineTooLong: Error, CustomStringConvertible {
         let limit: Int
         var description: String { "a line is longer than \(limit) bytes" }
@@ -9,10 +9,11 @@ struct LineSplitter {
     private var rest: [UInt8] = []
     private let limit: Int
 
-    /// A splitter for lines of at most `limit` bytes.
+    /// Creates a splitter for lines of at most `limit` bytes.
     init(limit: Int = 64 << 20) { self.limit = limit }
 
-    /// Calls `line` with each line that these bytes complete, without its line break; blank ones are left out.
+    /// Calls `line` with each line that these bytes complete, without its line break. Blank lines are left out. Throws
+    /// ``LineTooLong`` and what `line` throws.
     mutating func feed(_ bytes: [UInt8], _ line: (UnsafeRawBufferPointer) throws -> Void) throws {
         try bytes.withUnsafeBytes { buffer in
             var start = 0
@@ -33,7 +34,7 @@ struct LineSplitter {
         }
     }
 
-    /// Calls `line` with what stands behind the last line break, if anything does.
+    /// Calls `line` with the bytes after the last line break, if there are any. Throws what `line` throws.
     mutating func finish(_ line: (UnsafeRawBufferPointer) throws -> Void) throws {
         let last = rest
         rest = []

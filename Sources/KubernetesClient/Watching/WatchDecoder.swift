@@ -2,19 +2,20 @@ import JSON
 import KubernetesModel
 import Logging
 
-/// Makes events of the bytes of a watch. Pure but for a log line about types of events that nobody knows.
+/// Decodes the events of a watch from its bytes. Its only side effect is a log line about unknown types of events.
 struct WatchDecoder<Object: JSONReadable & Sendable> {
     private let reader: WatchEventReader<Object>
     private var lines = LineSplitter()
 
     init(type: ResourceType, logger: Logger) { reader = WatchEventReader(type: type, logger: logger) }
 
-    /// The events that these bytes complete, and the error that makes the rest of the stream unreadable.
+    /// Returns the events that these bytes complete, and the error that makes the rest of the stream unreadable, if
+    /// any.
     mutating func feed(_ bytes: [UInt8]) -> (events: [WatchEvent<Object>], failure: (any Error)?) {
         collect { lines, handle in try lines.feed(bytes, handle) }
     }
 
-    /// The event of a last line with no line break.
+    /// Returns the event of a last line without a line break.
     mutating func finish() -> (events: [WatchEvent<Object>], failure: (any Error)?) {
         collect { lines, handle in try lines.finish(handle) }
     }
@@ -36,17 +37,17 @@ struct WatchDecoder<Object: JSONReadable & Sendable> {
 
 }
 
-/// Makes an event of one line of a watch.
+/// Decodes the event in one line of a watch.
 struct WatchEventReader<Object: JSONReadable & Sendable> {
     let type: ResourceType
     let logger: Logger
 
-    /// The event; nil for one of a type that nobody knows. Throws `JSONError` for what is none.
+    /// Returns the event, or nil if its type is unknown. Throws `JSONError` for anything that is not an event.
     func read(_ line: UnsafeRawBufferPointer) throws -> WatchEvent<Object>? {
         try JSONReader.withReader(line) { reader in
             var kind: String?
             var event: WatchEvent<Object>?
-            // The object, where it stands before the type.
+            // The object, if it comes before the type.
             var early: JSONReader?
             guard try reader.peek() == .object else { throw JSONError("expected a watch event", offset: reader.offset) }
             try reader.readFields { key, reader in
@@ -82,7 +83,7 @@ struct WatchEventReader<Object: JSONReadable & Sendable> {
         case "ERROR": return .error(try APIStatus(from: &reader))
         default:
             logger.warning(
-                "an unknown type of watch event is passed over",
+                "a watch event of an unknown type is ignored",
                 metadata: ["type": "\(kind)", "resource": "\(type.plural)"])
             try reader.skip()
             return nil

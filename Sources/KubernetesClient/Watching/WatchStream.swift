@@ -1,9 +1,11 @@
 import CurlHTTP
 public import JSON
 
-/// The events of a watch, in batches: each element is what one arrival of bytes has completed, never empty.
+/// The events of a watch, in batches. Each element contains the events that one arrival of bytes has completed, and is
+/// never empty.
 ///
-/// For one reader. Ends when the server ends the watch; letting go of the stream or cancelling the task ends it from here.
+/// It has a single reader. The stream ends when the server ends the watch, when the last reference to it is dropped,
+/// and when the task is cancelled.
 public struct WatchStream<Object: JSONReadable & Sendable>: AsyncSequence, Sendable {
     public typealias Element = [WatchEvent<Object>]
 
@@ -17,7 +19,7 @@ public struct WatchStream<Object: JSONReadable & Sendable>: AsyncSequence, Senda
         self.url = url
     }
 
-    /// Ends the watch; the reader gets `CancellationError`.
+    /// Ends the watch. A reader gets `CancellationError`.
     public func cancel() { stream.cancel() }
 
     public func makeAsyncIterator() -> Iterator { Iterator(stream: stream, decoder: decoder, url: url) }
@@ -36,13 +38,14 @@ public struct WatchStream<Object: JSONReadable & Sendable>: AsyncSequence, Senda
             self.url = url
         }
 
-        /// The next batch; nil when the server has ended the watch. Throws ``KubernetesClientError``.
+        /// Returns the next batch, or nil when the server has ended the watch. Throws ``KubernetesClientError`` when
+        /// the watch broke or cannot be decoded, and `CancellationError`.
         public mutating func next() async throws -> [WatchEvent<Object>]? {
             while true {
                 if let failure {
                     stream.cancel()
                     throw KubernetesClientError(
-                        .unexpectedBody, "the watch cannot be read any further: \(failure)", method: "GET", url: url)
+                        .unexpectedBody, "the rest of the watch cannot be read: \(failure)", method: "GET", url: url)
                 }
                 if isFinished { return nil }
                 let bytes: [UInt8]?

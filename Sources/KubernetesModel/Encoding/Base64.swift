@@ -1,10 +1,10 @@
-/// Base64 as Go's encoding/base64 has it, which is what Kubernetes reads and writes (RFC 4648).
+/// Base64 as Go's encoding/base64 reads and writes it, and so Kubernetes (RFC 4648).
 public enum Base64 {
-    /// The two alphabets in use.
+    /// The two alphabets that Kubernetes uses.
     public enum Alphabet: Sendable, Hashable {
-        /// With `+` and `/`, padded: bytes in JSON, such as the data of a Secret.
+        /// With `+` and `/`, padded: for bytes in JSON, such as the data of a Secret.
         case standard
-        /// With `-` and `_`, not padded: tokens in a URL.
+        /// With `-` and `_`, not padded: for tokens in a URL.
         case url
 
         fileprivate var digits: [UInt8] { self == .standard ? Base64.standardDigits : Base64.urlDigits }
@@ -17,7 +17,7 @@ public enum Base64 {
         Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8) + Array(last.utf8)
     }
 
-    /// The text of some bytes. O(bytes).
+    /// Encodes bytes. O(bytes).
     public static func encode(_ bytes: some Collection<UInt8>, _ alphabet: Alphabet = .standard) -> String {
         let digits = alphabet.digits
         var result: [UInt8] = []
@@ -41,8 +41,8 @@ public enum Base64 {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// The bytes of a text; nil when the text is anything else: another alphabet, missing or needless padding.
-    /// Like Go, it passes over line breaks and does not look at bits left over. O(text).
+    /// Decodes a text; nil when it uses another alphabet or its padding is wrong. Like Go, it ignores line breaks and
+    /// the unused bits of the last character. O(text).
     public static func decode(_ text: String, _ alphabet: Alphabet = .standard) -> [UInt8]? {
         let digits = alphabet.digits
         var result: [UInt8] = []

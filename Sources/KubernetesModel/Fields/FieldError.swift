@@ -1,8 +1,8 @@
 public import JSON
 
-/// One field that breaks a rule, worded as the API server words it (`field.Error` of apimachinery).
+/// A field that breaks a rule, worded as the API server words it (`field.Error` of apimachinery).
 public struct FieldError: Error, Sendable, Hashable {
-    /// What sort of rule is broken; the raw value is the reason of the cause in a Status.
+    /// The kind of rule that is broken. The raw value is the reason of the cause in a Status.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         case required = "FieldValueRequired"
         case invalid = "FieldValueInvalid"
@@ -13,20 +13,21 @@ public struct FieldError: Error, Sendable, Hashable {
         case notFound = "FieldValueNotFound"
         case tooLong = "FieldValueTooLong"
         case tooMany = "FieldValueTooMany"
-        /// A field that the schema does not know: no error of validation but of strict decoding, with its own words.
+        /// A field that the schema does not know. Strict decoding reports it, not validation, and words it differently.
         case unknown = "FieldUnknown"
     }
 
+    /// The field; empty for the whole object.
     public var path: FieldPath
     public var kind: Kind
-    /// The value that is wrong; not shown for all kinds.
+    /// The wrong value. Some kinds do not show it.
     public var badValue: JSONValue
-    /// What was expected.
+    /// What was expected; may be empty.
     public var detail: String
-    /// Whether the API server knows no path for such an error and writes `<nil>` instead.
+    /// Whether the API server gives no path for this error and writes `<nil>` instead.
     public var isUnplaced: Bool
 
-    /// An error.
+    /// Creates an error. The functions below make the usual ones.
     public init(
         _ path: FieldPath, _ kind: Kind, badValue: JSONValue = "", _ detail: String = "", isUnplaced: Bool = false
     ) {
@@ -39,55 +40,55 @@ public struct FieldError: Error, Sendable, Hashable {
 }
 
 extension FieldError {
-    /// A field that must be there is not.
+    /// A required field is missing.
     public static func required(_ path: FieldPath, _ detail: String = "") -> FieldError {
         FieldError(path, .required, detail)
     }
 
-    /// A value that is not allowed.
+    /// A value is not allowed.
     public static func invalid(_ path: FieldPath, _ value: JSONValue, _ detail: String) -> FieldError {
         FieldError(path, .invalid, badValue: value, detail)
     }
 
-    /// A value that stands there a second time.
+    /// A value occurs more than once.
     public static func duplicate(_ path: FieldPath, _ value: JSONValue) -> FieldError {
         FieldError(path, .duplicate, badValue: value)
     }
 
-    /// A field that must not be set.
+    /// A field must not be set.
     public static func forbidden(_ path: FieldPath, _ detail: String) -> FieldError {
         FieldError(path, .forbidden, detail)
     }
 
-    /// A name that refers to nothing.
+    /// A name refers to something that does not exist.
     public static func notFound(_ path: FieldPath, _ value: JSONValue, _ detail: String = "") -> FieldError {
         FieldError(path, .notFound, badValue: value, detail)
     }
 
-    /// A value outside a list.
+    /// A value is not one of the supported ones.
     public static func notSupported(_ path: FieldPath, _ value: JSONValue, _ supported: [String]) -> FieldError {
         let list = supported.map { JSONValue.string($0).text }.joined(separator: ", ")
         return FieldError(path, .notSupported, badValue: value, supported.isEmpty ? "" : "supported values: \(list)")
     }
 
-    /// A string of too many characters.
+    /// A string has too many characters.
     public static func tooLong(_ path: FieldPath, maximum: Int) -> FieldError {
         FieldError(path, .tooLong, "may not be more than \(maximum) bytes")
     }
 
-    /// A list or map with too many entries.
+    /// A list or map has too many entries.
     public static func tooMany(_ path: FieldPath, count: Int, maximum: Int) -> FieldError {
         FieldError(path, .tooMany, badValue: .int(Int64(count)), "must have at most \(maximum) items")
     }
 
-    /// A field that the schema does not know.
+    /// The schema does not know this field.
     public static func unknown(_ path: FieldPath, _ detail: String = "") -> FieldError {
         FieldError(path, .unknown, detail)
     }
 }
 
 extension FieldError: CustomStringConvertible {
-    /// What stands behind the path: `Invalid value: 0: must be ...`.
+    /// The text after the path: `Invalid value: 0: must be ...`.
     public var body: String {
         var text: String
         switch kind {
@@ -108,7 +109,7 @@ extension FieldError: CustomStringConvertible {
     /// The path as the API server shows it.
     public var field: String { isUnplaced || path.steps.isEmpty ? "<nil>" : path.description }
 
-    /// `path: Kind: detail`; an unknown field as strict decoding words it.
+    /// `path: Kind: detail`. An unknown field is worded as strict decoding does.
     public var description: String { kind == .unknown ? "unknown field \"\(path)\"" : "\(field): \(body)" }
 
     /// The error as a cause in a Status.

@@ -1,32 +1,32 @@
 public import JSON
 
-/// The way from the root of an object to a value inside, written as Kubernetes writes it: `spec.tasks[0].name`.
+/// The path from the root of an object to a value in it, written as in Kubernetes: `spec.tasks[0].name`.
 public struct FieldPath: Sendable, Hashable {
-    /// One step down.
+    /// One step of a path: a field of an object or an element of an array.
     public enum Step: Sendable, Hashable {
         case field(String)
         case index(Int)
     }
 
-    /// The steps from the root on; empty at the root.
+    /// The steps from the root; empty for the root itself.
     public var steps: [Step]
 
-    /// The path of those steps.
+    /// Creates a path of these steps.
     public init(_ steps: [Step] = []) { self.steps = steps }
 
     /// The root of an object.
     public static let root = FieldPath()
 
-    /// The path of a field of the value that stands here.
+    /// The path of a field of this value.
     public func field(_ name: String) -> FieldPath { FieldPath(steps + [.field(name)]) }
 
-    /// The path of an element of the array that stands here.
+    /// The path of an element of this array.
     public func index(_ index: Int) -> FieldPath { FieldPath(steps + [.index(index)]) }
 
-    /// The path one step up; the root's is the root.
+    /// The path one step up. The root is its own parent.
     public var parent: FieldPath { FieldPath(Array(steps.dropLast())) }
 
-    /// The value that stands there in `value`; nil when there is none.
+    /// The value at this path in `value`; nil when there is none.
     public func value(in value: JSONValue) -> JSONValue? {
         var value = value
         for step in steps {
@@ -41,7 +41,8 @@ public struct FieldPath: Sendable, Hashable {
         return value
     }
 
-    /// Reads what ``description`` writes. A name with a dot or a bracket in it is cut there: no escaping exists.
+    /// Parses what ``description`` writes. There is no escaping: a name that contains a dot or a bracket is split
+    /// there.
     public init(parsing text: String) {
         steps = []
         for part in text.split(separator: ".", omittingEmptySubsequences: true) {

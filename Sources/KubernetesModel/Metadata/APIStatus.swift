@@ -1,36 +1,37 @@
 public import JSON
 
-/// A `Status` object: what the API server says when a request failed, or in a watch's ERROR event.
+/// A `Status` object: the API server's answer to a request that failed, or the content of a watch's ERROR event.
 public struct APIStatus: Error, Sendable, Hashable {
     /// The HTTP status code.
     public var code: Int
     /// The machine-readable reason: NotFound, AlreadyExists, Conflict, Invalid, Expired, TooManyRequests...
     public var reason: String
     public var message: String
-    /// The object or kind the request was about.
+    /// The object or kind that the request was about.
     public var details: Details?
 
-    /// `details` of a Status.
+    /// The `details` of a Status.
     public struct Details: Sendable, Hashable {
         public var name = ""
         public var group = ""
         public var kind = ""
         public var uid = ""
+        /// How long the server asks the client to wait before it tries again.
         public var retryAfterSeconds: Int?
         public var causes: [Cause] = []
 
-        /// No details.
+        /// Creates empty details.
         public init() {}
     }
 
-    /// One cause: a field and what is wrong with it.
+    /// One cause of a failure: a field and what is wrong with it.
     public struct Cause: Sendable, Hashable {
         public var reason: String
         public var message: String
-        /// Path of the field, as in `spec.tasks[0].name`; may be empty.
+        /// The path of the field, for example `spec.tasks[0].name`; may be empty.
         public var field: String
 
-        /// A cause.
+        /// Creates a cause.
         public init(reason: String, message: String, field: String = "") {
             self.reason = reason
             self.message = message
@@ -38,7 +39,7 @@ public struct APIStatus: Error, Sendable, Hashable {
         }
     }
 
-    /// A failure.
+    /// Creates a failure.
     public init(code: Int, reason: String, message: String, details: Details? = nil) {
         self.code = code
         self.reason = reason
@@ -46,10 +47,11 @@ public struct APIStatus: Error, Sendable, Hashable {
         self.details = details
     }
 
+    /// Whether the code is 404.
     public var isNotFound: Bool { code == 404 }
-    /// 409 because the name is taken.
+    /// 409 because an object of this name exists.
     public var isAlreadyExists: Bool { reason == "AlreadyExists" }
-    /// 409 because the object has changed, or is being deleted.
+    /// 409 because the object has changed or is being deleted.
     public var isConflict: Bool { reason == "Conflict" }
     /// 410: the resourceVersion or the continue token is too old.
     public var isExpired: Bool { code == 410 || reason == "Expired" || reason == "Gone" }

@@ -1,16 +1,17 @@
 public import JSON
 
-/// A kind of object as the API server serves it: where its path is and what its objects call themselves.
+/// A kind of object in the Kubernetes API: its path on the server and its `apiVersion` and `kind`.
 public struct ResourceType: Sendable, Hashable {
     /// Empty for the core group.
     public var group: String
     public var version: String
     public var kind: String
-    /// The plural in the path: `pods`.
+    /// The plural name in paths, for example `pods`.
     public var plural: String
+    /// Whether its objects are in a namespace; otherwise they are cluster-scoped.
     public var isNamespaced: Bool
 
-    /// A resource type.
+    /// Creates a resource type.
     public init(group: String = "", version: String, kind: String, plural: String, isNamespaced: Bool = true) {
         self.group = group
         self.version = version
@@ -19,28 +20,28 @@ public struct ResourceType: Sendable, Hashable {
         self.isNamespaced = isNamespaced
     }
 
-    /// What objects carry in `apiVersion`: `v1`, `batch/v1`.
+    /// The `apiVersion` of its objects: `v1`, `batch/v1`.
     public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
 
-    /// `/api/v1` or `/apis/GROUP/VERSION`.
+    /// The path of its group and version: `/api/v1` or `/apis/GROUP/VERSION`.
     public var basePath: String { group.isEmpty ? "/api/\(version)" : "/apis/\(group)/\(version)" }
 }
 
-/// An object of a known resource type, as much of it as its Swift type keeps.
+/// A Swift type for objects of one resource type. It may keep only some of their fields.
 public protocol KubernetesObject: Sendable, JSONReadable {
-    /// The resource type all objects of this Swift type are of.
+    /// The resource type of all objects of this Swift type.
     static var resourceType: ResourceType { get }
     var metadata: ObjectMeta { get }
 }
 
-/// An object of any kind, whole.
+/// An object of any kind, with all its fields.
 public struct DynamicObject: Sendable, Hashable, JSONReadable, JSONWritable {
-    /// The whole object, apiVersion, kind and managedFields included.
+    /// The whole object, including apiVersion, kind and managedFields.
     public var json: JSONValue
-    /// Its metadata, parsed.
+    /// The parsed metadata.
     public var metadata: ObjectMeta
 
-    /// An object by its tree; throws ``JSONError`` when its metadata are not what metadata must be.
+    /// Creates an object from its tree. Throws ``JSONError`` when its metadata are not well formed.
     public init(_ json: JSONValue) throws {
         self.json = json
         metadata = try json["metadata"].map { try ObjectMeta($0) } ?? ObjectMeta()

@@ -1,38 +1,40 @@
 public import JSON
 
-/// An instant, in whole microseconds since 1970-01-01T00:00:00Z (Kubernetes' MicroTime; its Time has whole seconds).
+/// An instant, in whole microseconds since 1970-01-01T00:00:00Z. (Kubernetes' MicroTime has microseconds, its Time
+/// whole seconds.)
 ///
-/// A plain integer, so that decisions over time are exact and replay the same everywhere. Years 0000 to 9999.
+/// It is a plain integer, so that decisions over time are exact and the same on every machine. Years 0000 to 9999 can
+/// be written.
 public struct Timestamp: Sendable, Hashable, Comparable {
     /// Microseconds since the epoch; negative before it.
     public var microseconds: Int64
 
-    /// An instant by its microseconds since the epoch.
+    /// Creates an instant from microseconds since the epoch.
     public init(microseconds: Int64) { self.microseconds = microseconds }
 
-    /// An instant by its seconds since the epoch.
+    /// Creates an instant from seconds since the epoch.
     public init(seconds: Int64) { microseconds = seconds * 1_000_000 }
 
     /// Whole seconds since the epoch, rounded down.
     public var seconds: Int64 { microseconds.floorDivided(by: 1_000_000) }
 
-    /// The same instant without its fraction of a second: what survives in a `metav1.Time`.
+    /// The instant without its fraction of a second, as a `metav1.Time` stores it.
     public var wholeSecond: Timestamp { Timestamp(seconds: seconds) }
 
     public static func < (left: Timestamp, right: Timestamp) -> Bool { left.microseconds < right.microseconds }
 
-    /// The instant that much later; saturates at the ends of the range.
+    /// The instant later by a duration; saturates at the ends of the range.
     public static func + (time: Timestamp, duration: Duration) -> Timestamp {
         let (sum, overflow) = time.microseconds.addingReportingOverflow(duration.microseconds)
         return Timestamp(microseconds: overflow ? (duration < .zero ? .min : .max) : sum)
     }
 
-    /// The instant that much earlier.
+    /// The instant earlier by a duration; saturates at the ends of the range.
     public static func - (time: Timestamp, duration: Duration) -> Timestamp {
         time + .microseconds(-duration.microseconds)
     }
 
-    /// The time from `right` to `left`, negative when `right` is later.
+    /// The time from `right` to `left`; negative when `right` is later.
     public static func - (left: Timestamp, right: Timestamp) -> Duration {
         .microseconds(left.microseconds.subtractingReportingOverflow(right.microseconds).partialValue)
     }
@@ -57,10 +59,10 @@ extension Int64 {
 }
 
 extension Timestamp: CustomStringConvertible {
-    /// The instant as RFC 3339 in UTC with whole seconds, as `metav1.Time` is written: `2026-01-02T03:04:05Z`.
+    /// RFC 3339 in UTC with whole seconds, as `metav1.Time` is written: `2026-01-02T03:04:05Z`.
     public var rfc3339: String { text(fractionDigits: 0) }
 
-    /// The instant as RFC 3339 in UTC with six digits of fraction, as `metav1.MicroTime` is written.
+    /// RFC 3339 in UTC with six digits of fraction, as `metav1.MicroTime` is written.
     public var rfc3339Micro: String { text(fractionDigits: 6) }
 
     public var description: String { microseconds % 1_000_000 == 0 ? rfc3339 : rfc3339Micro }
@@ -79,8 +81,8 @@ extension Timestamp: CustomStringConvertible {
         return text + "Z"
     }
 
-    /// Reads RFC 3339 with any offset and any number of fraction digits (those past the sixth are dropped); nil when it is
-    /// anything else. A leap second counts as the second after it.
+    /// Parses RFC 3339 with any offset and any number of fraction digits, of which six are kept; nil for any other
+    /// text. A leap second counts as the second after it.
     public init?(rfc3339 text: String) {
         let bytes = Array(text.utf8)
         func number(_ range: Range<Int>) -> Int64? {
@@ -142,7 +144,8 @@ extension Timestamp: CustomStringConvertible {
         }
     }
 
-    /// Days since 1970-01-01 of a date of the proleptic Gregorian calendar (years counted from March, eras of 400 years).
+    /// Days from 1970-01-01 to a date of the proleptic Gregorian calendar. (Counts years from March, in eras of 400
+    /// years.)
     static func day(year: Int64, month: Int64, day: Int64) -> Int64 {
         let year = month <= 2 ? year - 1 : year
         let era = year.floorDivided(by: 400)

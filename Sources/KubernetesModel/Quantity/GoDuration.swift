@@ -4,8 +4,8 @@ extension Duration {
         ("m", 60_000_000_000), ("h", 3_600_000_000_000),
     ]
 
-    /// Reads a duration as Go writes it: `1h30m`, `10m`, `1.5s`, `500ms`, `0`. nil for anything else, for more digits than
-    /// nanoseconds have, and for what 64 bits of nanoseconds (292 years) do not hold.
+    /// Parses a duration as Go writes it: `1h30m`, `10m`, `1.5s`, `500ms`, `0`. Nil for any other text, and for
+    /// durations that 64 bits of nanoseconds (292 years) cannot express. Fractions of a nanosecond are dropped.
     public init?(goText text: String) {
         var rest = Substring(text)
         var sign: Int64 = 1

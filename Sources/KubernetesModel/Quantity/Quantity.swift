@@ -1,53 +1,54 @@
 public import JSON
 
-/// An amount of a resource as Kubernetes writes it: `500m`, `1.5Gi`, `2`, `1e3`. Exact.
+/// An exact amount of a resource as Kubernetes writes it: `500m`, `1.5Gi`, `2`, `1e3`.
 ///
-/// Held as a whole number of nano units, the finest that Kubernetes knows; what is finer is rounded away from zero when
-/// it is read, as there. Refused, unlike there: amounts beyond 2^63-1 units (Kubernetes caps some of them silently) and
-/// a suffix with no digits (which Kubernetes takes for 0). See
+/// Stored as a whole number of billionths, the finest amount in Kubernetes; finer text is rounded away from zero, as
+/// there. Unlike Kubernetes, parsing refuses amounts beyond 2^63-1 units (of which Kubernetes silently caps some) and a
+/// suffix without digits (which Kubernetes reads as 0). See
 /// https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 public struct Quantity: Sendable {
     /// How an amount is written.
     public enum Format: String, Sendable, Hashable, CaseIterable {
-        /// n u m k M G T P E
+        /// With the suffixes n u m k M G T P E.
         case decimal
-        /// Ki Mi Gi Ti Pi Ei
+        /// With the suffixes Ki Mi Gi Ti Pi Ei.
         case binary
-        /// e3
+        /// With an exponent: e3.
         case exponent
     }
 
-    /// Billionths of a unit.
+    /// The amount in billionths of a unit.
     public private(set) var nanoUnits: Int128
+    /// The way in which the amount is written. It has no effect on comparisons.
     public var format: Format
 
     private static let unit: Int128 = 1_000_000_000
-    /// 2^63-1 units.
+    /// 2^63-1 units, in billionths.
     private static let limit = Int128(Int64.max) * unit
 
-    /// No amount at all.
+    /// The amount 0.
     public static let zero = Quantity(0)
 
-    /// A whole number of units.
+    /// Creates a whole number of units.
     public init(_ units: Int64, format: Format = .decimal) {
         nanoUnits = Int128(units) * Self.unit
         self.format = format
     }
 
-    /// A number of thousandths.
+    /// Creates an amount from thousandths of a unit.
     public init(milli: Int64, format: Format = .decimal) {
         nanoUnits = Int128(milli) * (Self.unit / 1000)
         self.format = format
     }
 
-    /// Billionths of a unit; nil beyond 2^63-1 units.
+    /// Creates an amount from billionths of a unit; nil beyond 2^63-1 units.
     public init?(nanoUnits: Int128, format: Format = .decimal) {
         guard nanoUnits.magnitude <= Self.limit.magnitude else { return nil }
         self.nanoUnits = nanoUnits
         self.format = format
     }
 
-    /// Reads a quantity; throws ``QuantityError``.
+    /// Parses a quantity. Throws ``QuantityError`` when the text is malformed or the amount too large.
     public init(parsing text: String) throws {
         var parser = QuantityParser(text: text)
         let (digits, scale, format) = try parser.parse()
@@ -56,11 +57,11 @@ public struct Quantity: Sendable {
             throw QuantityError(text: text, problem: "it is more than 2^63-1")
         }
         nanoUnits = parser.isNegative ? -nano : nano
-        // As in Kubernetes: less than one byte in a binary format is written in decimals.
+        // As in Kubernetes, an amount below one byte in a binary format is written in decimals.
         self.format = format == .binary && nano > 0 && nano < Self.unit ? .decimal : format
     }
 
-    /// digits x 10^scale (or x 1024^n) in nano units, rounded up; nil on overflow.
+    /// Returns digits x 10^scale (or x 1024^n) in billionths, rounded up; nil on overflow.
     private static func scaled(_ digits: Int128, scale: QuantityParser.Scale, format: Format) -> Int128? {
         if digits == 0 { return 0 }
         var result = digits
@@ -93,33 +94,33 @@ public struct Quantity: Sendable {
         return remainder == 0 ? quotient : quotient + remainder.signum()
     }
 
-    /// Whole units, a fraction rounded away from zero.
+    /// The amount in whole units, rounded away from zero.
     public var value: Int64 { Int64(roundedAwayFromZero(per: Self.unit)) }
 
-    /// Thousandths, finer ones rounded away from zero; nil where 64 bits do not hold them.
+    /// The amount in thousandths, rounded away from zero; nil when it does not fit 64 bits.
     public var milliValue: Int64? { Int64(exactly: roundedAwayFromZero(per: Self.unit / 1000)) }
 
     public var isZero: Bool { nanoUnits == 0 }
     public var isNegative: Bool { nanoUnits < 0 }
 
-    /// The sum; nil beyond 2^63-1 units. The format is this one's, or the other's when this is zero.
+    /// The sum; nil beyond 2^63-1 units. It has this quantity's format, or the other's when this one is zero.
     public func adding(_ other: Quantity) -> Quantity? {
         Quantity(nanoUnits: nanoUnits + other.nanoUnits, format: isZero ? other.format : format)
     }
 
-    /// The difference; nil beyond 2^63-1 units. The format is this one's, or the other's when this is zero.
+    /// The difference; nil beyond 2^63-1 units. It has this quantity's format, or the other's when this one is zero.
     public func subtracting(_ other: Quantity) -> Quantity? {
         Quantity(nanoUnits: nanoUnits - other.nanoUnits, format: isZero ? other.format : format)
     }
 
-    /// A multiple; nil beyond 2^63-1 units.
+    /// The product with a whole number; nil beyond 2^63-1 units.
     public func multiplied(by factor: Int64) -> Quantity? {
         let (product, overflow) = nanoUnits.multipliedReportingOverflow(by: Int128(factor))
         return overflow ? nil : Quantity(nanoUnits: product, format: format)
     }
 }
 
-// Amounts are equal whatever their format: 1Ki is 1024.
+// Equal amounts are equal in any format: 1Ki is 1024.
 extension Quantity: Hashable, Comparable {
     public static func == (left: Quantity, right: Quantity) -> Bool { left.nanoUnits == right.nanoUnits }
     public static func < (left: Quantity, right: Quantity) -> Bool { left.nanoUnits < right.nanoUnits }
@@ -127,7 +128,7 @@ extension Quantity: Hashable, Comparable {
 }
 
 extension Quantity: CustomStringConvertible, JSONReadable, JSONWritable {
-    /// The canonical form: no precision lost, no fraction, the largest suffix that allows it.
+    /// The canonical form: exact, without a fraction, with the largest suffix for which that is possible.
     public var description: String {
         guard nanoUnits != 0 else { return "0" }
         let sign = nanoUnits < 0 ? "-" : ""
@@ -156,7 +157,7 @@ extension Quantity: CustomStringConvertible, JSONReadable, JSONWritable {
         return sign + String(number) + suffix
     }
 
-    /// Reads a string or a number, as Kubernetes does.
+    /// Reads a quantity from a string or a number, as Kubernetes does. Throws ``JSONError`` for any other value.
     public init(from reader: inout JSONReader) throws {
         let offset = reader.offset
         let value = try reader.readValue()
@@ -164,7 +165,7 @@ extension Quantity: CustomStringConvertible, JSONReadable, JSONWritable {
         self = quantity
     }
 
-    /// The quantity that a string or a number stands for; nil for anything else.
+    /// Creates a quantity from a string or a number; nil for any other value.
     public init?(json: JSONValue) {
         switch json {
         case .string(let text): try? self.init(parsing: text)
@@ -177,13 +178,15 @@ extension Quantity: CustomStringConvertible, JSONReadable, JSONWritable {
     public var json: JSONValue { .string(description) }
 }
 
-/// Why a text is no quantity.
+/// Why a text is not a valid quantity.
 public struct QuantityError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The text that was parsed.
     public var text: String
+    /// What is wrong, as the end of a sentence.
     public var problem: String
 
     public var description: String {
-        "\(JSONValue.string(String(text.prefix(64))).text) is no quantity: \(problem)"
+        "\(JSONValue.string(String(text.prefix(64))).text) is not a valid quantity: \(problem)"
     }
 }
 
@@ -194,7 +197,7 @@ private struct QuantityParser {
         var binary = 0
     }
 
-    /// More digits than any amount within the limits needs; kept so that the digits fit 128 bits with room.
+    /// More digits than any amount within the limits needs, and few enough to leave room in 128 bits.
     private static let maximumDigits = 30
 
     let text: String
@@ -233,7 +236,7 @@ private struct QuantityParser {
             }
             rest = rest.dropFirst()
         }
-        // Digits beyond the 30th of a fraction only say that the number is a little more.
+        // Digits after the 30th of a fraction only make the number slightly larger.
         if hasLostDigits { digits += 1 }
         guard hasDigit else { throw error("expected a number such as 500m, 2 or 1.5Gi") }
         let format = try suffix(String(Substring(rest)), &scale)
@@ -256,7 +259,7 @@ private struct QuantityParser {
             guard !magnitude.isEmpty, magnitude.allSatisfy({ (48...57).contains($0) }) else {
                 throw error("expected digits after \(suffix.prefix(1))")
             }
-            // An exponent that is no Int is as good as one of a million either way.
+            // An exponent that does not fit an Int has the same effect as one of a million.
             let exponent = Int(suffix.dropFirst()) ?? (digits.first == UInt8(ascii: "-") ? -1_000_000 : 1_000_000)
             scale.decimal += min(max(exponent, -1_000_000), 1_000_000)
             return .exponent

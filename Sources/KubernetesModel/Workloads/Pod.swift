@@ -1,22 +1,22 @@
 public import JSON
 
-/// A pod as controllers watch it: identity, where it is bound, what became of it. The rest of the spec is not kept, so that
-/// tens of thousands fit in memory.
+/// A pod with the fields that controllers need: metadata, node, and status. Most of the spec is not kept, so that tens
+/// of thousands of pods fit in memory.
 public struct Pod: KubernetesObject, Hashable {
     public static var resourceType: ResourceType { ResourceType(version: "v1", kind: "Pod", plural: "pods") }
 
     public var metadata = ObjectMeta()
-    /// Empty until the pod is bound.
+    /// The node that the pod is bound to; empty before that.
     public var nodeName = ""
-    /// Names of the init containers that run beside the main ones (restartPolicy Always).
+    /// The names of init containers that run beside the main ones (restartPolicy Always).
     public var nativeSidecars: [String] = []
     public var status = PodStatus()
 
-    /// A pod with no name.
+    /// Creates a pod without a name.
     public init() {}
 }
 
-/// `status` of a pod.
+/// The `status` of a pod.
 public struct PodStatus: Sendable, Hashable {
     /// `status.phase`.
     public enum Phase: String, Sendable, Hashable {
@@ -35,14 +35,14 @@ public struct PodStatus: Sendable, Hashable {
     public var initContainers: [ContainerStatus] = []
     public var containers: [ContainerStatus] = []
 
-    /// The status of a pod nobody has looked at.
+    /// Creates the status of a pod that no kubelet has reported on.
     public init() {}
 
-    /// The condition of that type.
+    /// The condition of this type, if there is one.
     public func condition(_ type: String) -> PodCondition? { conditions.first { $0.type == type } }
 }
 
-/// One entry of `status.conditions` of a pod.
+/// One entry of a pod's `status.conditions`.
 public struct PodCondition: Sendable, Hashable {
     public var type: String
     /// True, False or Unknown.
@@ -51,7 +51,7 @@ public struct PodCondition: Sendable, Hashable {
     public var message: String
     public var lastTransitionTime: Timestamp?
 
-    /// A condition.
+    /// Creates a condition.
     public init(
         type: String, status: String, reason: String = "", message: String = "", lastTransitionTime: Timestamp? = nil
     ) {
@@ -65,7 +65,7 @@ public struct PodCondition: Sendable, Hashable {
 
 /// One entry of `containerStatuses` or `initContainerStatuses`.
 public struct ContainerStatus: Sendable, Hashable {
-    /// What a container does now.
+    /// The present state of a container.
     public enum State: Sendable, Hashable {
         case waiting(reason: String, message: String)
         case running(startedAt: Timestamp?)
@@ -81,7 +81,7 @@ public struct ContainerStatus: Sendable, Hashable {
         public var startedAt: Timestamp?
         public var finishedAt: Timestamp?
 
-        /// An end with code 0.
+        /// Creates a termination with exit code 0.
         public init() {}
     }
 
@@ -89,10 +89,10 @@ public struct ContainerStatus: Sendable, Hashable {
     public var state = State.waiting(reason: "", message: "")
     public var restartCount = 0
 
-    /// A container that has not started.
+    /// Creates the status of a container that has not started.
     public init() {}
 
-    /// How it ended, if it has.
+    /// How the container ended; nil while it has not.
     public var termination: Termination? { if case .terminated(let termination) = state { termination } else { nil } }
 }
 

@@ -1,22 +1,22 @@
-/// Which part of a container's log is wanted: the query of `GET .../pods/NAME/log` (core/v1 PodLogOptions).
+/// Which part of a container's log to read: the query of `GET .../pods/NAME/log` (core/v1 PodLogOptions).
 public struct PodLogOptions: Sendable, Hashable {
-    /// Needed where the pod has several.
+    /// The container; required when the pod has several.
     public var container: String?
-    /// Goes on with what the container writes from now on, until it ends.
+    /// Continues with what the container writes from now on, until it ends.
     public var follow = false
-    /// The log of the container's instance before the last restart.
+    /// Reads the log of the container before its last restart.
     public var previous = false
-    /// A time in RFC 3339 with nanoseconds in front of each line.
+    /// Puts a time in RFC 3339 with nanoseconds before each line.
     public var timestamps = false
-    /// Only the last so many lines.
+    /// Only this many lines from the end.
     public var tailLines: Int?
-    /// Only what was written in the last so many seconds.
+    /// Only what was written in this many last seconds.
     public var sinceSeconds: Int?
-    /// Only what was written since then; not beside ``sinceSeconds``.
+    /// Only what was written since this time. Cannot be combined with ``sinceSeconds``.
     public var sinceTime: Timestamp?
-    /// At most so many bytes.
+    /// At most this many bytes.
     public var limitBytes: Int?
 
-    /// The whole log so far.
+    /// Creates options for the whole log so far.
     public init() {}
 }

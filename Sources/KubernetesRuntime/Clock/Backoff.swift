@@ -1,21 +1,22 @@
 /// Exponential delays with jitter that start over after a quiet time.
 ///
-/// A plain value: the caller says when a failure happened and waits by itself.
+/// A plain value: the caller passes in the time of each failure and does the waiting.
 public struct Backoff: Sendable {
     /// The first delay.
     public var initial: Duration
-    /// No delay is longer, jitter included.
+    /// The longest delay, jitter included.
     public var maximum: Duration
-    /// What one failure more multiplies the delay by.
+    /// The factor by which each further failure multiplies the delay.
     public var factor: Double
-    /// At most that share of the delay is added at random.
+    /// The largest share of the delay that is added at random.
     public var jitter: Double
-    /// A failure that comes so long after the one before it counts as the first.
+    /// When this much time has passed since the previous delay ended, the next failure counts as the first.
     public var resetAfter: Duration
     private var current: Duration?
     private var lastFailure: Duration?
 
-    /// Delays; the defaults are those of client-go's reflector: 0.8 to 30 s, doubling, starting over after two minutes.
+    /// Creates delays. The defaults are those of client-go's reflector: 0.8 s, doubling up to 30 s, starting over after
+    /// two minutes.
     public init(
         initial: Duration = .milliseconds(800), maximum: Duration = .seconds(30), factor: Double = 2,
         jitter: Double = 0.5, resetAfter: Duration = .seconds(120)
@@ -27,16 +28,16 @@ public struct Backoff: Sendable {
         self.resetAfter = resetAfter
     }
 
-    /// Whether a failure at that monotonic time would be the first of its series.
+    /// Whether a failure at `now`, a monotonic time, is the first of its series.
     private func isFirst(at now: Duration) -> Bool {
         guard let lastFailure else { return true }
         return now - lastFailure > resetAfter
     }
 
-    /// How long to wait after a failure at that monotonic time.
+    /// Counts a failure at `now`, a monotonic time, and returns how long to wait before the next try.
     public mutating func next(at now: Duration, random: RandomSource = systemRandom) -> Duration {
         if isFirst(at: now) { current = nil }
-        // The ceiling leaves room for the jitter, so that clients that all wait the longest still come apart.
+        // The ceiling leaves room for the jitter, so that clients that all wait the longest delay still spread out.
         let ceiling = max(initial, maximum / (1 + jitter))
         let delay = min(ceiling, current.map { $0 * factor } ?? initial)
         current = delay

@@ -1,16 +1,18 @@
 public import KubernetesModel
 
-/// Time as the runtime sees it. A parameter everywhere, so that tests move it and nothing in them waits.
+/// Time as the runtime reads it. Every part takes its clock as a parameter, so that a test can move time instead of
+/// waiting.
 public protocol RuntimeClock: Sendable {
-    /// The calendar's time, for what is written into objects; may jump.
+    /// The wall-clock time, for timestamps in objects. It may jump.
     var now: Timestamp { get }
-    /// The time since an arbitrary start; never goes back. All waiting and all expiry is measured on it.
+    /// The time since an arbitrary start. It never goes back; all waiting and expiry is measured on it.
     var monotonic: Duration { get }
-    /// Returns after that long, at once when it is not positive; throws `CancellationError` when the task is cancelled.
+    /// Waits for `duration`; returns at once when it is not positive. Throws `CancellationError` when the task is
+    /// cancelled.
     func sleep(for duration: Duration) async throws
 }
 
-/// A source of numbers in 0..<1, for jitter; a parameter, so that a test can seed it.
+/// A source of numbers in 0..<1, for jitter. A parameter, so that a test can seed it.
 public typealias RandomSource = @Sendable () -> Double
 
 /// The system's random numbers in 0..<1.

@@ -12,7 +12,7 @@ public import KubernetesModel
 public struct SystemClock: RuntimeClock {
     private static let origin = ContinuousClock.now
 
-    /// The machine's clocks.
+    /// Creates the clock; all instances agree with each other.
     public init() {}
 
     public var now: Timestamp {
@@ -25,7 +25,8 @@ public struct SystemClock: RuntimeClock {
 
     public func sleep(for duration: Duration) async throws {
         guard duration > .zero else { return try Task.checkCancellation() }
-        // In pieces, since the timers below count nanoseconds in 64 bits and a caller may well mean "never".
+        // In pieces: the timers below count nanoseconds in 64 bits, and a caller may pass a very long time to mean
+        // "never".
         let end = monotonic + duration
         var left = duration
         while left > .zero {

@@ -1,10 +1,11 @@
-/// An operation took longer than it may.
+/// An operation did not end within its time limit.
 struct TimedOut: Error, CustomStringConvertible {
     var limit: Duration
     var description: String { "no answer within \(limit)" }
 }
 
-/// Runs an operation that is cancelled, and fails with ``TimedOut``, when it takes longer than `limit`.
+/// Runs an operation and cancels it when it takes longer than `limit`. Throws ``TimedOut`` in that case, otherwise what
+/// the operation throws.
 func withTimeout<Success: Sendable>(
     _ limit: Duration, clock: any RuntimeClock, _ operation: @escaping @Sendable () async throws -> Success
 ) async throws -> Success {
@@ -15,13 +16,14 @@ func withTimeout<Success: Sendable>(
             return nil
         }
         defer { group.cancelAll() }
-        // There are two children, and the first to end is the one that counts.
+        // Of the two children the first to end decides the result.
         guard let first = try await group.next(), let success = first else { throw TimedOut(limit: limit) }
         return success
     }
 }
 
-/// Runs an operation that is cancelled when the latch opens. Returns when the operation has ended.
+/// Runs an operation and cancels it when the latch opens. Returns when the operation has ended. Throws what the
+/// operation throws, except the `CancellationError` that the open latch caused.
 func perform(until latch: AsyncLatch, _ operation: @escaping @Sendable () async throws -> Void) async throws {
     try await withThrowingTaskGroup(of: Bool.self) { group in
         group.addTask {
@@ -29,7 +31,7 @@ func perform(until latch: AsyncLatch, _ operation: @escaping @Sendable () async 
             return true
         }
         group.addTask {
-            // Cancelled when the operation was first.
+            // Throws only when the operation ended first and cancelled it.
             try? await latch.wait()
             return false
         }
@@ -39,7 +41,7 @@ func perform(until latch: AsyncLatch, _ operation: @escaping @Sendable () async 
                 if isOperation { return }
             }
         } catch is CancellationError where latch.isOpen {
-            // What was asked for.
+            // The open latch cancelled the operation, as intended.
         }
     }
 }

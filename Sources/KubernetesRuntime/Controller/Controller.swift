@@ -2,14 +2,16 @@ public import KubernetesModel
 public import Logging
 import Synchronization
 
-/// Workers that bring objects, one key at a time each and no key twice at once, from what is to what should be.
+/// Runs workers that reconcile objects: each worker has one key at a time, and no two workers have the same key.
 ///
-/// The contract of `reconcile` is all there is: it gets a key, looks, acts, and says when to be called again; an error it
-/// throws brings the key back with exponential delay, unless it is a ``TerminalError``.
+/// `reconcile` gets a key, reads the object, acts, and returns when it wants to be called again. When it throws, the
+/// key is retried with exponential delay, unless the error is a ``TerminalError``.
 public final class Controller: Sendable {
+    /// Brings one object closer to its desired state. It must be idempotent: the same key may come any number of times.
     public typealias Reconcile = @Sendable (ObjectKey) async throws -> ReconcileResult
 
     public let name: String
+    /// The keys that wait for a worker. Handlers of events may add to it directly.
     public let queue: WorkQueue<ObjectKey>
     private let workers: Int
     private let clock: any RuntimeClock
@@ -17,7 +19,15 @@ public final class Controller: Sendable {
     private let reconcile: Reconcile
     private let counters = Mutex(ControllerMetrics())
 
-    /// A controller; it does nothing until ``run()``.
+    /// Creates a controller; it does nothing until ``run()``.
+    ///
+    /// - Parameters:
+    ///   - name: The name in logs and metrics.
+    ///   - workers: How many keys are reconciled concurrently, at least one.
+    ///   - limiter: The delays after errors.
+    ///   - clock: The clock for delays and durations.
+    ///   - logger: Gets `controller` added to its metadata.
+    ///   - reconcile: The work for one key.
     public init(
         name: String, workers: Int = 1, limiter: RetryLimiter = RetryLimiter(), clock: any RuntimeClock = SystemClock(),
         logger: Logger, reconcile: @escaping Reconcile
@@ -32,8 +42,8 @@ public final class Controller: Sendable {
         self.logger = logger
     }
 
-    /// Has the controller look at the keys that `keys` gives for each change of the store: those of the first list at low
-    /// priority, all others at high.
+    /// Enqueues the keys that `keys` returns for each change of the store: with low priority for objects of the first
+    /// list, with high priority for all others.
     public func watch<Object: KubernetesObject>(
         _ store: Store<Object>, keys: @escaping @Sendable (StoreEvent<Object>) -> [ObjectKey] = { [$0.key] }
     ) {
@@ -42,7 +52,7 @@ public final class Controller: Sendable {
         }
     }
 
-    /// Has the controller look at the owner (of that type, the controlling one) of each object of the store that changes.
+    /// Enqueues the controlling owner of each object of the store that changes, if that owner is of the type `owner`.
     public func watchOwned<Object: KubernetesObject>(_ store: Store<Object>, by owner: ResourceType) {
         watch(store) { event in
             var entries = [event.entry]
@@ -60,11 +70,11 @@ public final class Controller: Sendable {
         }
     }
 
-    /// Has the controller look at a key.
+    /// Enqueues a key.
     public func enqueue(_ key: ObjectKey, priority: WorkPriority = .high) { queue.add(key, priority: priority) }
 
-    /// Works until ``stop()``, and then until the work in hand is done; or until the task is cancelled, which cancels the work
-    /// in hand. After a cancellation it may be run again and goes on with what is queued.
+    /// Works until ``stop()``, then finishes the reconciliations that have begun and returns. When the task is
+    /// cancelled, these are cancelled too; after that ``run()`` may be called again and continues with the queued keys.
     public func run() async {
         logger.debug("controller started", metadata: ["workers": "\(workers)"])
         await withTaskGroup(of: Void.self) { group in
@@ -74,10 +84,10 @@ public final class Controller: Sendable {
         logger.debug("controller stopped")
     }
 
-    /// Takes up no more work, for good: ``run()`` returns when the work in hand is done.
+    /// Starts no more reconciliations, for good. ``run()`` returns when those that have begun are done.
     public func stop() { queue.shutDown() }
 
-    /// What the controller has done.
+    /// Counts and durations of the reconciliations so far.
     public var metrics: ControllerMetrics { counters.withLock { $0 } }
 
     private func work() async {
@@ -106,7 +116,7 @@ public final class Controller: Sendable {
 
     private func failed(_ item: WorkQueue<ObjectKey>.Item, _ error: any Error) -> ControllerMetrics.Outcome {
         if Task.isCancelled {
-            // Not the object's fault; whoever runs the controller next goes on with it.
+            // The object is not at fault. Whoever runs the controller next continues with it.
             queue.add(item.key, priority: item.priority)
             return .cancelled
         }
@@ -125,17 +135,18 @@ public final class Controller: Sendable {
     }
 }
 
-/// What a controller has done.
+/// Counts and durations of a controller's reconciliations.
 public struct ControllerMetrics: Sendable, Hashable {
     /// How a reconciliation ended.
     public enum Outcome: String, Sendable, Hashable, CaseIterable {
         case done, requeued, error, terminalError, cancelled
     }
 
-    /// Reconciliations by outcome.
+    /// The number of reconciliations by outcome.
     public private(set) var outcomes: [Outcome: UInt64] = [:]
+    /// The durations of the reconciliations.
     public private(set) var duration = DurationHistogram()
-    /// Workers that are at work.
+    /// The number of workers that are reconciling now.
     public fileprivate(set) var active = 0
 
     mutating func record(_ outcome: Outcome, _ duration: Duration) {

@@ -1,9 +1,9 @@
 public import JSON
 public import KubernetesModel
 
-/// A core/v1 Event, as much of it as a recorder writes; `kubectl describe` shows it under its object.
+/// A core/v1 Event with the fields that a recorder writes. `kubectl describe` shows it under its object.
 public struct Event: Sendable, Hashable, JSONWritable {
-    /// How bad it is.
+    /// Whether the event reports normal progress or a problem.
     public enum Kind: String, Sendable, Hashable {
         case normal = "Normal"
         case warning = "Warning"
@@ -14,17 +14,17 @@ public struct Event: Sendable, Hashable, JSONWritable {
     public var metadata: ObjectMeta
     public var involvedObject: ObjectReference
     public var type: Kind
-    /// One CamelCase word for machines.
+    /// Why the event was raised: one CamelCase word, for programs.
     public var reason: String
-    /// One sentence for people.
+    /// What happened: one sentence, for people.
     public var message: String
-    /// What reports: the name of the controller.
+    /// The name of the reporting controller.
     public var component: String
-    /// Which instance of it reports; may be empty.
+    /// The reporting instance of the controller; may be empty.
     public var instance: String
     public var firstTimestamp: Timestamp
     public var lastTimestamp: Timestamp
-    /// How often it has happened.
+    /// How often the event has happened.
     public var count: Int64
 
     public var json: JSONValue {
@@ -40,10 +40,11 @@ public struct Event: Sendable, Hashable, JSONWritable {
     }
 }
 
-/// Where events go: the API server, or what stands for it in a test.
+/// Where events are sent: the API server, or a substitute in tests.
 public protocol EventSink: Sendable {
-    /// Creates the event in the namespace that its metadata say.
+    /// Creates the event in the namespace of its metadata. Throws when it could not be stored; `APIStatus` for a
+    /// refusal.
     func create(_ event: Event) async throws
-    /// Changes an event by a merge patch (RFC 7386).
+    /// Changes an event by a merge patch (RFC 7386). Throws `APIStatus` with `isNotFound` when the event is gone.
     func patch(_ key: ObjectKey, _ patch: JSONValue) async throws
 }

@@ -1,13 +1,14 @@
 import JSON
 import KubernetesModel
 
-/// Decides what becomes of an event, with no I/O: a new one, one more of a known one, or nothing. client-go's rules.
+/// Decides what to send for an event, by client-go's rules and without I/O: a new event, a higher count of a known one,
+/// or nothing.
 ///
-/// Equal events (object, reason, message) are counted, not repeated. When ten events of an object with one reason differ in
-/// their messages alone within ten minutes, those that follow are counted as one. An object that raises events faster than
-/// its bucket fills (25, and then one every five minutes) is not heard until there is room again.
+/// Equal events (object, reason, message) are counted instead of repeated. When ten events of an object and reason
+/// differ only in their messages within ten minutes, those that follow are combined into one. Each object has a token
+/// bucket of 25 events that gains one every five minutes; events beyond it are dropped.
 struct EventCorrelator: Sendable {
-    /// What was recorded, and when.
+    /// An event as it was recorded.
     struct Occurrence: Sendable {
         var object: ObjectReference
         var type: Event.Kind
@@ -20,7 +21,8 @@ struct EventCorrelator: Sendable {
     /// What to send.
     enum Action: Sendable, Equatable {
         case create(Event)
-        /// Once more: the count and the last time are patched. Where it is gone (events live an hour), it is created again.
+        /// The event happened again: patch its count, last time and message. If it is gone from the server (events live
+        /// for an hour), create `otherwise`.
         case patch(ObjectKey, JSONValue, otherwise: Event)
         case drop
     }
@@ -50,7 +52,7 @@ struct EventCorrelator: Sendable {
     private struct EqualKey: Hashable {
         var similar: SimilarKey
         var fieldPath: String
-        /// Nil for the one event that stands for many messages.
+        /// Nil for the one event that combines many messages.
         var message: String?
     }
 
@@ -104,7 +106,7 @@ struct EventCorrelator: Sendable {
         event.lastTimestamp = occurrence.calendar
         event.message = message
         known[key] = event
-        // It is counted though, for the next time there is room.
+        // The event is counted even so; the next one that is sent includes it.
         guard isHeard else { return .drop }
         var again = event
         again.metadata.name = Self.name(occurrence)
@@ -116,7 +118,7 @@ struct EventCorrelator: Sendable {
             ], otherwise: again)
     }
 
-    /// Takes it that an event that was to be patched has been created again under another name.
+    /// Notes that an event that could not be patched has been created again under another name.
     mutating func recreated(_ occurrence: Occurrence, as event: Event) {
         let similarKey = SimilarKey(
             source: Source(occurrence.object), type: occurrence.type, reason: occurrence.reason)
@@ -156,7 +158,7 @@ struct EventCorrelator: Sendable {
             lastTimestamp: occurrence.calendar, count: 1)
     }
 
-    /// `OBJECT.HASH`, at most 253 characters.
+    /// Returns `OBJECT.HASH`, at most 253 characters.
     static func name(_ occurrence: Occurrence) -> String {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a
         let object = occurrence.object
@@ -171,7 +173,7 @@ struct EventCorrelator: Sendable {
     }
 }
 
-/// A dictionary that forgets what has not been used for longest.
+/// A dictionary of limited size that drops the least recently used entry. All operations are amortised O(1).
 struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private let capacity: Int
     private var values: [Key: (value: Value, use: UInt64)] = [:]
@@ -182,7 +184,7 @@ struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     var count: Int { values.count }
 
-    /// Setting counts as using; setting nil does nothing.
+    /// Setting a value counts as a use, reading does not. Setting nil does nothing.
     subscript(key: Key) -> Value? {
         get { values[key]?.value }
         set {
@@ -190,7 +192,7 @@ struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             lastUse += 1
             values[key] = (newValue, lastUse)
             uses.append((key, lastUse))
-            // Outdated uses are skipped; there are never many more uses than values.
+            // Outdated uses are skipped. The condition keeps the queue at most about twice as long as the dictionary.
             while values.count > capacity || uses.count > 2 * capacity + 16, let (oldest, use) = uses.removeFirst() {
                 guard let present = values[oldest] else { continue }
                 if present.use == use {

@@ -3,9 +3,10 @@ public import KubernetesModel
 public import Logging
 import Synchronization
 
-/// Tells people what happens to objects, by Events, without ever holding up or failing whoever records them.
+/// Records Events about objects without ever delaying or failing the caller.
 ///
-/// Recording puts into a bounded queue; ``run()`` counts equal events together, holds back floods and sends the rest.
+/// ``record(_:reason:message:on:)`` puts an event into a bounded queue. ``run()`` combines equal events, limits their
+/// rate per object and sends the rest.
 public final class EventRecorder: Sendable {
     private struct State {
         var queue = FIFO<EventCorrelator.Occurrence>()
@@ -14,20 +15,21 @@ public final class EventRecorder: Sendable {
         var metrics = Metrics()
     }
 
-    /// What a recorder has done.
+    /// Counts of a recorder's events.
     public struct Metrics: Sendable, Hashable {
+        /// Accepted into the queue.
         public var recorded: UInt64 = 0
-        /// Created or patched.
+        /// Created or patched on the server.
         public var sent: UInt64 = 0
-        /// Held back by the flood filter.
+        /// Dropped by the rate limit.
         public var filtered: UInt64 = 0
-        /// Refused since the queue was full or the recorder stopped.
+        /// Dropped because the queue was full or the recorder stopped.
         public var dropped: UInt64 = 0
-        /// Given up after the API server would not take it.
+        /// Given up because the API server refused the event or did not answer.
         public var failed: UInt64 = 0
     }
 
-    /// The longest message that is sent, in bytes; the rest is cut off.
+    /// The longest message that is sent, in bytes. Longer ones are cut.
     static let messageLimit = 1024
 
     private let sink: any EventSink
@@ -40,8 +42,19 @@ public final class EventRecorder: Sendable {
     private let queued = AsyncSignal()
     private let drained = AsyncLatch()
 
-    /// A recorder for that component; it sends nothing until ``run()``. At most `capacity` events wait; each is tried `tries`
-    /// times. Of one object `burst` events are sent at once, and then one each `refill`.
+    /// Creates a recorder; it sends nothing until ``run()``.
+    ///
+    /// - Parameters:
+    ///   - sink: Where events are sent.
+    ///   - component: The name of the reporting controller.
+    ///   - instance: The reporting instance of it; may be empty.
+    ///   - capacity: How many events may wait; more are dropped.
+    ///   - tries: How often an event is tried before it is given up.
+    ///   - burst: How many events of one object may be sent at once.
+    ///   - refill: After a burst, one more event of the object may be sent each time this passes.
+    ///   - clock: The clock for timestamps and delays.
+    ///   - random: The source of jitter.
+    ///   - logger: Where dropped and failed events are logged.
     public init(
         _ sink: any EventSink, component: String, instance: String = "", capacity: Int = 1000, tries: Int = 5,
         burst: Int = 25, refill: Duration = .seconds(300),
@@ -57,7 +70,7 @@ public final class EventRecorder: Sendable {
         state = Mutex(State(correlator: correlator))
     }
 
-    /// Records that something happened to an object. Never waits and never fails.
+    /// Records an event about an object. Returns at once and never fails.
     public func record(
         _ type: Event.Kind = .normal, reason: String, message: String, on object: ObjectReference
     ) {
@@ -74,20 +87,21 @@ public final class EventRecorder: Sendable {
             return nil
         }
         guard let dropped else { return queued.signal() }
-        // In a flood one line in a thousand says enough.
+        // In a flood, one line in a thousand is enough.
         if dropped % 1000 == 1 {
             logger.warning("event dropped", metadata: ["reason": "\(reason)", "dropped": "\(dropped)"])
         }
     }
 
-    /// Records that something happened to an object. Never waits and never fails.
+    /// Records an event about an object. Returns at once and never fails.
     public func record<Object: KubernetesObject>(
         _ type: Event.Kind = .normal, reason: String, message: String, on object: Object
     ) {
         record(type, reason: reason, message: message, on: ObjectReference(object))
     }
 
-    /// Sends what is recorded, until ``stop()`` and all is sent, or until the task is cancelled. To be called once.
+    /// Sends recorded events until ``stop()`` was called and all are sent, or until the task is cancelled. Call it
+    /// once.
     public func run() async {
         defer { drained.open() }
         while !Task.isCancelled {
@@ -109,16 +123,16 @@ public final class EventRecorder: Sendable {
         }
     }
 
-    /// Takes no more events: ``run()`` returns when those that wait are sent.
+    /// Refuses further events. ``run()`` returns when those that wait are sent.
     public func stop() {
         state.withLock { $0.isStopped = true }
         queued.signal()
     }
 
-    /// Returns when ``run()`` has, or throws `CancellationError`.
+    /// Returns when ``run()`` has returned. Throws `CancellationError` when the task is cancelled before that.
     public func waitUntilDrained() async throws { try await drained.wait() }
 
-    /// What the recorder has done.
+    /// Counts of the events so far.
     public var metrics: Metrics { state.withLock(\.metrics) }
 
     private func send(_ action: EventCorrelator.Action, _ occurrence: EventCorrelator.Occurrence) async {
@@ -139,11 +153,11 @@ public final class EventRecorder: Sendable {
                 state.withLock { $0.metrics.sent += 1 }
                 return
             } catch let status as APIStatus where status.isAlreadyExists {
-                // The answer to the try before was lost.
+                // An earlier try succeeded, but its answer was lost.
                 state.withLock { $0.metrics.sent += 1 }
                 return
             } catch {
-                // What the server refuses it will refuse again: a namespace that is being deleted, a right that is missing.
+                // A refusal is final: the namespace is being deleted, or a permission is missing.
                 let isRefused =
                     if let status = error as? APIStatus { (400..<500).contains(status.code) && status.code != 429 } else
                     { false }
@@ -164,7 +178,7 @@ public final class EventRecorder: Sendable {
         }
     }
 
-    /// The message, at most ``messageLimit`` bytes of it, not cut inside a character's bytes.
+    /// Cuts the message to at most ``messageLimit`` bytes, at a character boundary.
     private static func cut(_ message: String) -> String {
         let bytes = Array(message.utf8)
         guard bytes.count > messageLimit else { return message }

@@ -1,7 +1,7 @@
 public import JSON
 public import KubernetesModel
 
-/// Points at an object, as `involvedObject` of an Event does.
+/// A reference to an object, as in `involvedObject` of an Event.
 public struct ObjectReference: Sendable, Hashable, JSONWritable {
     public var apiVersion: String
     public var kind: String
@@ -9,10 +9,10 @@ public struct ObjectReference: Sendable, Hashable, JSONWritable {
     public var name: String
     public var uid: String
     public var resourceVersion: String
-    /// The part of the object that is meant, as in `spec.containers{main}`.
+    /// The part of the object that is meant, for example `spec.containers{main}`; may be empty.
     public var fieldPath: String
 
-    /// A reference.
+    /// Creates a reference from its fields.
     public init(
         apiVersion: String, kind: String, namespace: String = "", name: String, uid: String = "",
         resourceVersion: String = "", fieldPath: String = ""
@@ -26,10 +26,10 @@ public struct ObjectReference: Sendable, Hashable, JSONWritable {
         self.fieldPath = fieldPath
     }
 
-    /// A reference to that object.
+    /// Creates a reference to an object.
     public init<Object: KubernetesObject>(_ object: Object) { self.init(Object.resourceType, object.metadata) }
 
-    /// A reference to the object of that type and metadata.
+    /// Creates a reference to the object of this type and metadata.
     public init(_ type: ResourceType, _ metadata: ObjectMeta) {
         self.init(
             apiVersion: type.apiVersion, kind: type.kind, namespace: metadata.namespace, name: metadata.name,

@@ -2,25 +2,28 @@ import KubernetesModel
 public import Logging
 import Synchronization
 
-/// Sees to it that of several processes one leads, by a Lease: client-go's rules.
+/// Elects one leader among several processes by a Lease, following client-go's rules.
 ///
-/// The leader renews the lease every `retryPeriod`. When it has not managed to for `renewDeadline`, counted from the start of
-/// the last renewal that succeeded, it stops leading; others take over `leaseDuration` after the last renewal they saw.
-/// The time between is the room for what the old leader still has under way.
+/// The leader renews the lease every `retryPeriod`. When no renewal has succeeded for `renewDeadline`, counted from the
+/// start of the last successful one, it stops leading. Others take over `leaseDuration` after the last renewal they
+/// saw. The time between the two is for the old leader's unfinished work.
 public final class LeaderElector: Sendable {
-    /// Which lease, who, and how fast.
+    /// The lease, this process's identity, and the timing.
     public struct Configuration: Sendable, Hashable {
         public let lease: ObjectKey
-        /// Must be no other process's: the name of the pod and something random.
+        /// Must differ between all processes. Use the name of the pod and something random.
         public let identity: String
+        /// How long other processes wait after the last renewal they saw before they take over.
         public let leaseDuration: Duration
+        /// How long the leader continues without a successful renewal.
         public let renewDeadline: Duration
+        /// The time between renewals, and between tries to acquire the lease.
         public let retryPeriod: Duration
-        /// Whether the lease is given back at the end, so that the next leader need not wait.
+        /// Whether the lease is released at the end, so that the next leader need not wait.
         public let releasesOnExit: Bool
 
-        /// A configuration; throws ``ConfigurationError`` unless the identity is there, the duration is of whole seconds,
-        /// and leaseDuration > renewDeadline > 1.2 x retryPeriod > 0.
+        /// Creates a configuration. Throws ``ConfigurationError`` unless the identity is not empty, `leaseDuration` is
+        /// a whole number of seconds, and leaseDuration > renewDeadline > 1.2 x retryPeriod > 0.
         public init(
             lease: ObjectKey, identity: String, leaseDuration: Duration = .seconds(15),
             renewDeadline: Duration = .seconds(10), retryPeriod: Duration = .seconds(2), releasesOnExit: Bool = true
@@ -45,14 +48,14 @@ public final class LeaderElector: Sendable {
         }
     }
 
-    /// Why a configuration cannot be used.
+    /// Why a configuration is invalid.
     public struct ConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
         public let description: String
 
         init(_ description: String) { self.description = description }
     }
 
-    /// The lease could not be renewed in time, or somebody else has it.
+    /// The lease could not be renewed in time, or another process holds it.
     public struct LeadershipLost: Error, Sendable, Hashable, CustomStringConvertible {
         public let lease: ObjectKey
         public var description: String { "leadership by the lease \(lease) was lost" }
@@ -60,7 +63,7 @@ public final class LeaderElector: Sendable {
 
     private struct State {
         var record: LeaseRecord
-        /// Until when leadership holds if no renewal succeeds; nil while not leading.
+        /// When leadership ends if no renewal succeeds, in monotonic time; nil while not leading.
         var leadsUntil: Duration?
     }
 
@@ -72,7 +75,7 @@ public final class LeaderElector: Sendable {
     private let state: Mutex<State>
     private let withdrawn = AsyncLatch()
 
-    /// A candidate; it does nothing until ``run(_:)``.
+    /// Creates a candidate; it does nothing until ``run(_:)``.
     public init(
         _ leases: any LeaseStore, configuration: Configuration, clock: any RuntimeClock = SystemClock(),
         random: @escaping RandomSource = systemRandom, logger: Logger
@@ -87,31 +90,31 @@ public final class LeaderElector: Sendable {
         state = Mutex(State(record: LeaseRecord(configuration)))
     }
 
-    /// Whether this process leads at this moment. False as soon as the last renewal is `renewDeadline` old, even before the
-    /// leading task has been told: to be looked at before each write that only a leader may do.
+    /// Whether this process leads at this moment. It becomes false as soon as the last renewal is `renewDeadline` old,
+    /// even before the leading task is cancelled. Check it before each write that only a leader may do.
     public var isLeader: Bool {
         let now = clock.monotonic
         return state.withLock { state in state.leadsUntil.map { now < $0 } ?? false }
     }
 
-    /// Throws ``LeadershipLost`` unless ``isLeader``.
+    /// Throws ``LeadershipLost`` unless ``isLeader`` is true.
     public func checkLeadership() throws {
         guard isLeader else { throw LeadershipLost(lease: configuration.lease) }
     }
 
-    /// The identity of whoever held the lease when it was last looked at; nil when nobody did.
+    /// The identity of the lease's holder when the lease was last read; nil when it had no holder.
     public var leader: String? {
         state.withLock { state in state.record.lease.flatMap { $0.holderIdentity.isEmpty ? nil : $0.holderIdentity } }
     }
 
-    /// Waits no longer for leadership: ``run(_:)`` returns. A leading task goes on until it ends by itself.
+    /// Stops waiting for leadership, so that ``run(_:)`` returns. A leading task is not affected.
     public func withdraw() { withdrawn.open() }
 
-    /// Waits for leadership, then leads, then gives the lease back. Returns when `lead` has returned, or after ``withdraw()``
-    /// when it had not begun.
+    /// Waits for leadership, runs `lead`, then releases the lease. Returns when `lead` has returned, or after
+    /// ``withdraw()`` when `lead` had not begun.
     ///
-    /// When leadership is lost `lead` is cancelled, and ``LeadershipLost`` thrown once it has ended. What `lead` throws is
-    /// thrown. When the task is cancelled so is `lead`, and `CancellationError` is thrown.
+    /// Throws ``LeadershipLost`` when leadership was lost, after `lead` was cancelled and has ended. Throws what `lead`
+    /// throws. When the task is cancelled, `lead` is cancelled too, and `CancellationError` is thrown.
     public func run(_ lead: @escaping @Sendable () async throws -> Void) async throws {
         guard try await acquire() else { return }
         logger.notice("leading", metadata: ["identity": "\(configuration.identity)"])
@@ -129,7 +132,7 @@ public final class LeaderElector: Sendable {
 
     // MARK: Acquiring
 
-    /// Returns true when leading, false when withdrawn; throws `CancellationError`.
+    /// Returns true when this process leads, false when it has withdrawn. Throws `CancellationError`.
     private func acquire() async throws -> Bool {
         while !withdrawn.isOpen {
             try Task.checkCancellation()
@@ -145,11 +148,13 @@ public final class LeaderElector: Sendable {
         return false
     }
 
-    /// One try to get or to renew the lease; false when somebody else holds it.
+    /// Tries once to acquire or renew the lease. Returns false when another process holds it. Throws ``TimedOut`` and
+    /// what the store throws.
     private func attempt() async throws -> Bool {
         let limit = max(configuration.retryPeriod, configuration.renewDeadline / 2)
         return try await withTimeout(limit, clock: clock) { [self] in
-            // A leader goes by what it wrote; when that is wrong the update fails, and the next try looks.
+            // A leader relies on what it wrote last. If that is outdated the update fails, and the next try reads the
+            // lease again.
             if !isLeader {
                 let lease = try await leases.get(configuration.lease)
                 let now = clock.monotonic
@@ -165,14 +170,14 @@ public final class LeaderElector: Sendable {
                 case .wait: return false
                 }
             } catch {
-                // Written or not: nobody knows until somebody has looked.
+                // The write may have succeeded or not: read the lease to find out.
                 if isLeader { try await look() }
                 throw error
             }
             let now = clock.monotonic
             state.withLock { state in
                 state.record.observe(written, at: now)
-                // Others count from when they see the record, which is not before this request began.
+                // Other processes count from when they see the record, which is after this request began.
                 state.leadsUntil = started + configuration.renewDeadline
             }
             return true
@@ -191,7 +196,7 @@ public final class LeaderElector: Sendable {
         case returned
         case failed(Failure)
         case lost
-        /// A helper ended since it was cancelled.
+        /// A helper task ended because it was cancelled.
         case cancelled
 
         struct Failure: Sendable, Equatable {
@@ -211,11 +216,11 @@ public final class LeaderElector: Sendable {
                 }
             }
             group.addTask { await self.renew() }
-            // Apart from the renewals, so that one that hangs cannot keep leadership up.
+            // Separate from the renewals, so that a renewal that hangs cannot prolong leadership.
             group.addTask { await self.expire() }
             var result = Ending.cancelled
             for await ending in group where ending != .cancelled {
-                // The first end is the one that counts; what comes after it came of the cancellation.
+                // The first task to end decides the result. The others end because of the cancellation.
                 if result == .cancelled { result = ending }
                 if result == .lost { state.withLock { $0.leadsUntil = nil } }
                 group.cancelAll()
@@ -228,7 +233,7 @@ public final class LeaderElector: Sendable {
         while true {
             do { try await clock.sleep(for: configuration.retryPeriod) } catch { return .cancelled }
             do {
-                // Somebody else holds it.
+                // Another process holds it.
                 if try await !attempt() { return .lost }
             } catch {
                 if Task.isCancelled { return .cancelled }
@@ -247,7 +252,8 @@ public final class LeaderElector: Sendable {
         }
     }
 
-    /// Gives the lease back. In a task of its own when this one is cancelled, since its requests would be too.
+    /// Releases the lease. When this task is cancelled, a new task does it, since requests of this one would be
+    /// cancelled too.
     private func release() async {
         if Task.isCancelled {
             await Task { await self.writeRelease() }.value

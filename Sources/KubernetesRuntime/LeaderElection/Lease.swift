@@ -1,21 +1,22 @@
 public import JSON
 public import KubernetesModel
 
-/// A `coordination.k8s.io/v1` Lease: who leads, and until when that holds unless renewed.
+/// A `coordination.k8s.io/v1` Lease: who leads, and for how long after the last renewal.
 public struct Lease: KubernetesObject, JSONWritable, Hashable {
     public static let resourceType = ResourceType(
         group: "coordination.k8s.io", version: "v1", kind: "Lease", plural: "leases")
 
     public var metadata: ObjectMeta
-    /// Empty when nobody holds it.
+    /// The identity of the leader; empty when the lease has no holder.
     public var holderIdentity = ""
+    /// How long the lease is valid after a renewal.
     public var leaseDurationSeconds: Int64 = 0
     public var acquireTime: Timestamp?
     public var renewTime: Timestamp?
     /// How often the holder has changed.
     public var leaseTransitions: Int64 = 0
 
-    /// A lease that nobody holds.
+    /// Creates a lease without a holder.
     public init(_ key: ObjectKey) { metadata = ObjectMeta(name: key.name, namespace: key.namespace) }
 
     public init(from reader: inout JSONReader) throws {
@@ -43,7 +44,7 @@ public struct Lease: KubernetesObject, JSONWritable, Hashable {
     }
 
     public var json: JSONValue {
-        // MicroTime: Go's decoder insists on the six digits.
+        // MicroTime: Go's decoder requires the six digits.
         var spec: JSONObject = [
             "holderIdentity": .string(holderIdentity), "leaseDurationSeconds": .int(leaseDurationSeconds),
             "leaseTransitions": .int(leaseTransitions),
@@ -57,12 +58,12 @@ public struct Lease: KubernetesObject, JSONWritable, Hashable {
     }
 }
 
-/// Where leases are kept: the API server, or what stands for it in a test.
+/// Where leases are kept: the API server, or a substitute in tests.
 public protocol LeaseStore: Sendable {
-    /// The lease; nil when there is none.
+    /// Returns the lease, or nil when it does not exist. Throws when that could not be found out.
     func get(_ key: ObjectKey) async throws -> Lease?
-    /// Creates it; throws when there is one already.
+    /// Creates the lease and returns it as stored. Throws when it exists already.
     func create(_ lease: Lease) async throws -> Lease
-    /// Replaces it; throws when it is not at `metadata.resourceVersion` any more.
+    /// Replaces the lease and returns it as stored. Throws when its `metadata.resourceVersion` is not the current one.
     func update(_ lease: Lease) async throws -> Lease
 }

@@ -1,19 +1,19 @@
 import KubernetesModel
 
-/// What a candidate knows of a lease and what follows from it, with no I/O.
+/// What a candidate knows of a lease, and the decision that follows from it, without I/O.
 ///
-/// Expiry is counted from the moment at which this candidate first saw the record as it is, on its own monotonic clock:
-/// the times that others wrote are never compared with the time here, so clocks that disagree do no harm.
+/// Expiry is counted on this candidate's own monotonic clock, from when it first saw the record in its present form.
+/// Times written by other processes are never compared with the local time, so clocks that disagree do no harm.
 struct LeaseRecord: Sendable {
     let configuration: LeaderElector.Configuration
     private(set) var lease: Lease?
     private var seenAt = Duration.zero
 
-    /// What to do for the lease.
+    /// The next step for the lease.
     enum Decision: Sendable, Equatable {
         case create(Lease)
         case update(Lease)
-        /// Somebody else holds it.
+        /// Another process holds it.
         case wait
     }
 
@@ -21,14 +21,14 @@ struct LeaseRecord: Sendable {
 
     var isOurs: Bool { lease?.holderIdentity == configuration.identity }
 
-    /// Takes what the store says at that monotonic time.
+    /// Notes the lease as the store returned it at `now`, a monotonic time.
     mutating func observe(_ lease: Lease?, at now: Duration) {
         guard lease != self.lease else { return }
         self.lease = lease
         seenAt = now
     }
 
-    /// What to do at that monotonic time and time of day.
+    /// Decides the next step at `now`, a monotonic time, and `calendar`, the wall-clock time.
     func decide(at now: Duration, calendar: Timestamp) -> Decision {
         guard var next = lease else {
             var new = Lease(configuration.lease)
@@ -42,13 +42,13 @@ struct LeaseRecord: Sendable {
         }
         let isHeld = !next.holderIdentity.isEmpty && now < seenAt + .seconds(max(1, next.leaseDurationSeconds))
         if isHeld { return .wait }
-        // Whatever somebody may have written there.
+        // The stored number may be anything; avoid an overflow.
         next.leaseTransitions = min(max(next.leaseTransitions, 0), .max - 1) + 1
         claim(&next, calendar)
         return .update(next)
     }
 
-    /// The lease as it is when it is given back; nil when it is not ours.
+    /// Returns the lease with its holder removed, or nil when this process does not hold it.
     func released(calendar: Timestamp) -> Lease? {
         guard isOurs, var next = lease else { return nil }
         next.holderIdentity = ""

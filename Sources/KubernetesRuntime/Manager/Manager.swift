@@ -2,20 +2,21 @@ public import KubernetesModel
 public import Logging
 import Synchronization
 
-/// Starts and stops the parts of an operator in their order.
+/// Starts and stops the parts of an operator in order.
 ///
-/// Start: informers and what runs always, then, when all informers have synced, leader election, then controllers and what
-/// only a leader runs. Stop (``stop()``, or the task of ``run()`` being cancelled): no more work is taken up, what is in hand
-/// may end within a time, events are sent, the lease is given back, and last the informers end.
+/// Start: informers and the parts that always run; when all informers have synced, leader election; then controllers
+/// and the parts that run only while leading. Stop (by ``stop()`` or by cancelling the task of ``run()``): no new work
+/// is begun, running work gets a limited time to finish, events are sent, the lease is released, and last the informers
+/// end.
 public final class Manager: Sendable {
-    /// How long stopping may take.
+    /// How long the steps of stopping may take.
     public struct Timeouts: Sendable, Hashable {
-        /// For the reconciliations in hand; what is not done then is cancelled.
+        /// The limit for reconciliations that have begun. Those that are not done by then are cancelled.
         public var drain: Duration
-        /// For the events that wait.
+        /// The limit for sending the events that wait.
         public var events: Duration
 
-        /// Time-outs that fit into the 30 s which Kubernetes grants by default.
+        /// Creates time-outs. The defaults fit into the 30 s that Kubernetes grants a pod.
         public init(drain: Duration = .seconds(20), events: Duration = .seconds(5)) {
             self.drain = drain
             self.events = events
@@ -53,7 +54,7 @@ public final class Manager: Sendable {
     private let state = Mutex(State())
     private let stopped = AsyncLatch()
 
-    /// A manager; without an elector it always leads.
+    /// Creates a manager. Without an elector it always leads.
     public init(
         elector: LeaderElector? = nil, recorder: EventRecorder? = nil, timeouts: Timeouts = Timeouts(),
         clock: any RuntimeClock = SystemClock(), logger: Logger
@@ -67,7 +68,7 @@ public final class Manager: Sendable {
 
     // MARK: Parts (to be added before `run`)
 
-    /// Adds an informer: started first, stopped last; everything else waits until it has synced.
+    /// Adds an informer. Informers start first and stop last; everything that leads waits until they have synced.
     public func add<Object: KubernetesObject>(_ informer: Informer<Object>) {
         let informing = Informing(
             name: Object.resourceType.plural, run: { await informer.run() }, hasSynced: { informer.hasSynced },
@@ -75,11 +76,11 @@ public final class Manager: Sendable {
         state.withLock { $0.informers.append(informing) }
     }
 
-    /// Adds a controller: it works while this process leads.
+    /// Adds a controller. It works while this process leads.
     public func add(_ controller: Controller) { state.withLock { $0.controllers.append(controller) } }
 
-    /// Adds something that runs until it is cancelled: from the start, or while this process leads. When it returns, that is
-    /// all; when it throws, the manager stops and throws it.
+    /// Adds a part that runs until it is cancelled: from the start, or only while this process leads. A part may return
+    /// early; when it throws, the manager stops and throws the error.
     public func add(
         _ name: String, whileLeading: Bool = false, run: @escaping @Sendable () async throws -> Void
     ) {
@@ -87,20 +88,20 @@ public final class Manager: Sendable {
         state.withLock { whileLeading ? $0.leading.append(part) : $0.always.append(part) }
     }
 
-    /// Adds a condition of ``isReady``; it must answer at once.
+    /// Adds a condition of ``isReady``. It must answer at once.
     public func addReadyCheck(_ name: String, _ check: @escaping @Sendable () -> Bool) {
         state.withLock { $0.readyChecks.append((name, check)) }
     }
 
-    /// Adds a condition of ``isAlive``; it must answer at once, and must not depend on how much there is to do.
+    /// Adds a condition of ``isAlive``. It must answer at once, and must not depend on the amount of work.
     public func addLiveCheck(_ name: String, _ check: @escaping @Sendable () -> Bool) {
         state.withLock { $0.liveChecks.append((name, check)) }
     }
 
     // MARK: Health
 
-    /// Why the manager is not ready: informers that have not synced, checks that fail; empty when it is ready. A process
-    /// that waits for leadership is ready.
+    /// Why the manager is not ready: informers that have not synced and checks that fail. Empty when it is ready. A
+    /// process that waits for leadership is ready.
     public var unreadyReasons: [String] {
         if stopped.isOpen { return ["stopping"] }
         let (isRunning, informers, checks) = state.withLock { ($0.isRunning, $0.informers, $0.readyChecks) }
@@ -109,10 +110,10 @@ public final class Manager: Sendable {
             + checks.filter { !$0.check() }.map(\.name)
     }
 
-    /// Whether the process can do its work: informers synced, checks fulfilled, not stopping.
+    /// Whether the process can work: informers have synced, all checks pass, and it is not stopping.
     public var isReady: Bool { unreadyReasons.isEmpty }
 
-    /// Whether restarting the process would do no good. A long queue, or an API server that is away, are no reason.
+    /// Whether the process works without a restart. A long queue or an unreachable API server does not make it false.
     public var isAlive: Bool {
         let (hasEnded, checks) = state.withLock { ($0.hasEnded, $0.liveChecks) }
         return !hasEnded && checks.allSatisfy { $0.check() }
@@ -120,16 +121,17 @@ public final class Manager: Sendable {
 
     // MARK: Running
 
-    /// Asks ``run()`` to come to an orderly end.
+    /// Asks ``run()`` to end in order.
     public func stop() {
         stopped.open()
         elector?.withdraw()
     }
 
-    /// Runs everything until ``stop()``, or until the task is cancelled, which means the same: the end is orderly either way.
-    /// To be called once. Throws ``LeaderElector/LeadershipLost`` and what parts threw.
+    /// Runs everything until ``stop()`` or until the task is cancelled; both end it in order. Call it once.
+    ///
+    /// Throws ``LeaderElector/LeadershipLost`` when leadership was lost, and the first error that a part threw.
     public func run() async throws {
-        // A task of its own: its parts are not to be cancelled by the cancellation that asks for an orderly end.
+        // In a separate task, because cancelling this one asks for an orderly end and must not cancel the parts.
         let work = Task { try await runParts() }
         try await withTaskCancellationHandler {
             try await work.value
@@ -146,7 +148,7 @@ public final class Manager: Sendable {
         defer { state.withLock { $0.hasEnded = true } }
         logger.info("manager starting")
         enum Ending: Sendable {
-            /// What must end before the rest is cancelled.
+            /// The task whose end cancels the rest.
             case main((any Error)?)
             case part((any Error)?)
         }
@@ -190,7 +192,7 @@ public final class Manager: Sendable {
         if let failure { throw failure }
     }
 
-    /// Runs a part; gives what it threw, unless that is the answer to its being cancelled.
+    /// Runs a part and returns the error it threw, unless the error follows from its cancellation.
     private func attempt(_ part: Part) async -> (any Error)? {
         do {
             try await part.run()
@@ -222,14 +224,15 @@ public final class Manager: Sendable {
         await flushEvents()
     }
 
-    /// The work of a leader, until the manager is stopped and the work in hand is done.
+    /// Runs the leader's work until the manager is stopped and running work has finished. Throws the first error of a
+    /// part.
     private func work() async throws {
         let (controllers, leading) = state.withLock { ($0.controllers, $0.leading) }
         enum Ending: Sendable {
             case part((any Error)?)
             case stopRequested
             case drainTimeout
-            /// A helper ended since it was cancelled.
+            /// A helper task ended because it was cancelled.
             case nothing
         }
         let failure = await withTaskGroup(of: Ending.self) { group in
@@ -276,7 +279,7 @@ public final class Manager: Sendable {
                         }
                     }
                 case .drainTimeout:
-                    logger.warning("work in hand did not end in time and is cancelled")
+                    logger.warning("running work did not end in time and is cancelled")
                     group.cancelAll()
                 case .nothing: break
                 }
@@ -284,13 +287,13 @@ public final class Manager: Sendable {
             }
             return failure
         }
-        // Before the lease is given back: the next leader's events come after ours.
+        // Before the lease is released, so that the next leader's events come after these.
         await flushEvents()
         if let failure { throw failure }
         try Task.checkCancellation()
     }
 
-    /// Sends the events that wait, within the time there is.
+    /// Sends the waiting events, within the time limit.
     private func flushEvents() async {
         guard let recorder, !Task.isCancelled else { return }
         recorder.stop()

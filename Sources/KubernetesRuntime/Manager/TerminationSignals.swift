@@ -9,22 +9,22 @@ import Synchronization
     import Darwin
 #endif
 
-/// Runs `body` in a task that is cancelled when one of the signals arrives: SIGTERM and SIGINT, unless others are given.
+/// Runs `body` in a task that is cancelled when one of the signals arrives: SIGTERM and SIGINT by default.
 ///
-/// The first signal asks; with it the signals get their default meaning back, so that a second one kills the process.
-/// Throws what `body` throws. Of calls for the same signals there may be one at a time.
+/// The first signal cancels `body` and restores the default action of the signals, so that a second one kills the
+/// process. Throws what `body` throws. Only one call at a time may use the same signals.
 public func withTerminationSignals<Success: Sendable>(
     _ signals: [Int32]? = nil, _ body: @escaping @Sendable () async throws -> Success
 ) async throws -> Success {
     let signals = signals ?? [SIGTERM, SIGINT]
     let arrival = AsyncLatch()
-    // In force before the body begins.
+    // The handlers are installed before the body begins.
     let watch = SignalCenter.shared.watch(signals) { arrival.open() }
     defer { SignalCenter.shared.end(watch, signals) }
     return try await withThrowingTaskGroup(of: Success?.self) { group in
         group.addTask { try await body() }
         group.addTask {
-            // Cancelled when the body has ended.
+            // Throws only when the body ended first and cancelled it.
             try? await arrival.wait()
             return nil
         }
@@ -37,10 +37,12 @@ public func withTerminationSignals<Success: Sendable>(
     }
 }
 
-/// The end of the pipe that signal handlers write to: one byte, the signal's number. They may do no more than that.
+/// The end of the pipe to which signal handlers write one byte, the signal's number. A handler may safely do little
+/// more.
 private let signalPipe = Atomic<Int32>(-1)
 
-/// Hears of signals by a pipe: a handler is in force as soon as it is set, whatever threads there are, and no signal is lost.
+/// Receives signals through a pipe. A handler is in force as soon as it is set, whatever threads exist, and no signal
+/// is lost.
 private final class SignalCenter: Sendable {
     static let shared = SignalCenter()
 
@@ -50,12 +52,12 @@ private final class SignalCenter: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Kept for as long as the process lives.
+    /// Kept until the process ends.
     private let source: Mutex<(any DispatchSourceRead)?>
 
     private init() {
         var ends: [Int32] = [-1, -1]
-        // It fails when the process may open no more files; then signals keep their default meaning.
+        // Fails when the process has too many open files. Then signals keep their default action.
         guard pipe(&ends) == 0 else {
             source = Mutex(nil)
             return
@@ -95,7 +97,7 @@ private final class SignalCenter: Sendable {
     }
 
     func end(_ id: Int, _ signals: [Int32]) {
-        // Gone already when a signal has arrived: the default meaning is back.
+        // Gone when a signal has arrived: the default action is restored already.
         guard state.withLock({ $0.watches.removeValue(forKey: id) }) != nil else { return }
         for number in signals { signal(number, SIG_DFL) }
     }

@@ -2,26 +2,29 @@ import Synchronization
 
 /// How urgent an item is.
 public enum WorkPriority: Int, Sendable, Hashable, Comparable {
-    /// What was there at the start.
+    /// For objects that existed at the start.
     case low = 0
-    /// What has changed.
+    /// For objects that have changed.
     case high = 1
 
     public static func < (left: WorkPriority, right: WorkPriority) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// How long the next try of an item waits, by how often it has failed in a row.
+/// The delay before an item is retried, by how often it has failed in a row.
 public struct RetryLimiter: Sendable, Hashable {
+    /// The delay after the first failure.
     public var base: Duration
+    /// The longest delay.
     public var maximum: Duration
 
-    /// `base` doubled with every failure, up to `maximum`.
+    /// Creates a limiter: the delay is `base` after the first failure and doubles with each further one, up to
+    /// `maximum`.
     public init(base: Duration = .milliseconds(5), maximum: Duration = .seconds(300)) {
         self.base = base
         self.maximum = maximum
     }
 
-    /// The delay after that many failures before this one.
+    /// The delay after a failure that `count` failures in a row came before.
     public func delay(afterFailures count: Int) -> Duration {
         var delay = base
         for _ in 0..<min(count, 64) where delay < maximum { delay *= 2 }
@@ -29,13 +32,14 @@ public struct RetryLimiter: Sendable, Hashable {
     }
 }
 
-/// What has to be done, each item once: adds of an item that waits already coalesce, an item that is being worked on stays
-/// back until that is done, failing items come back later and later.
+/// A queue of work in which each item is at most once. Adding an item that already waits has no effect, an item that is
+/// added while a worker has it becomes ready when the worker is done, and failing items are delayed longer each time.
 ///
-/// Workers loop over ``next()`` and say ``done(_:)``. Delays need ``run()`` to be running.
+/// Workers loop over ``next()`` and call ``done(_:)`` after each item. Delays work only while ``run()`` is running.
 public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
-    /// An item for a worker.
+    /// An item as a worker gets it.
     public struct Item: Sendable {
+        /// The priority at which the item waited.
         public let key: Key
         public let priority: WorkPriority
     }
@@ -44,7 +48,7 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
         var queue: WorkQueueState<Key>
         var nextID = 0
         var workers: [(id: Int, continuation: CheckedContinuation<Item?, Never>)] = []
-        /// The deadline that ``run()`` waits for.
+        /// The deadline for which ``run()`` waits.
         var armed: Duration?
     }
 
@@ -53,7 +57,7 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
     private let timer = AsyncSignal()
     private let drained = AsyncLatch()
 
-    /// An empty queue.
+    /// Creates an empty queue.
     public init(limiter: RetryLimiter = RetryLimiter(), clock: any RuntimeClock = SystemClock()) {
         state = Mutex(State(queue: WorkQueueState(limiter: limiter)))
         self.clock = clock
@@ -61,23 +65,23 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
 
     // MARK: Adding
 
-    /// Adds an item, ready at once; raises it when it waits at a lower priority.
+    /// Adds an item that is ready at once. If it already waits at a lower priority, its priority is raised.
     public func add(_ key: Key, priority: WorkPriority = .high) {
         change { $0.add(key, priority: priority, at: $1) }
     }
 
-    /// Adds an item that is ready after a delay. Of two delays of an item the earlier counts; an item that is ready anyhow
-    /// stays so.
+    /// Adds an item that becomes ready after a delay. If it has a delay already, the earlier one counts; if it is ready
+    /// already, it stays ready.
     public func add(_ key: Key, after delay: Duration, priority: WorkPriority = .high) {
         change { $0.add(key, after: delay, priority: priority, at: $1) }
     }
 
-    /// Adds an item that failed, after the limiter's delay.
+    /// Adds an item that failed. It becomes ready after the limiter's delay.
     public func retry(_ key: Key, priority: WorkPriority = .high) {
         change { $0.retry(key, priority: priority, at: $1) }
     }
 
-    /// Starts the count of an item's failures over: it succeeded, or is given up.
+    /// Resets the item's count of failures. Call it when the item succeeded or is given up.
     public func forget(_ key: Key) { change { queue, _ in queue.forget(key) } }
 
     /// How often the item has failed in a row.
@@ -85,8 +89,8 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
 
     // MARK: Working
 
-    /// The next item, as soon as there is one; nil when the queue has been shut down or the task is cancelled. Each item
-    /// must be followed by a ``done(_:)``.
+    /// Waits for the next item. Returns nil when the queue has been shut down or the task is cancelled. Call
+    /// ``done(_:)`` after each item.
     public func next() async -> Item? {
         let id = state.withLock { state in
             state.nextID += 1
@@ -113,10 +117,11 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
         }
     }
 
-    /// Says that the work on an item is over; if it was added meanwhile it is ready again.
+    /// Ends a worker's work on an item. If the item was added meanwhile, it becomes ready again.
     public func done(_ key: Key) { change { $0.done(key, at: $1) } }
 
-    /// Lets delayed items become ready, until the queue is shut down or the task is cancelled. One task at a time.
+    /// Makes delayed items ready in time, until the queue is shut down or the task is cancelled. Only one task at a
+    /// time may run it.
     public func run() async {
         while !Task.isCancelled {
             let (deadline, isOver) = state.withLock { state in
@@ -137,20 +142,20 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
 
     // MARK: Ending
 
-    /// Takes no more items in. What waits is dropped, or with `finishing` still handed out; what is delayed is dropped.
+    /// Refuses further items and drops delayed ones. Waiting items are dropped too, unless `finishing` is true.
     public func shutDown(finishing: Bool = false) {
         change { queue, _ in queue.shutDown(finishing: finishing) }
         timer.signal()
     }
 
-    /// Returns when the queue has been shut down and no item is left, neither waiting nor with a worker; throws
-    /// `CancellationError` when the task is cancelled before.
+    /// Returns when the queue has been shut down and no item waits or is with a worker. Throws `CancellationError` when
+    /// the task is cancelled before that.
     public func waitUntilDrained() async throws { try await drained.wait() }
 
-    /// What the queue has done and has to do.
+    /// Counts and durations of the queue's items.
     public var metrics: WorkQueueMetrics { state.withLock { $0.queue.metrics } }
 
-    /// Changes the queue, then hands out what is ready to the workers that wait.
+    /// Changes the queue, then hands ready items to waiting workers.
     private func change(_ body: (inout WorkQueueState<Key>, _ now: Duration) -> Void) {
         let now = clock.monotonic
         let (handed, mustRearm, isDrained) = state.withLock { state in

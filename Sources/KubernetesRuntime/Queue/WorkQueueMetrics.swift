@@ -1,39 +1,40 @@
-/// What a work queue has done and has to do.
+/// Counts and durations of a work queue's items.
 public struct WorkQueueMetrics: Sendable, Hashable {
-    /// Items that wait for a worker, by priority.
+    /// Items of high priority that wait for a worker.
     public var depthHigh = 0
+    /// Items of low priority that wait for a worker.
     public var depthLow = 0
-    /// Items that wait for their delay.
+    /// Items whose delay has not passed.
     public var delayed = 0
-    /// Items that a worker has.
+    /// Items that are with a worker.
     public var processing = 0
-    /// Adds that were not for an item that waited already.
+    /// Accepted adds; adding an item that already waits does not count.
     public var adds: UInt64 = 0
-    /// Rate-limited adds.
+    /// Adds after a failure, by ``WorkQueue/retry(_:priority:)``.
     public var retries: UInt64 = 0
-    /// From ready to being taken.
+    /// Times from ready to taken by a worker.
     public var queueLatency = DurationHistogram()
-    /// From being taken to done.
+    /// Times from taken to done.
     public var workDuration = DurationHistogram()
 
-    /// Items that wait for a worker.
+    /// Items that wait for a worker, of both priorities.
     public var depth: Int { depthHigh + depthLow }
 }
 
-/// Durations counted in buckets, as Prometheus has histograms.
+/// Durations counted in buckets, like a Prometheus histogram.
 public struct DurationHistogram: Sendable, Hashable {
-    /// The upper bounds of the buckets: 1 ms, 10 ms and so on to 1000 s; the last bucket has none.
+    /// The upper bounds of the buckets, 1 ms, 10 ms and so on to 1000 s. The last bucket has no bound.
     public static let bounds: [Duration] = [
         .milliseconds(1), .milliseconds(10), .milliseconds(100), .seconds(1), .seconds(10), .seconds(100),
         .seconds(1000),
     ]
-    /// How many fell into each bucket (not cumulative); one more than ``bounds``.
+    /// The number of durations in each bucket, not cumulative. There is one more bucket than ``bounds``.
     public private(set) var buckets = [UInt64](repeating: 0, count: bounds.count + 1)
     public private(set) var count: UInt64 = 0
     public private(set) var total = Duration.zero
     public private(set) var longest = Duration.zero
 
-    /// Counts one.
+    /// Counts a duration.
     public mutating func record(_ duration: Duration) {
         buckets[Self.bounds.firstIndex { duration <= $0 } ?? Self.bounds.count] += 1
         count += 1

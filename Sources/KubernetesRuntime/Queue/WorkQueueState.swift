@@ -1,15 +1,16 @@
 import HeapModule
 
-/// Which item comes next, with no lock, no clock and no waiting: the time is a parameter.
+/// Decides which item comes next, without a lock, a clock or waiting: the time is a parameter.
 ///
-/// An item is dirty from its being added until a worker takes it, and processing until that worker is done with it. It may
-/// be both; then it stays back until the worker is done. After client-go's work queues and controller-runtime's priority
-/// queue.
+/// An item is dirty from when it is added until a worker takes it, and processing until that worker is done with it.
+/// When it is both, it is handed out only after the worker is done. Modelled on client-go's work queues and
+/// controller-runtime's priority queue.
 struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
     private struct Dirty {
         var priority: WorkPriority
         var since: Duration
-        /// Of the place in line that counts; an older one was left behind when the priority rose.
+        /// The item's current place in line. A line may contain an older ticket, from before the priority rose; it is
+        /// skipped.
         var ticket: UInt64
     }
 
@@ -52,7 +53,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
 
     var isProcessing: Bool { !processing.isEmpty }
 
-    /// When the first delayed item is due.
+    /// When the first delayed item becomes ready.
     var nextDeadline: Duration? {
         mutating get {
             while let first = heap.min, waiting[first.key]?.ticket != first.ticket { _ = heap.popMin() }
@@ -64,7 +65,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
 
     mutating func add(_ key: Key, priority: WorkPriority, at now: Duration) {
         guard !isShutDown else { return }
-        // Now is earlier than any delay.
+        // Ready now is earlier than any delay.
         let priority = waiting.removeValue(forKey: key).map { max($0.priority, priority) } ?? priority
         if let present = dirty[key] {
             guard priority > present.priority else { return }
@@ -83,7 +84,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
     mutating func add(_ key: Key, after delay: Duration, priority: WorkPriority, at now: Duration) {
         guard !isShutDown else { return }
         guard delay > .zero else { return add(key, priority: priority, at: now) }
-        // What waits for a worker comes before any delay; it may still have to rise.
+        // An item that is ready needs no delay, but its priority may have to rise.
         if dirty[key] != nil { return add(key, priority: priority, at: now) }
         var entry = Waiting(deadline: now + delay, ticket: nextTicket(), priority: priority)
         if let present = waiting[key] {
@@ -106,7 +107,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
 
     mutating func forget(_ key: Key) { failures[key] = nil }
 
-    /// Makes ready what is due.
+    /// Makes the items ready whose delay has passed.
     mutating func promote(at now: Duration) {
         while let deadline = nextDeadline, deadline <= now, let due = heap.popMin() {
             guard let entry = waiting.removeValue(forKey: due.key) else { continue }
@@ -114,7 +115,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
         }
     }
 
-    /// The item to work on; nil when none is ready.
+    /// Hands out the next item, or nil when none is ready.
     mutating func take(at now: Duration) -> (key: Key, priority: WorkPriority)? {
         promote(at: now)
         for priority in [WorkPriority.high, .low] {
@@ -136,7 +137,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
         if let item = dirty[key] { enqueue(key, at: item.since) }
     }
 
-    /// Takes nothing more in. What waits is dropped, or, with `finishing`, is still handed out; delays are dropped.
+    /// Refuses further items and drops delayed ones. Waiting items are dropped too, unless `finishing` is true.
     mutating func shutDown(finishing: Bool) {
         isShutDown = true
         heap = Heap()
@@ -148,7 +149,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
         counters.depthLow = 0
     }
 
-    /// Whether nothing will ever be handed out again.
+    /// Whether no item will ever be handed out again.
     var isFinished: Bool { isShutDown && dirty.isEmpty }
 
     private mutating func enqueue(_ key: Key, at since: Duration) {

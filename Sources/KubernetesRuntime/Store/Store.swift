@@ -3,48 +3,50 @@ import KubernetesClient
 public import KubernetesModel
 import Synchronization
 
-/// The newest known state of all objects of a kind, shared by everyone who reads it.
+/// A cache of the latest known state of all objects of a kind, shared by all readers.
 ///
-/// Reading is a dictionary look-up under a lock that is never held across a suspension; entries are immutable and shared.
-/// ``Informer`` fills it; whoever writes to the API server tells it with ``noteWritten(_:)``, so that its own write is seen
-/// at once and older news of that object are dropped.
+/// Reads are dictionary look-ups under a lock that is never held across a suspension; entries are immutable.
+/// ``Informer`` fills the store. Code that writes to the API server passes the answer to ``noteWritten(_:)``, so that
+/// readers see the write at once and older observations of that object are dropped.
 public final class Store<Object: KubernetesObject>: Sendable {
+    /// An object with its key, or the error why it could not be decoded.
     public typealias Entry = StoreEntry<Object>
+    /// Receives the changes of the store.
     public typealias Handler = @Sendable (StoreEvent<Object>) -> Void
 
     private struct State {
         var objects: StoreState<Object>
         var handlers: [Handler] = []
-        /// What has not been told yet, in order.
+        /// Events that have not been delivered yet, in order.
         var outbox: [Message] = []
         var isDelivering = false
     }
 
     private enum Message: Sendable {
-        /// For the handlers of those positions: the ones that were there when it happened.
+        /// An event for the handlers at these positions: those that existed when it happened.
         case event(StoreEvent<Object>, for: Range<Int>)
-        /// The first list is in.
+        /// The first list is complete.
         case synced
     }
 
     private let state: Mutex<State>
     private let synced = AsyncLatch()
 
-    /// An empty store with indexes beside the built-in one of owners.
+    /// Creates an empty store. It has these indexes and a built-in one by owner.
     public init(indexes: [StoreIndex<Object>] = []) {
         state = Mutex(State(objects: StoreState(indexes: [.owners] + indexes)))
     }
 
     // MARK: Reading
 
-    /// The object, or nil when there is none or it could not be decoded.
+    /// The object, or nil when it does not exist or could not be decoded. O(1).
     public subscript(key: ObjectKey) -> Object? { entry(key)?.object }
 
-    /// The entry, or nil when there is none. O(1).
+    /// The entry, or nil when the object does not exist. O(1).
     public func entry(_ key: ObjectKey) -> Entry? { state.withLock { $0.objects.entries[key] } }
 
-    /// The entries for which the index of that name gives that value, in no order. O(size of the result). Empty when there
-    /// is no such index.
+    /// The entries for which the index named `name` gives `value`, in no particular order. Empty when there is no such
+    /// index. O(size of the result).
     public func entries(index name: String, value: String) -> [Entry] {
         state.withLock { state in
             guard let index = state.objects.indexes.first(where: { $0.index.name == name }),
@@ -54,41 +56,43 @@ public final class Store<Object: KubernetesObject>: Sendable {
         }
     }
 
-    /// The entries with an owner of that UID, in no order. O(size of the result).
+    /// The entries that have an owner with this UID, in no particular order. O(size of the result).
     public func entries(ownedBy uid: String) -> [Entry] { entries(index: "owners", value: uid) }
 
-    /// The entries for which a condition holds, in no order. O(size of the store) under the lock: for start-up and for
-    /// people, not for hot paths.
+    /// The entries that satisfy a condition, in no particular order. O(size of the store), under the lock: use it at
+    /// start-up and for people's requests, not in frequent code.
     public func entries(where condition: (Entry) -> Bool = { _ in true }) -> [Entry] {
         state.withLock { state in state.objects.entries.values.filter(condition) }
     }
 
-    /// How many objects there are.
+    /// The number of objects.
     public var count: Int { state.withLock { $0.objects.entries.count } }
 
-    /// Whether the first list is in and its handlers have been told.
+    /// Whether the first list is complete and was delivered to the handlers.
     public var hasSynced: Bool { synced.isOpen }
 
-    /// Returns when ``hasSynced``; throws `CancellationError` when the task is cancelled before.
+    /// Returns when ``hasSynced`` is true. Throws `CancellationError` when the task is cancelled before that.
     public func waitUntilSynced() async throws { try await synced.wait() }
 
     // MARK: Writing
 
-    /// Takes an object as the server answered to a create, replace or patch of ours (never a dry run's answer): readers see
-    /// it from now on, and observations older than it are dropped. Without effect when newer is known already.
+    /// Stores an object as the server returned it from a create, replace or patch by this process (never from a dry
+    /// run). Readers see it from now on, and older observations of it are dropped. Does nothing when a newer version is
+    /// known.
     public func noteWritten(_ object: Object) {
         change { $0.noteWritten(StoreEntry(.object(object)), to: &$1) }
     }
 
-    /// Takes it that a delete of ours has removed the object of that UID for good (no grace period, no finalizers: an object
-    /// that is only being deleted goes to ``noteWritten(_:)``).
+    /// Removes an object that this process has deleted for good. Use it only when the object is gone; if it waits for a
+    /// grace period or finalizers, pass it to ``noteWritten(_:)``.
     public func noteDeleted(_ key: ObjectKey, uid: String) {
         change { $0.noteDeleted(key, uid: uid, to: &$1) }
     }
 
-    /// Has every change told to `handler`, in order, never two at once; first of all, what there is already, as added.
+    /// Adds a handler that gets every change, in order and never two at once. First it gets the present objects, as
+    /// added.
     ///
-    /// The handler is called without a lock, on the task that made the change: it may read the store, and must not block.
+    /// The handler runs without a lock, on the task that made the change. It may read the store and must not block.
     public func addHandler(_ handler: @escaping Handler) {
         state.withLock { state in
             state.handlers.append(handler)
@@ -101,7 +105,7 @@ public final class Store<Object: KubernetesObject>: Sendable {
         deliver()
     }
 
-    /// Takes a batch of a watcher.
+    /// Applies a batch of events from a watcher.
     func apply(_ events: [WatcherEvent<Object>]) {
         change { objects, changes in
             for event in events { objects.apply(event, to: &changes) }
@@ -120,7 +124,8 @@ public final class Store<Object: KubernetesObject>: Sendable {
         deliver()
     }
 
-    /// Tells the handlers. Whoever comes while somebody else is telling leaves it to them, so that the order is kept.
+    /// Delivers events to the handlers. If another task is delivering, that task takes over these events, which keeps
+    /// the order.
     private func deliver() {
         while true {
             let work: (batch: [Message], handlers: [Handler])? = state.withLock { state in

@@ -2,11 +2,12 @@ public import JSON
 public import KubernetesClient
 public import KubernetesModel
 
-/// An object in a store: immutable, shared by everyone who reads it, one reference to copy.
+/// An object in a store. Immutable and shared by all readers; copying it copies one reference.
 public final class StoreEntry<Object: KubernetesObject>: Sendable {
+    /// The object, or its metadata and the error if it could not be decoded.
     public let value: Decoded<Object>
     public let key: ObjectKey
-    /// The resourceVersion as a number, nil when it is none.
+    /// The resourceVersion as a number; nil when it is not a number.
     let version: UInt64?
 
     init(_ value: Decoded<Object>) {
@@ -25,9 +26,10 @@ public final class StoreEntry<Object: KubernetesObject>: Sendable {
     public var decodingError: JSONError? { if case .undecodable(_, let error) = value { error } else { nil } }
 }
 
-/// Resource versions as numbers, which Kubernetes permits to compare within one resource type from 1.35 on (KEP-5504).
+/// Resource versions as numbers. From 1.35 on, Kubernetes permits comparing them within one resource type (KEP-5504).
 enum ResourceVersion {
-    /// The number; nil when the text is not a decimal number in its shortest form, and so may not be compared.
+    /// Parses a version; nil unless it is a positive decimal number without sign or leading zeros. Others may not be
+    /// compared.
     static func number(_ text: String) -> UInt64? {
         guard let number = UInt64(text), text.utf8.first != UInt8(ascii: "+"), number > 0,
             text.utf8.first != UInt8(ascii: "0")

@@ -6,25 +6,25 @@ public struct StoreEvent<Object: KubernetesObject>: Sendable {
     public enum Change: Sendable {
         case added(StoreEntry<Object>)
         case updated(old: StoreEntry<Object>, new: StoreEntry<Object>)
-        /// The object as it last was, as far as that is known.
+        /// The object was deleted. The entry is its last known state.
         case deleted(StoreEntry<Object>)
     }
 
-    /// How the store came to know.
+    /// How the store learned of the change.
     public enum Origin: Sendable, Hashable {
-        /// Objects that were there at the start: work that may wait for changes.
+        /// The first list found the object. Handlers may give it low priority.
         case initialList
-        /// A list taken later, which found what the watch had missed.
+        /// A later list found a change that the watch had missed.
         case relist
         case watch
-        /// ``Store/noteWritten(_:)`` or ``Store/noteDeleted(_:uid:)``: the caller knows already.
+        /// ``Store/noteWritten(_:)`` or ``Store/noteDeleted(_:uid:)`` was called, so the writer knows already.
         case ownWrite
     }
 
     public let change: Change
     public let origin: Origin
 
-    /// The entry as it is now, or as it last was when it is gone.
+    /// The present entry, or the last one of a deleted object.
     public var entry: StoreEntry<Object> {
         switch change {
         case .added(let entry), .deleted(let entry): entry

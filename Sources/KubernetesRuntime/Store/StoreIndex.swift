@@ -1,21 +1,21 @@
 public import KubernetesModel
 
-/// A way to find objects: by each of the values that a function gives for them.
+/// An index of a store: finds objects by values computed from them.
 public struct StoreIndex<Object: KubernetesObject>: Sendable {
     public let name: String
     let values: @Sendable (StoreEntry<Object>) -> [String]
 
-    /// An index; `values` must depend on the entry alone and be fast: it runs under the store's lock.
+    /// Creates an index. `values` runs under the store's lock: it must be fast and depend on the entry alone.
     public init(_ name: String, values: @escaping @Sendable (StoreEntry<Object>) -> [String]) {
         self.name = name
         self.values = values
     }
 
-    /// By the UIDs of the owners; built into every store.
+    /// The index by the owners' UIDs, which every store has.
     static var owners: StoreIndex { StoreIndex("owners") { $0.metadata.ownerReferences.map(\.uid) } }
 }
 
-/// An index and what is in it.
+/// An index with its contents.
 struct StoreIndexState<Object: KubernetesObject>: Sendable {
     let index: StoreIndex<Object>
     private(set) var keys: [String: Set<ObjectKey>] = [:]

@@ -1,9 +1,9 @@
 import KubernetesModel
 
-/// What a store holds and the rules by which an observation enters it, with no lock and no handlers.
+/// The contents of a store and the rules for accepting observations, without a lock or handlers.
 ///
-/// Two facts carry all rules. The events of a watch come in the order of their versions, so whatever lies at or below the
-/// version that the stream has reached has been told. And an own write that lies above it will be told.
+/// All rules follow from two facts. The events of a watch come in the order of their versions, so everything up to the
+/// version that the stream has reached has been reported. An own write with a higher version will still be reported.
 struct StoreState<Object: KubernetesObject>: Sendable {
     typealias Entry = StoreEntry<Object>
     typealias Event = StoreEvent<Object>
@@ -11,18 +11,18 @@ struct StoreState<Object: KubernetesObject>: Sendable {
     private(set) var entries: [ObjectKey: Entry] = [:]
     private(set) var indexes: [StoreIndexState<Object>]
     private(set) var hasSynced = false
-    /// How far the stream has told.
+    /// The version up to which the stream has reported.
     private var observed: UInt64?
-    /// Own writes that the stream has not told yet, with their versions.
+    /// Own writes that the stream has not reported yet, with their versions.
     private var unconfirmed: [ObjectKey: UInt64] = [:]
-    /// UIDs of objects that were deleted for good by ourselves, the stream not having told yet.
+    /// UIDs of objects that this process deleted for good and whose deletion the stream has not reported yet.
     private var ownDeletions: [String: ObjectKey] = [:]
     private var staged: [ObjectKey: Entry] = [:]
     private var stagedOrder: [ObjectKey] = []
 
     init(indexes: [StoreIndex<Object>]) { self.indexes = indexes.map(StoreIndexState.init) }
 
-    /// Takes one event of the watcher and appends what changed.
+    /// Applies one event of the watcher and appends the resulting changes.
     mutating func apply(_ event: WatcherEvent<Object>, to changes: inout [Event]) {
         switch event {
         case .initStart:
@@ -41,10 +41,10 @@ struct StoreState<Object: KubernetesObject>: Sendable {
         }
     }
 
-    /// Takes an object as the server answered to a write of ours.
+    /// Stores an object as the server returned it from an own write.
     mutating func noteWritten(_ entry: Entry, to changes: inout [Event]) {
         if let version = entry.version {
-            // The stream has passed that version: it has told of this write, and perhaps of what came after it.
+            // The stream has passed this version: it has reported this write, and perhaps later ones.
             if let observed, version <= observed { return }
             if let stored = entries[entry.key]?.version, stored >= version { return }
             unconfirmed[entry.key] = version
@@ -52,7 +52,7 @@ struct StoreState<Object: KubernetesObject>: Sendable {
         set(entry, .ownWrite, &changes)
     }
 
-    /// Takes it that the object of that UID is gone for good.
+    /// Removes the object with this UID, which is gone for good.
     mutating func noteDeleted(_ key: ObjectKey, uid: String, to changes: inout [Event]) {
         guard let entry = entries[key], entry.metadata.uid == uid else { return }
         ownDeletions[uid] = key
@@ -69,7 +69,7 @@ struct StoreState<Object: KubernetesObject>: Sendable {
                     return
                 }
             } else if let observed, version <= observed {
-                return  // a repetition; its deletion has been told
+                return  // a repetition: the deletion has been reported
             }
         }
         unconfirmed[entry.key] = nil
@@ -89,13 +89,13 @@ struct StoreState<Object: KubernetesObject>: Sendable {
         remove(stored, last: isSame ? entry : stored, .watch, &changes)
     }
 
-    /// The stream has come to that version.
+    /// Notes that the stream has reached this version.
     private mutating func reached(_ version: UInt64, _ changes: inout [Event]) {
         observed = max(observed ?? 0, version)
         dropUnconfirmed({ $0 < version }, &changes)
     }
 
-    /// Own writes that the stream passed without telling of them are none of its objects: a selector leaves them out.
+    /// Drops own writes that the stream has passed without reporting: they do not match the watch's selector.
     private mutating func dropUnconfirmed(_ isPassed: (UInt64) -> Bool, _ changes: inout [Event]) {
         guard !unconfirmed.isEmpty else { return }
         for key in unconfirmed.filter({ isPassed($0.value) }).keys.sorted() {
@@ -104,13 +104,13 @@ struct StoreState<Object: KubernetesObject>: Sendable {
         }
     }
 
-    /// The list is whole.
+    /// Replaces the contents with the complete list, keeps own writes that are newer, and appends the differences.
     private mutating func swap(at listVersion: UInt64?, _ changes: inout [Event]) {
         var next = staged
         var order = stagedOrder
         staged = [:]
         stagedOrder = []
-        // A list below what was told already: the server's history has been reset, and nothing of ours counts.
+        // The list is older than what was reported: the server was reset, so nothing known before counts.
         let isReset = if let listVersion, let observed { listVersion < observed } else { false }
         if isReset { ownDeletions = [:] }
         for (uid, key) in ownDeletions {
@@ -147,7 +147,7 @@ struct StoreState<Object: KubernetesObject>: Sendable {
     private mutating func set(_ entry: Entry, _ origin: Event.Origin, _ changes: inout [Event]) {
         var old = entries.updateValue(entry, forKey: entry.key)
         for index in indexes.indices { indexes[index].replace(old, with: entry) }
-        // Of the same name but another object: the one went, the other came.
+        // Another object under the same name: the old one was deleted and the new one added.
         if let gone = old, gone.metadata.uid != entry.metadata.uid {
             changes.append(Event(change: .deleted(gone), origin: origin))
             old = nil

@@ -2,7 +2,7 @@ public import KubernetesModel
 public import Logging
 import Synchronization
 
-/// A store kept up to date by a watcher.
+/// A store that a watcher keeps up to date.
 ///
 /// ```swift
 /// let pods = Informer(podSource, logger: logger)
@@ -11,11 +11,12 @@ import Synchronization
 /// try await pods.store.waitUntilSynced()
 /// ```
 public final class Informer<Object: KubernetesObject>: Sendable {
+    /// The store that the informer fills.
     public let store: Store<Object>
     private let watcher: Watcher<Object>
     private let failure = Mutex<(any Error)?>(nil)
 
-    /// An informer on what the selectors leave of the source.
+    /// Creates an informer for the objects of `source` that match the selectors.
     public init(
         _ source: any ListWatch<Object>, store: Store<Object> = Store(), labelSelector: String? = nil,
         fieldSelector: String? = nil, pageSize: Int = 500, clock: any RuntimeClock = SystemClock(),
@@ -27,16 +28,16 @@ public final class Informer<Object: KubernetesObject>: Sendable {
             random: random, logger: logger)
     }
 
-    /// Whether the first list is in and its handlers have been told.
+    /// Whether the first list is complete and was delivered to the handlers.
     public var hasSynced: Bool { store.hasSynced }
 
-    /// Returns when ``hasSynced``; throws `CancellationError` when the task is cancelled before.
+    /// Returns when ``hasSynced`` is true. Throws `CancellationError` when the task is cancelled before that.
     public func waitUntilSynced() async throws { try await store.waitUntilSynced() }
 
-    /// What last went wrong, nil since the server answered again.
+    /// The last error of listing or watching; nil once the server has answered again.
     public var lastError: (any Error)? { failure.withLock { $0 } }
 
-    /// Lists and watches until the task is cancelled. To be called once.
+    /// Lists and watches until the task is cancelled. Call it once.
     public func run() async {
         await watcher.run(
             deliver: { events in

@@ -1,14 +1,15 @@
 public import KubernetesClient
 public import KubernetesModel
 
-/// Where a watcher gets its objects: one resource type, in one namespace or in all.
+/// A source of objects for a watcher: one resource type, in one namespace or in all.
 public protocol ListWatch<Object>: Sendable {
     associatedtype Object: KubernetesObject
 
-    /// One page of the list.
+    /// Returns one page of the list. Throws when the server refused the request or could not be reached.
     func list(_ options: ListOptions) async throws -> ObjectList<Object>
 
-    /// Hands over the events after `options.resourceVersion` in batches, in their order. Returns when the server has ended
-    /// the watch; throws when it broke, or what `onEvents` threw, having closed the connection.
+    /// Passes the events after `options.resourceVersion` to `onEvents`, in order and in batches. Returns when the
+    /// server has ended the watch. Throws when the watch broke, and rethrows errors of `onEvents` after closing the
+    /// connection.
     func watch(_ options: WatchOptions, onEvents: ([WatchEvent<Object>]) async throws -> Void) async throws
 }

@@ -1,11 +1,11 @@
 public import KubernetesClient
 public import KubernetesModel
 
-/// A watcher's source over a real API server.
+/// A watcher's source that reads from an API server.
 public struct ResourceListWatch<Object: KubernetesObject>: ListWatch {
     private let resource: ResourceClient<Object>
 
-    /// The objects that the resource client reaches.
+    /// Creates a source of the objects of a resource client.
     public init(_ resource: ResourceClient<Object>) { self.resource = resource }
 
     public func list(_ options: ListOptions) async throws -> ObjectList<Object> { try await resource.list(options) }
@@ -22,6 +22,6 @@ public struct ResourceListWatch<Object: KubernetesObject>: ListWatch {
 }
 
 extension ResourceClient where Object: KubernetesObject {
-    /// The same objects as a watcher's source.
+    /// These objects as a watcher's source.
     public var listWatch: ResourceListWatch<Object> { ResourceListWatch(self) }
 }

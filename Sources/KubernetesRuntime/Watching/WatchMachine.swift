@@ -2,18 +2,18 @@ import JSON
 public import KubernetesClient
 public import KubernetesModel
 
-/// The states of a watcher and what takes it from one to the next, with no I/O.
+/// The states of a watcher and its transitions, without I/O.
 ///
-/// ``request`` says what to ask the server for; what comes back is handed to the machine, which answers with what is to be
-/// told. After kube-rs' `watcher.rs` and client-go's reflector.
+/// ``request`` says what to ask the server for. Pass the answer, or the failure, to the machine; it returns the events
+/// to report. Modelled on kube-rs' `watcher.rs` and client-go's reflector.
 public struct WatchMachine<Object: KubernetesObject>: Sendable {
-    /// Where a watcher stands.
+    /// The state of a watcher.
     public enum State: Sendable, Hashable {
-        /// Nothing is known: list.
+        /// Nothing is known: a list comes next.
         case empty
-        /// A list is under way.
+        /// Some pages of a list have arrived.
         case paging(continueToken: String)
-        /// A list is whole, no watch has answered yet.
+        /// A list is complete, and no watch has answered yet.
         case listed(resourceVersion: String)
         /// A watch has answered.
         case watching(resourceVersion: String)
@@ -21,18 +21,19 @@ public struct WatchMachine<Object: KubernetesObject>: Sendable {
 
     /// What to ask the server for.
     public enum Request: Sendable, Hashable {
-        /// A page; a limit of nil asks for everything at once.
+        /// Ask for a page of a list. Without a limit, ask for the whole list at once.
         case list(continueToken: String?, limit: Int?)
         case watch(resourceVersion: String)
     }
 
     public private(set) var state = State.empty
-    /// Most objects a page.
+    /// The largest number of objects per page.
     public let pageSize: Int
-    /// Set when a continue token expired: a list too slow for its pages is taken in one piece the next time.
+    /// Set when a continue token has expired. The list took longer than its pages are kept, so the next one is not
+    /// paged.
     private var takesListWhole = false
 
-    /// A machine that knows nothing yet.
+    /// Creates a machine that knows nothing yet.
     public init(pageSize: Int = 500) { self.pageSize = pageSize }
 
     /// What to ask the server for now.
@@ -44,7 +45,7 @@ public struct WatchMachine<Object: KubernetesObject>: Sendable {
         }
     }
 
-    /// Takes a page that ``request`` asked for.
+    /// Accepts a page that ``request`` asked for and returns the events to report.
     public mutating func received(_ page: ObjectList<Object>) -> [WatcherEvent<Object>] {
         var events: [WatcherEvent<Object>] = []
         events.reserveCapacity(page.items.count + 2)
@@ -60,8 +61,8 @@ public struct WatchMachine<Object: KubernetesObject>: Sendable {
         return events
     }
 
-    /// Takes a batch of a watch; the status is that of an ERROR event, with which the watch is over and ``failed(_:)``
-    /// has been seen to. What follows it in the batch is not looked at.
+    /// Accepts a batch of a watch and returns the events to report. `failure` is the status of an ERROR event, which
+    /// ends the watch; ``failed(_:)`` was called for it, and the rest of the batch is ignored.
     public mutating func received(
         _ batch: [WatchEvent<Object>]
     ) -> (events: [WatcherEvent<Object>], failure: APIStatus?) {
@@ -86,8 +87,8 @@ public struct WatchMachine<Object: KubernetesObject>: Sendable {
         return (events, nil)
     }
 
-    /// Takes a failure of a list or a watch. Where the version or the token is of no use to the server any more the next
-    /// request is a new list, otherwise the same request again.
+    /// Notes that a list or a watch failed. If the server no longer accepts the version or the token, the next request
+    /// is a new list; otherwise the same request is repeated.
     public mutating func failed(_ error: any Error) {
         guard let status = error as? APIStatus, status.isExpired || status.isVersionTooLarge else { return }
         if case .paging = state { takesListWhole = true }
@@ -101,7 +102,7 @@ public struct WatchMachine<Object: KubernetesObject>: Sendable {
 }
 
 extension APIStatus {
-    /// The server has not got as far as the version asked for: it was restored from a backup, or has lost its storage.
+    /// The server has not reached the requested version: it was restored from a backup, or has lost its storage.
     var isVersionTooLarge: Bool {
         code == 504
             && (details?.causes.contains { $0.reason == "ResourceVersionTooLarge" } ?? false
@@ -110,7 +111,7 @@ extension APIStatus {
 }
 
 extension Decoded where Object: KubernetesObject {
-    /// The metadata, whether the rest could be decoded or not.
+    /// The metadata, whether or not the rest could be decoded.
     public var metadata: ObjectMeta {
         switch self {
         case .object(let object): object.metadata

@@ -2,7 +2,7 @@ import KubernetesClient
 public import KubernetesModel
 public import Logging
 
-/// Drives a ``WatchMachine`` against a server, for ever: pages, watches, resumes, lists again, backs off.
+/// Runs a ``WatchMachine`` against a server until cancelled: lists in pages, watches, resumes, and retries with delays.
 public struct Watcher<Object: KubernetesObject>: Sendable {
     private let source: any ListWatch<Object>
     private let labelSelector: String?
@@ -12,7 +12,8 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
     private let random: RandomSource
     private let logger: Logger
 
-    /// A watcher of what the selectors leave of the source.
+    /// Creates a watcher of the objects of `source` that match the selectors; it does nothing until
+    /// ``run(deliver:onFailure:)``.
     public init(
         _ source: any ListWatch<Object>, labelSelector: String? = nil, fieldSelector: String? = nil,
         pageSize: Int = 500,
@@ -27,8 +28,8 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
         self.logger = logger
     }
 
-    /// Runs until the task is cancelled. Every error is retried; `deliver` gets the events in order, never two batches at
-    /// once, `onFailure` each error.
+    /// Runs until the task is cancelled. `deliver` gets the events in order, never two batches at once. Every error is
+    /// passed to `onFailure`, then retried.
     public func run(
         deliver: ([WatcherEvent<Object>]) -> Void, onFailure: (any Error) -> Void = { _ in }
     ) async {
@@ -52,7 +53,7 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
     ) async throws {
         switch machine.request {
         case .list(let token, let limit):
-            // No resourceVersion: the newest there is. A list from a cache could lie before what was seen already.
+            // Without a resourceVersion the list is the latest state. A cached one could be older than what was seen.
             let page = try await source.list(
                 ListOptions(
                     labelSelector: labelSelector, fieldSelector: fieldSelector, limit: limit, continueToken: token))
@@ -60,7 +61,7 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
         case .watch(let version):
             let started = clock.monotonic
             var hasAnswered = false
-            // Random, so that the watches of many clients do not end together.
+            // Random, so that the watches of many clients do not end at the same time.
             let timeout = Duration.seconds(300) + .seconds(300) * random()
             let options = WatchOptions(
                 labelSelector: labelSelector, fieldSelector: fieldSelector, resourceVersion: version,
@@ -79,8 +80,8 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
         let now = clock.monotonic
         let status = error as? APIStatus
         var delay = backoff.next(at: now, random: random)
-        // A server that says that a version has expired is there and answers, as one that was just restarted does: the list
-        // is taken at once. But not time after time.
+        // A server that reports an expired version is reachable, for example after a restart: list again at once, but
+        // not repeatedly.
         let isAtOnce = status?.isExpired == true && (lastRelistAtOnce.map { now - $0 > backoff.maximum } ?? true)
         if isAtOnce {
             lastRelistAtOnce = now
@@ -90,12 +91,12 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
         logger.log(
             level: isAtOnce ? .debug : .warning, "watch of \(Object.resourceType.plural) interrupted",
             metadata: ["error": "\(error)", "retryIn": "\(delay)"])
-        // Cancellation is seen by the loop.
+        // The loop notices cancellation.
         try? await clock.sleep(for: delay)
     }
 }
 
-/// The server ended a watch at once and without an event: retried, but not in a tight loop.
+/// The server ended a watch at once and without an event. An error, so that the next watch is delayed.
 struct WatchEndedAtOnce: Error, CustomStringConvertible {
     var description: String { "the server ended the watch at once" }
 }

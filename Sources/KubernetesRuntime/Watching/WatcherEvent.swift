@@ -1,18 +1,19 @@
 public import KubernetesClient
 public import KubernetesModel
 
-/// What a watcher tells: a whole list between `initStart` and `initDone`, then single changes; again and again.
+/// An event of a watcher: a complete list between `initStart` and `initDone`, then single changes, then perhaps another
+/// list.
 public enum WatcherEvent<Object: KubernetesObject>: Sendable {
-    /// A new list begins; what came of an unfinished one before is void.
+    /// A new list begins. Discard the items of an earlier list that was not finished.
     case initStart
     /// An object of the list.
     case initApply(Decoded<Object>)
-    /// The list is whole: what is not in it does not exist.
+    /// The list is complete: an object that is not in it does not exist.
     case initDone(resourceVersion: String)
-    /// An object came or changed.
+    /// An object was added or changed.
     case apply(Decoded<Object>)
-    /// An object went; as it last was.
+    /// An object was deleted. This is its last known state.
     case delete(Decoded<Object>)
-    /// Everything up to that version has been told.
+    /// Every event up to this version has been reported.
     case progress(resourceVersion: String)
 }

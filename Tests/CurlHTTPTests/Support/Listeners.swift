@@ -27,7 +27,7 @@ final class ClosedPort {
     deinit { close(socket) }
 }
 
-/// A listener whose queue is full: the kernel drops what else asks for a connection.
+/// A listener whose queue is full: the kernel drops further connection requests.
 final class FullListener {
     let port: Int
     private var sockets: [Int32]

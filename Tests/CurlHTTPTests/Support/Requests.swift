@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 extension HTTPClient {
-    /// A client that looks at no proxies.
+    /// A client that uses no proxy.
     static func plain(_ change: (inout Configuration) -> Void = { _ in }) throws -> HTTPClient {
         var configuration = Configuration()
         configuration.proxy = .none

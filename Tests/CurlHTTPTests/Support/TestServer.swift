@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// `server.py` as a process, and what it tells.
+/// Runs `server.py` as a process and collects the events that it prints.
 final class TestServer: Sendable {
     struct Event: Decodable, Sendable {
         var event: String
@@ -10,7 +10,7 @@ final class TestServer: Sendable {
         var sent: Int?
     }
 
-    /// What `/echo` and every other path that means nothing answer.
+    /// The answer of `/echo` and of every path without a special meaning.
     struct Echo: Decodable {
         var method: String
         var path: String
@@ -61,7 +61,7 @@ final class TestServer: Sendable {
     }
 }
 
-/// The lines of the server, for those who wait for one.
+/// The lines that the server has printed, for tasks that wait for one.
 private final class EventLog: @unchecked Sendable {
     struct TimedOut: Error {}
     private typealias Waiter = (

@@ -4,7 +4,7 @@ import KubernetesClient
 import KubernetesModel
 import Logging
 
-/// An HTTP server on loopback that gives the answers of a script, one after the other, and keeps what it was asked.
+/// An HTTP server on loopback that answers by a script, one answer after the other, and records the requests.
 final class ScriptedServer: Sendable {
     struct Request: Sendable {
         var method = ""
@@ -41,7 +41,7 @@ final class ScriptedServer: Sendable {
     var requests: [Request] { log.value }
     var url: String { "http://127.0.0.1:\(port)" }
 
-    /// The answers in their order; the last one for ever.
+    /// The answers in order; the last one is repeated.
     convenience init(_ answers: Answer...) throws {
         let last = answers.count - 1
         try self.init { _, number in answers[min(number, last)] }
@@ -147,7 +147,7 @@ struct Unexpected: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// A client whose sleeps are only written down.
+/// A client that records its sleeps instead of waiting.
 struct TestClient {
     let client: APIClient
     let slept = Locked<[Duration]>([])

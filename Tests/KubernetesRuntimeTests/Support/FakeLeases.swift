@@ -34,7 +34,7 @@ final class LeaseServer: Sendable {
     }
 }
 
-/// One candidate's way to the server: slow, losing requests and answers, hanging, cut off.
+/// One candidate's connection to the server. It can be slow, lose requests and answers, hang, and be cut off.
 final class LeaseClient: LeaseStore {
     let server: LeaseServer
     let clock: any RuntimeClock

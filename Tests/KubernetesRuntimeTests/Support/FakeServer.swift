@@ -4,8 +4,8 @@ import KubernetesModel
 import KubernetesRuntime
 import Synchronization
 
-/// A server of widgets with one history: lists in pages, watches that resume, bookmarks, a history that is compacted, and
-/// the failures that a test or a seed asks for.
+/// A server of widgets with one history. It has lists in pages, watches that resume, bookmarks, compaction of the history,
+/// and the failures that a test or a seed asks for.
 final class FakeServer: ListWatch {
     struct Change: Sendable {
         enum Kind: Sendable { case added, modified, deleted }
@@ -155,7 +155,7 @@ final class FakeServer: ListWatch {
                     case .modified: events.append(.modified(item))
                     case .deleted: events.append(.deleted(item))
                     }
-                    // Told again what was told just now, as a watch that resumes a little too early does.
+                    // Repeats the last event, like a watch that resumes slightly too early.
                     if random() < chaos, let last = events.last { events.append(last) }
                 }
                 position = state.version

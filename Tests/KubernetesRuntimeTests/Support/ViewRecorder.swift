@@ -4,7 +4,7 @@ import KubernetesRuntime
 import Synchronization
 import Testing
 
-/// Keeps, from events alone, the view that a handler has of a store, and complains of events that contradict it.
+/// Builds a view of the store from events alone, as a handler would, and reports events that contradict it.
 final class ViewRecorder: Sendable {
     let view = Mutex<[ObjectKey: Widget]>([:])
     let log = Mutex<[String]>([])
