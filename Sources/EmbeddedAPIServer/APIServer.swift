@@ -49,15 +49,15 @@ public final class APIServer: Sendable {
         token = try configuration.token ?? SecureRandom.token()
 
         let registry = ResourceRegistry(builtin: BuiltinResources.all)
-        let log: DurableLog? =
+        let database: SQLiteStorage? =
             switch configuration.storage {
             case .memory: nil
-            case .file(let path): try DurableLog(path: path)
+            case .file(let path): try SQLiteStorage(path: path)
             }
-        var window = ResourceShelf.Window()
+        var window = WatchCache.Window()
         window.events = configuration.watchWindow
         let clock = configuration.clock ?? Self.systemTime
-        let store = try ObjectStore(log: log, window: window) { key, json in
+        let store = try ObjectStore(storage: database, window: window) { key, json in
             registry.resource(storageName: key.resource)?.strategy.fieldValues(json) ?? [:]
         }
         core = APIServerCore(
@@ -65,8 +65,8 @@ public final class APIServer: Sendable {
             bookmarkInterval: configuration.bookmarkInterval, ruleEvaluator: configuration.ruleEvaluator, logger: logger
         )
         core.refreshDefinitions()
-        try core.seed(certificateAuthorityPEM: certificateAuthorityPEM)
-        core.resumeUpkeep()
+        try NamespaceController(core: core).seed(certificateAuthorityPEM: certificateAuthorityPEM)
+        core.resumeControllers()
     }
 
     private static let systemTime: @Sendable () -> Timestamp = {
@@ -76,7 +76,7 @@ public final class APIServer: Sendable {
     }
 
     /// Answers a request in memory: no socket, no token. Never throws; a failure is a Status.
-    public func respond(to request: APIRequest) async -> APIResponse {
+    public func respond(to request: InboundRequest) async -> InboundResponse {
         let response = await core.respond(to: request)
         if request.method != "GET", request.path.contains("/customresourcedefinitions") {
             await core.settleDefinitions()
@@ -92,12 +92,12 @@ public final class APIServer: Sendable {
             configuration: HTTPServer.Configuration(
                 port: configuration.port, maximumBodySize: configuration.maximumBodySize),
             tls: contexts, logger: logger,
-            refuse: { request in access.refusal(of: request).map { ServerResponse(APIResponse(APIStatus($0))) } },
-            tooLarge: { ServerResponse(APIResponse(.entityTooLarge(limit: $0))) },
-            respond: { [self] in ServerResponse(await respond(to: APIRequest($0))) })
+            refuse: { request in access.refusal(of: request).map { ServerResponse(InboundResponse(APIStatus($0))) } },
+            tooLarge: { ServerResponse(InboundResponse(.entityTooLarge(limit: $0))) },
+            respond: { [self] in ServerResponse(await respond(to: InboundRequest($0))) })
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { [core] in await core.runUpkeep() }
+                group.addTask { [core] in await core.runControllers() }
                 group.addTask { [self] in
                     try await server.run { port in
                         let waiters = self.listening.withLock { state in

@@ -96,7 +96,7 @@ struct Replay {
     private var names: [String: String] = [:]
 
     /// The request with what the server chose put in.
-    func request(_ recording: Recording) -> APIRequest {
+    func request(_ recording: Recording) -> InboundRequest {
         let query = recording.query.map { name, value in
             let escaped = substitute(value).addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
             return "\(name)=\(escaped)"
@@ -105,7 +105,7 @@ struct Replay {
             .joined(separator: "/")
         let body =
             recording.body.flatMap { $0.string == nil ? substitute($0).bytes : nil } ?? recording.rawBody
-        return APIRequest(
+        return InboundRequest(
             recording.method, path + (query.isEmpty ? "" : "?" + query), accept: recording.accept,
             contentType: recording.contentType, userAgent: "python-requests/2.32", body: body)
     }
@@ -144,7 +144,7 @@ struct Replay {
     }
 
     /// What is different; nil when the answer is right.
-    func difference(_ recording: Recording, _ response: APIResponse) -> String? {
+    func difference(_ recording: Recording, _ response: InboundResponse) -> String? {
         guard response.status == recording.status else {
             return
                 "status \(response.status) instead of \(recording.status): \(String(decoding: response.bytes.prefix(300), as: UTF8.self))"

@@ -143,7 +143,7 @@ import Testing
             func send(_ method: String, _ path: String, _ body: JSONValue, _ type: String = "application/json") async
                 -> Int
             {
-                await server.respond(to: APIRequest(method, path, contentType: type, body: body.bytes)).status
+                await server.respond(to: InboundRequest(method, path, contentType: type, body: body.bytes)).status
             }
             #expect(await send("POST", "/api/v1/nodes", ["metadata": ["name": "n"]]) == 201)
             let pods = "/api/v1/namespaces/default/pods"

@@ -174,10 +174,10 @@ import Testing
         #expect(await test.send("GET", "\(path)/e").status == 404)
     }
 
-    /// Seen once on the optimised build: the upkeep had taken the definition off its list and not served it yet.
+    /// Seen once on the optimised build: the controllers had taken the definition out of their queue and not served it yet.
     @Test func `A definition is served by the time its create is answered, whatever runs beside it`() async throws {
         let server = try TestServer()
-        let upkeep = Task { await server.server.core.runUpkeep() }
+        let controllers = Task { await server.server.core.runControllers() }
         let crd = try Recording.exchanges("crd")[0].body ?? [:]
         let unserved = await withTaskGroup(of: [String].self) { group in
             for half in 0..<2 {
@@ -204,8 +204,8 @@ import Testing
             return await group.reduce(into: []) { $0 += $1 }
         }
         #expect(unserved.isEmpty)
-        upkeep.cancel()
+        controllers.cancel()
         server.server.core.stopping.set()
-        await upkeep.value
+        await controllers.value
     }
 }

@@ -208,7 +208,7 @@ import Testing
             var body = value.bytes
             if round % 7 == 0 { body = (0..<50).map { _ in UInt8.random(in: 0...255, using: &generator) } }
             if round % 11 == 0 { body = [0x6B, 0x38, 0x73, 0x00] + body }
-            let request = APIRequest(
+            let request = InboundRequest(
                 ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "BREW"].randomElement(using: &generator) ?? "GET",
                 target + "?" + (queries.randomElement(using: &generator) ?? ""),
                 accept: ["", "application/json", "*/*", "text/html", "application/json;as=Table;v=v1;g=meta.k8s.io"]

@@ -33,7 +33,7 @@ struct TestServer: Sendable {
         accept: String = "application/json"
     ) async -> (status: Int, json: JSONValue) {
         let response = await server.respond(
-            to: APIRequest(
+            to: InboundRequest(
                 method, target, accept: accept, contentType: body == nil ? "" : type, userAgent: "python-requests/2",
                 body: body?.bytes ?? []))
         return (response.status, (try? JSONValue(parsing: response.bytes)) ?? .null)
@@ -49,7 +49,7 @@ struct TestServer: Sendable {
 
     /// Collects the events of a watch until there are `count`, or the stream ends.
     func watch(_ target: String, accept: String = "application/json", count: Int) async throws -> [JSONValue] {
-        let response = await server.respond(to: APIRequest("GET", target, accept: accept))
+        let response = await server.respond(to: InboundRequest("GET", target, accept: accept))
         guard case .stream(let produce) = response.body else { return [try JSONValue(parsing: response.bytes)] }
         let collector = FrameCollector(count: count)
         do {

@@ -118,7 +118,7 @@ import Testing
         let test = try TestServer(watchWindow: 10)
         let revision = test.server.core.store.revision
         let response = await test.server.respond(
-            to: APIRequest("GET", "/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=\(revision)"))
+            to: InboundRequest("GET", "/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=\(revision)"))
         guard case .stream(let produce) = response.body else { return #expect(Bool(false), "no stream") }
         func make(_ name: String) async {
             await test.send("POST", "/api/v1/namespaces/default/configmaps", ["metadata": ["name": .string(name)]])

@@ -41,9 +41,9 @@ struct DefinitionStrategy: ResourceStrategy {
         ]
     }
 
-    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [ObjectError] {
+    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [FieldError] {
         let spec = object["spec"] ?? [:]
-        var errors: [ObjectError] = []
+        var errors: [FieldError] = []
         let group = spec["group"]?.string ?? ""
         let plural = spec["names"]?["plural"]?.string ?? ""
         let name = object["metadata"]?["name"]?.string ?? ""
@@ -68,14 +68,15 @@ struct DefinitionStrategy: ResourceStrategy {
                 .invalid("spec.versions", .array([]), "must have exactly one version marked as storage version"))
         }
         for (index, version) in versions.enumerated() {
+            let path = FieldPath("spec.versions").index(index)
+            let schemaPath = path.field("schema").field("openAPIV3Schema")
             if let problem = NameRules.labelError(version["name"]?.string ?? "") {
-                errors.append(.invalid("spec.versions[\(index)].name", version["name"] ?? "", problem))
+                errors.append(.invalid(path.field("name"), version["name"] ?? "", problem))
             }
             if version["schema"]?["openAPIV3Schema"]?.object == nil {
-                errors.append(.required("spec.versions[\(index)].schema.openAPIV3Schema", "schemas are required"))
+                errors.append(.required(schemaPath, "schemas are required"))
             } else {
-                errors += schemaErrors(
-                    version["schema"]?["openAPIV3Schema"] ?? [:], "spec.versions[\(index)].schema.openAPIV3Schema")
+                errors += schemaErrors(version["schema"]?["openAPIV3Schema"] ?? [:], schemaPath)
             }
         }
         if let old {
@@ -84,20 +85,22 @@ struct DefinitionStrategy: ResourceStrategy {
                 ("spec.scope", old["spec"]?["scope"], spec["scope"]),
                 ("spec.names.plural", old["spec"]?["names"]?["plural"], spec["names"]?["plural"]),
                 ("spec.names.kind", old["spec"]?["names"]?["kind"], spec["names"]?["kind"]),
-            ] where before != now {
+            ] as [(FieldPath, JSONValue?, JSONValue?)] where before != now {
                 errors.append(.invalid(field, now ?? .null, "field is immutable"))
             }
         }
         return errors
     }
 
-    private func schemaErrors(_ schema: JSONValue, _ path: String) -> [ObjectError] {
+    private func schemaErrors(_ schema: JSONValue, _ path: FieldPath) -> [FieldError] {
         do {
             _ = try StructuralSchema(openAPI: schema)
             return []
         } catch let error as SchemaError {
-            let place = error.path.steps.isEmpty ? path : "\(path).\(error.path)"
-            return [.invalid(place, .string(schema["type"]?.rendered ?? ""), error.message)]
+            return [
+                .invalid(
+                    FieldPath(path.steps + error.path.steps), .string(schema["type"]?.rendered ?? ""), error.message)
+            ]
         } catch {
             return [.invalid(path, "", "\(error)")]
         }

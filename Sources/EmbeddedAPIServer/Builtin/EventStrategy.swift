@@ -50,7 +50,7 @@ struct EventStrategy: ResourceStrategy {
         return values.filter { !$0.value.isEmpty }
     }
 
-    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [ObjectError] {
+    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [FieldError] {
         let about = isCore ? "involvedObject" : "regarding"
         let namespace = object["metadata"]?["namespace"]?.string ?? ""
         let mentioned = object[about]?["namespace"]?.string ?? ""
@@ -59,7 +59,8 @@ struct EventStrategy: ResourceStrategy {
             return []
         }
         return [
-            .invalid("\(about).namespace", .string(mentioned), "does not match event.namespace")
+            .invalid(
+                FieldPath.root.field(about).field("namespace"), .string(mentioned), "does not match event.namespace")
         ]
     }
 

@@ -38,7 +38,7 @@ enum PlainStrategies {
             var errors = immutableErrors(object, old, ["data"]) + keyErrors(object)
             for (key, value) in object["data"]?.object ?? [:]
             where value.string.map({ Base64.decode($0) == nil }) ?? true {
-                errors.append(.invalid("data[\(key)]", "<secret contents redacted>", "must be base64"))
+                errors.append(.invalid(FieldPath("data").key(key), "<secret contents redacted>", "must be base64"))
             }
             if let old, old["type"] != object["type"] {
                 errors.append(.invalid("type", object["type"] ?? .null, "field is immutable"))
@@ -48,20 +48,20 @@ enum PlainStrategies {
         return strategy
     }()
 
-    private static func immutableErrors(_ object: JSONValue, _ old: JSONValue?, _ fields: [String]) -> [ObjectError] {
+    private static func immutableErrors(_ object: JSONValue, _ old: JSONValue?, _ fields: [String]) -> [FieldError] {
         guard let old, old["immutable"] == true else { return [] }
-        var errors: [ObjectError] = []
+        var errors: [FieldError] = []
         if object["immutable"] != true {
             errors.append(.forbidden("immutable", "field is immutable when `immutable` is set"))
         }
         for field in fields where object[field] != old[field] {
-            errors.append(.forbidden(field, "field is immutable when `immutable` is set"))
+            errors.append(.forbidden(FieldPath.root.field(field), "field is immutable when `immutable` is set"))
         }
         return errors
     }
 
-    private static func keyErrors(_ object: JSONValue) -> [ObjectError] {
-        var errors: [ObjectError] = []
+    private static func keyErrors(_ object: JSONValue) -> [FieldError] {
+        var errors: [FieldError] = []
         for field in ["data", "binaryData"] {
             for key in object[field]?.object?.keys ?? [] {
                 let isValid =
@@ -73,7 +73,7 @@ enum PlainStrategies {
                 if !isValid {
                     errors.append(
                         .invalid(
-                            "\(field)[\(key)]", .string(key),
+                            FieldPath.root.field(field).key(key), .string(key),
                             "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name', "
                                 + " or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"))
                 }
@@ -128,7 +128,7 @@ enum PlainStrategies {
             .name, TableColumn("Holder", path: "spec.holderIdentity", description: "Who holds the lease."), .age,
         ]
         strategy.checks = { object, _ in
-            var errors: [ObjectError] = []
+            var errors: [FieldError] = []
             if let seconds = object["spec"]?["leaseDurationSeconds"]?.int, seconds <= 0 {
                 errors.append(.invalid("spec.leaseDurationSeconds", .int(seconds), "must be greater than 0"))
             }
@@ -159,7 +159,7 @@ enum PlainStrategies {
         ]
         strategy.checks = { object, old in
             guard let old else { return [] }
-            var errors: [ObjectError] = []
+            var errors: [FieldError] = []
             if object["value"] != old["value"] {
                 errors.append(.forbidden("value", "may not be changed in an update."))
             }

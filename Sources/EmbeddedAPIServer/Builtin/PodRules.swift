@@ -1,23 +1,24 @@
 import JSON
+import KubernetesModel
 
 /// What a pod must be, and what of it may change.
 enum PodRules {
-    static func errors(_ pod: JSONValue) -> [ObjectError] {
+    static func errors(_ pod: JSONValue) -> [FieldError] {
         let spec = pod["spec"] ?? [:]
-        var errors: [ObjectError] = []
+        var errors: [FieldError] = []
         var names: Set<String> = []
         let volumes = Set((spec["volumes"]?.array ?? []).compactMap { $0["name"]?.string })
         for (index, volume) in (spec["volumes"]?.array ?? []).enumerated() {
-            let path = "spec.volumes[\(index)].name"
+            let path = FieldPath("spec.volumes").index(index).field("name")
             errors += nameErrors(volume["name"]?.string ?? "", path)
         }
         for field in ["initContainers", "containers"] {
             for (index, container) in (spec[field]?.array ?? []).enumerated() {
-                let path = "spec.\(field)[\(index)]"
+                let path = FieldPath("spec").field(field).index(index)
                 let name = container["name"]?.string ?? ""
-                errors += nameErrors(name, "\(path).name")
+                errors += nameErrors(name, path.field("name"))
                 if !name.isEmpty, !names.insert(name).inserted {
-                    errors.append(.duplicate("\(path).name", .string(name)))
+                    errors.append(.duplicate(path.field("name"), .string(name)))
                 }
                 errors += self.errors(container, path, volumes)
             }
@@ -34,34 +35,31 @@ enum PodRules {
         return errors
     }
 
-    private static func nameErrors(_ name: String, _ path: String) -> [ObjectError] {
+    private static func nameErrors(_ name: String, _ path: FieldPath) -> [FieldError] {
         if name.isEmpty { return [.required(path)] }
         return NameRules.labelError(name).map { [.invalid(path, .string(name), $0)] } ?? []
     }
 
-    private static func errors(_ container: JSONValue, _ path: String, _ volumes: Set<String>) -> [ObjectError] {
-        var errors: [ObjectError] = []
-        if container["image"]?.string ?? "" == "" { errors.append(.required("\(path).image")) }
+    private static func errors(_ container: JSONValue, _ path: FieldPath, _ volumes: Set<String>) -> [FieldError] {
+        var errors: [FieldError] = []
+        if container["image"]?.string ?? "" == "" { errors.append(.required(path.field("image"))) }
         for (index, variable) in (container["env"]?.array ?? []).enumerated() {
             let name = variable["name"]?.string ?? ""
-            if name.isEmpty { errors.append(.required("\(path).env[\(index)].name")) }
+            if name.isEmpty { errors.append(.required(path.field("env").index(index).field("name"))) }
             if variable["valueFrom"] != nil, variable["value"]?.string ?? "" != "" {
                 errors.append(
                     .invalid(
-                        "\(path).env[\(index)].valueFrom", .string(""),
+                        path.field("env").index(index).field("valueFrom"), .string(""),
                         "may not be specified when `value` is not empty"))
             }
         }
         for (index, mount) in (container["volumeMounts"]?.array ?? []).enumerated() {
             let name = mount["name"]?.string ?? ""
             if !volumes.contains(name) {
-                errors.append(
-                    ObjectError(
-                        type: .notFound, field: "\(path).volumeMounts[\(index)].name",
-                        body: "Not found: \(JSONValue.string(name).text)"))
+                errors.append(.notFound(path.field("volumeMounts").index(index).field("name"), .string(name)))
             }
             if mount["mountPath"]?.string ?? "" == "" {
-                errors.append(.required("\(path).volumeMounts[\(index)].mountPath"))
+                errors.append(.required(path.field("volumeMounts").index(index).field("mountPath")))
             }
         }
         let resources = container["resources"]
@@ -69,7 +67,7 @@ enum PodRules {
             for (name, value) in resources?[field]?.object ?? [:] where Quantities.number(value) == nil {
                 errors.append(
                     .invalid(
-                        "\(path).resources.\(field)[\(name)]", value,
+                        path.field("resources").field(field).key(name), value,
                         "quantities must match the regular expression"
                             + " '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"))
             }
@@ -81,27 +79,28 @@ enum PodRules {
             if asked > bound {
                 errors.append(
                     .invalid(
-                        "\(path).resources.requests", request,
+                        path.field("resources").field("requests"), request,
                         "must be less than or equal to \(name) limit of \(limit.rendered)"))
             } else if name.contains("/"), asked != bound {
                 errors.append(
                     .invalid(
-                        "\(path).resources.requests", request, "must be equal to \(name) limit of \(limit.rendered)"))
+                        path.field("resources").field("requests"), request,
+                        "must be equal to \(name) limit of \(limit.rendered)"))
             }
         }
         return errors
     }
 
     /// An update may change images, the deadline, tolerations (more of them), and take gates away.
-    static func updateErrors(_ pod: JSONValue, old: JSONValue) -> [ObjectError] {
-        var errors: [ObjectError] = []
+    static func updateErrors(_ pod: JSONValue, old: JSONValue) -> [FieldError] {
+        var errors: [FieldError] = []
         let before = old["spec"] ?? [:]
         var after = pod["spec"] ?? [:]
         let gates = before["schedulingGates"]?.array ?? []
         for (index, gate) in (after["schedulingGates"]?.array ?? []).enumerated() where !gates.contains(gate) {
             errors.append(
                 .forbidden(
-                    "spec.schedulingGates[\(index)].name",
+                    FieldPath("spec.schedulingGates").index(index).field("name"),
                     "only deletion is allowed, but found new scheduling gate '\(gate["name"]?.rendered ?? "")'"))
         }
         if !errors.isEmpty { return errors }

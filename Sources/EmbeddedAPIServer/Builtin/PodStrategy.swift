@@ -105,7 +105,7 @@ struct PodStrategy: ResourceStrategy {
         if object["spec"]?["tolerations"] == nil { object["spec"]?["tolerations"] = old["spec"]?["tolerations"] }
     }
 
-    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [ObjectError] {
+    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [FieldError] {
         if subresource == "status" { return [] }
         if let old { return PodRules.updateErrors(object, old: old) }
         return PodRules.errors(object)

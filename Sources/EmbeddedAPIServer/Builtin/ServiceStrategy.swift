@@ -45,21 +45,22 @@ struct ServiceStrategy: ResourceStrategy {
         }
     }
 
-    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [ObjectError] {
-        var errors: [ObjectError] = []
+    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [FieldError] {
+        var errors: [FieldError] = []
         let ports = object["spec"]?["ports"]?.array ?? []
         let clusterIP = object["spec"]?["clusterIP"]?.string
         if ports.isEmpty, clusterIP != "None", object["spec"]?["type"] != "ExternalName" {
             errors.append(.required("spec.ports"))
         }
         for (index, port) in ports.enumerated() {
+            let path = FieldPath("spec.ports").index(index)
             let number = port["port"]?.int ?? 0
             if !(1...65535).contains(number) {
                 errors.append(
-                    .invalid("spec.ports[\(index)].port", .int(number), "must be between 1 and 65535, inclusive"))
+                    .invalid(path.field("port"), .int(number), "must be between 1 and 65535, inclusive"))
             }
             if ports.count > 1, port["name"]?.string ?? "" == "" {
-                errors.append(.required("spec.ports[\(index)].name"))
+                errors.append(.required(path.field("name")))
             }
         }
         if let before = old?["spec"]?["clusterIP"]?.string, !before.isEmpty, let now = clusterIP, before != now {

@@ -11,7 +11,7 @@ struct SimpleStrategy: ResourceStrategy {
     var selectableFields: [String] = []
     /// Set where nothing is set, by path from the root.
     var defaults: [(path: [String], value: JSONValue)] = []
-    var checks: @Sendable (_ object: JSONValue, _ old: JSONValue?) -> [ObjectError] = { _, _ in [] }
+    var checks: @Sendable (_ object: JSONValue, _ old: JSONValue?) -> [FieldError] = { _, _ in [] }
     var prepare: @Sendable (_ object: inout JSONValue) -> Void = { _ in }
     /// Set by admission at creation.
     var finalizers: [String] = []
@@ -35,7 +35,7 @@ struct SimpleStrategy: ResourceStrategy {
         if !missing.isEmpty { object["metadata"]?["finalizers"] = JSONValue(present + missing) }
     }
 
-    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [ObjectError] { checks(object, old) }
+    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [FieldError] { checks(object, old) }
     func validateName(_ name: String) -> String? { nameError(name) }
 }
 

@@ -55,20 +55,19 @@ struct CustomResourceStrategy: ResourceStrategy {
         schema.applyDefaults(&object)
     }
 
-    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [ObjectError] {
-        var errors: [ObjectError] = []
+    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [FieldError] {
+        var errors: [FieldError] = []
         var isBlocking = false
         for error in schema.validate(object) {
-            let kind = ObjectError.Kind(rawValue: error.kind.rawValue) ?? .invalid
-            errors.append(ObjectError(type: kind, field: error.field, body: error.body))
-            if [.required, .typeInvalid, .notSupported, .tooLong, .tooMany].contains(kind) { isBlocking = true }
+            errors.append(error)
+            if [.required, .typeInvalid, .notSupported, .tooLong, .tooMany].contains(error.kind) { isBlocking = true }
         }
         guard let rules else { return errors }
         if isBlocking {
             let text =
                 "some validation rules were not checked because the object was invalid; correct the existing errors to"
                 + " complete validation"
-            return errors + [ObjectError(type: .invalid, field: "<nil>", body: "Invalid value: null: \(text)")]
+            return errors + [FieldError(.root, .invalid, badValue: .null, text)]
         }
         return errors + rules.errors(object, old: old, schema)
     }

@@ -1,4 +1,5 @@
 public import JSON
+import KubernetesModel
 import KubernetesSchema
 
 /// Evaluates the CEL rules of custom resource definitions (`x-kubernetes-validations`).
@@ -63,8 +64,10 @@ public struct TransitionRuleEvaluator: ValidationRuleEvaluator {
 struct RuleCheck: Sendable {
     let evaluator: any ValidationRuleEvaluator
 
-    func errors(_ value: JSONValue, old: JSONValue?, _ schema: StructuralSchema, path: String = "") -> [ObjectError] {
-        var errors: [ObjectError] = []
+    func errors(_ value: JSONValue, old: JSONValue?, _ schema: StructuralSchema, path: FieldPath = .root)
+        -> [FieldError]
+    {
+        var errors: [FieldError] = []
         for rule in schema.rules {
             let isTransition = rule.rule.contains("oldSelf")
             if isTransition, old == nil { continue }
@@ -72,15 +75,13 @@ struct RuleCheck: Sendable {
             let message = rule.message ?? "failed rule: \(rule.rule)"
             let isContainer = value.object != nil || value.array != nil
             errors.append(
-                ObjectError(
-                    type: .invalid, field: path.isEmpty ? "<nil>" : path,
-                    body: "Invalid value: \(isContainer ? "" : "\(value.text): ")\(message)"))
+                FieldError(path, .invalid, badValue: value, message, omitsValue: isContainer))
         }
         switch value {
         case .object(let fields):
             for (name, field) in fields {
                 guard let inner = schema.schema(ofField: name) else { continue }
-                errors += self.errors(field, old: old?[name], inner, path: path.isEmpty ? name : "\(path).\(name)")
+                errors += self.errors(field, old: old?[name], inner, path: path.field(name))
             }
         case .array(let items):
             guard let inner = schema.items else { break }
@@ -90,7 +91,7 @@ struct RuleCheck: Sendable {
                 let before =
                     keys.isEmpty
                     ? nil : old?.array?.first { other in keys.allSatisfy { other[$0] == item[$0] } }
-                errors += self.errors(item, old: before, inner, path: "\(path)[\(index)]")
+                errors += self.errors(item, old: before, inner, path: path.index(index))
             }
         default: break
         }

@@ -9,37 +9,37 @@ struct Discovery: Sendable {
     /// The version of Kubernetes whose behaviour this server follows.
     static let kubernetesVersion = (major: "1", minor: "36", git: "v1.36.2")
 
-    func respond(to request: APIRequest, _ path: RequestPath) throws -> APIResponse {
+    func respond(to request: InboundRequest, _ path: APIPath) throws -> InboundResponse {
         switch path {
-        case .version: return APIResponse(Self.version)
+        case .version: return InboundResponse(Self.version)
         case .apiVersions:
             if Self.wantsAggregated(request.accept) { return aggregated(isCore: true) }
-            return APIResponse([
+            return InboundResponse([
                 "kind": "APIVersions", "versions": ["v1"],
                 "serverAddressByClientCIDRs": [["clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1"]],
             ])
         case .apiGroups:
             if Self.wantsAggregated(request.accept) { return aggregated(isCore: false) }
-            return APIResponse([
+            return InboundResponse([
                 "kind": "APIGroupList", "apiVersion": "v1", "groups": .array(groups.dropFirst().map { group($0) }),
             ])
         case .group(let name):
             guard !name.isEmpty, groups.contains(name) else {
-                return APIResponse(text: "404 page not found\n", status: 404)
+                return InboundResponse(text: "404 page not found\n", status: 404)
             }
             var json = group(name)
             json["kind"] = "APIGroup"
             json["apiVersion"] = "v1"
-            return APIResponse(json)
+            return InboundResponse(json)
         case .groupVersion(let group, let version):
             let resources = entries.filter { $0.group == group && $0.version == version }
-            guard !resources.isEmpty else { return APIResponse(text: "404 page not found\n", status: 404) }
+            guard !resources.isEmpty else { return InboundResponse(text: "404 page not found\n", status: 404) }
             var json: JSONValue = [
                 "kind": "APIResourceList", "groupVersion": .string(group.isEmpty ? version : "\(group)/\(version)"),
                 "resources": .array(resources.flatMap { Self.legacy($0) }),
             ]
             if !group.isEmpty { json["apiVersion"] = "v1" }
-            return APIResponse(json)
+            return InboundResponse(json)
         case .openAPIV2: return OpenAPIV2.respond(to: request)
         case .openAPIV3(let name): return try OpenAPIV3(registry: registry).respond(name)
         case .resource, .health, .unknown: throw APIStatus.unknownResource
@@ -112,7 +112,7 @@ struct Discovery: Sendable {
         }
     }
 
-    private func aggregated(isCore: Bool) -> APIResponse {
+    private func aggregated(isCore: Bool) -> InboundResponse {
         let items = groups.filter { $0.isEmpty == isCore }.map { name -> JSONValue in
             let versions = versions(name).map { version -> JSONValue in
                 [
@@ -123,7 +123,7 @@ struct Discovery: Sendable {
             }
             return ["metadata": name.isEmpty ? [:] : ["name": .string(name)], "versions": .array(versions)]
         }
-        var response = APIResponse([
+        var response = InboundResponse([
             "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": [:],
             "items": .array(items),
         ])

@@ -7,19 +7,19 @@ import KubernetesSchema
 struct OpenAPIV3: Sendable {
     let registry: ResourceRegistry
 
-    func respond(_ name: String) throws -> APIResponse {
+    func respond(_ name: String) throws -> InboundResponse {
         if name.isEmpty {
             var paths = JSONObject()
             for name in groupVersions {
                 let hash = SecureRandom.sha512(document(name).bytes)
                 paths[name] = ["serverRelativeURL": .string("/openapi/v3/\(name)?hash=\(hash)")]
             }
-            var response = APIResponse(["paths": .object(paths)])
+            var response = InboundResponse(["paths": .object(paths)])
             response.contentType = "text/plain; charset=utf-8"
             return response
         }
-        guard groupVersions.contains(name) else { return APIResponse(text: "404 page not found\n", status: 404) }
-        return APIResponse(document(name))
+        guard groupVersions.contains(name) else { return InboundResponse(text: "404 page not found\n", status: 404) }
+        return InboundResponse(document(name))
     }
 
     private var groupVersions: [String] {

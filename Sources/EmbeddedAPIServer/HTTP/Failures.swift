@@ -103,66 +103,21 @@ extension APIStatus {
     }
 
     /// The object breaks rules: 422 with a cause for each.
-    static func invalid(_ resource: ResourceDefinition, _ name: String, _ errors: [ObjectError]) -> APIStatus {
+    static func invalid(_ resource: ResourceDefinition, _ name: String, _ errors: [FieldError]) -> APIStatus {
         invalid(kind: resource.kind, group: resource.group, name: name, errors)
     }
 
-    static func invalid(kind: String, group: String, name: String, _ errors: [ObjectError]) -> APIStatus {
+    static func invalid(kind: String, group: String, name: String, _ errors: [FieldError]) -> APIStatus {
         var details = Details()
         details.name = name
         details.group = group
         details.kind = kind
-        details.causes = errors.map { Cause(reason: $0.type.rawValue, message: $0.body, field: $0.field) }
+        details.causes = errors.map(\.cause)
         let qualified = group.isEmpty ? kind : "\(kind).\(group)"
         var texts: [String] = []
         for error in errors where !texts.contains(error.description) { texts.append(error.description) }
         let list = texts.count == 1 ? texts[0] : "[\(texts.joined(separator: ", "))]"
         return APIStatus(
             code: 422, reason: "Invalid", message: "\(qualified) \"\(name)\" is invalid: \(list)", details: details)
-    }
-}
-
-/// One field that breaks a rule (apimachinery's `field.Error`).
-struct ObjectError: Error, Sendable, Hashable, CustomStringConvertible {
-    enum Kind: String, Sendable {
-        case invalid = "FieldValueInvalid"
-        case required = "FieldValueRequired"
-        case notSupported = "FieldValueNotSupported"
-        case duplicate = "FieldValueDuplicate"
-        case forbidden = "FieldValueForbidden"
-        case tooLong = "FieldValueTooLong"
-        case tooMany = "FieldValueTooMany"
-        case notFound = "FieldValueNotFound"
-        case typeInvalid = "FieldValueTypeInvalid"
-    }
-
-    var type: Kind
-    var field: String
-    /// What stands behind the field: `Invalid value: 0: must be ...`.
-    var body: String
-
-    var description: String { "\(field): \(body)" }
-
-    static func invalid(_ field: String, _ value: JSONValue, _ detail: String) -> ObjectError {
-        ObjectError(type: .invalid, field: field, body: "Invalid value: \(value.text): \(detail)")
-    }
-
-    static func required(_ field: String, _ detail: String = "") -> ObjectError {
-        ObjectError(type: .required, field: field, body: "Required value" + (detail.isEmpty ? "" : ": \(detail)"))
-    }
-
-    static func forbidden(_ field: String, _ detail: String) -> ObjectError {
-        ObjectError(type: .forbidden, field: field, body: "Forbidden: \(detail)")
-    }
-
-    static func duplicate(_ field: String, _ value: JSONValue) -> ObjectError {
-        ObjectError(type: .duplicate, field: field, body: "Duplicate value: \(value.text)")
-    }
-
-    static func notSupported(_ field: String, _ value: JSONValue, _ supported: [String]) -> ObjectError {
-        ObjectError(
-            type: .notSupported, field: field,
-            body: "Unsupported value: \(value.text): supported values: "
-                + supported.map { JSONValue.string($0).text }.joined(separator: ", "))
     }
 }

@@ -7,7 +7,7 @@ import Synchronization
 final class APIServerCore: Sendable {
     let store: ObjectStore
     let registry: ResourceRegistry
-    let upkeep: Upkeep
+    let checks = ControllerQueue()
     let logSource: (any PodLogSource)?
     let clock: @Sendable () -> Timestamp
     let bookmarkInterval: Duration
@@ -18,7 +18,7 @@ final class APIServerCore: Sendable {
     /// Held while the definitions are read and turned into what is served.
     let refreshing = Mutex(())
     /// Set when the server stops: all streams end.
-    let stopping = StopFlag()
+    let stopping = AsyncLatch()
 
     init(
         store: ObjectStore, registry: ResourceRegistry, logSource: (any PodLogSource)?,
@@ -32,37 +32,36 @@ final class APIServerCore: Sendable {
         self.clock = clock
         self.bookmarkInterval = bookmarkInterval
         self.logger = logger
-        upkeep = Upkeep()
     }
 
     /// Answers a request. Never throws: what goes wrong is a Status.
-    func respond(to request: APIRequest) async -> APIResponse {
+    func respond(to request: InboundRequest) async -> InboundResponse {
         do {
             return try await dispatch(request)
         } catch let status as APIStatus {
-            return APIResponse(status)
+            return InboundResponse(status)
         } catch let error as SQLiteError {
-            return APIResponse(.internalError("the store cannot be written: \(error)"))
+            return InboundResponse(.internalError("the store cannot be written: \(error)"))
         } catch {
-            return APIResponse(.internalError("\(error)"))
+            return InboundResponse(.internalError("\(error)"))
         }
     }
 
-    private func dispatch(_ request: APIRequest) async throws -> APIResponse {
-        switch RequestPath(request.path) {
+    private func dispatch(_ request: InboundRequest) async throws -> InboundResponse {
+        switch APIPath(request.path) {
         case .resource(let path): return try await respond(to: request, path)
-        case .health: return APIResponse(text: "ok")
-        case .unknown: return APIResponse(text: "404 page not found\n", status: 404)
+        case .health: return InboundResponse(text: "ok")
+        case .unknown: return InboundResponse(text: "404 page not found\n", status: 404)
         case let path:
             guard request.method == "GET" else { throw APIStatus.methodNotAllowed() }
             return try Discovery(registry: registry).respond(to: request, path)
         }
     }
 
-    private func respond(to request: APIRequest, _ path: RequestPath.ResourcePath) async throws -> APIResponse {
+    private func respond(to request: InboundRequest, _ path: APIPath.ResourcePath) async throws -> InboundResponse {
         if let review = try Reviews.respond(to: request, path, now: clock()) { return review }
         guard registry.hasGroupVersion(path.group, path.version) else {
-            return APIResponse(text: "404 page not found\n", status: 404)
+            return InboundResponse(text: "404 page not found\n", status: 404)
         }
         guard let resource = registry.resource(path.group, path.version, path.resource),
             // A namespaced object has a namespace in its path; a cluster-scoped one has none.
@@ -96,9 +95,9 @@ final class APIServerCore: Sendable {
 
 /// A request to a resource, with what its path and its query say.
 struct ResourceCall: Sendable {
-    let request: APIRequest
+    let request: InboundRequest
     let resource: ResourceDefinition
-    let path: RequestPath.ResourcePath
+    let path: APIPath.ResourcePath
     var subresource: String?
 
     var namespace: String { path.namespace ?? "" }
@@ -124,22 +123,4 @@ struct ResourceCall: Sendable {
     func representation() throws -> Representation {
         try .negotiate(request.accept, includeObject: request.nonEmptyParameter("includeObject"))
     }
-}
-
-/// A flag that is set once, and that streams watch.
-final class StopFlag: Sendable {
-    private let signals = Mutex<(isSet: Bool, signals: [ObjectIdentifier: WatchSignal])>((false, [:]))
-
-    var isSet: Bool { signals.withLock { $0.isSet } }
-
-    func set() {
-        let waiting = signals.withLock { state in
-            state.isSet = true
-            return state.signals.values.map { $0 }
-        }
-        for signal in waiting { signal.fire() }
-    }
-
-    func attach(_ signal: WatchSignal) { signals.withLock { $0.signals[ObjectIdentifier(signal)] = signal } }
-    func detach(_ signal: WatchSignal) { signals.withLock { $0.signals[ObjectIdentifier(signal)] = nil } }
 }

@@ -3,7 +3,7 @@ import KubernetesModel
 import KubernetesSchema
 
 extension APIServerCore {
-    func create(_ call: ResourceCall) async throws -> APIResponse {
+    func create(_ call: ResourceCall) async throws -> InboundResponse {
         let resource = call.resource
         let form = try call.representation()
         let isDryRun = try call.isDryRun()
@@ -71,12 +71,11 @@ extension APIServerCore {
 
     /// What follows from a change of an object, beside its watches.
     func changed(_ object: StoredObject, _ resource: ResourceDefinition) {
-        if resource.storageName == CustomResources.storageName { upkeep.add(.definition(object.key.name)) }
-        if !object.ownerUIDs.isEmpty { upkeep.add(.owners(object.key)) }
-        if object.isBeingDeleted { upkeep.add(.deletion(object.key)) }
-        if resource.storageName == "namespaces" { upkeep.add(.namespace(object.key.name)) }
-        if resource.storageName == "events" { upkeep.noteEvent() }
-        upkeep.signal.fire()
+        if resource.storageName == CustomResources.storageName { checks.add(.definition(object.key.name)) }
+        if !object.ownerUIDs.isEmpty { checks.add(.owners(object.key)) }
+        if object.isBeingDeleted { checks.add(.deletion(object.key)) }
+        if resource.storageName == "namespaces" { checks.add(.namespace(object.key.name)) }
+        checks.signal.fire()
     }
 
     func missingNamespace(_ name: String) -> APIStatus {
@@ -125,9 +124,9 @@ extension APIServerCore {
     }
 }
 
-extension APIResponse {
+extension InboundResponse {
     /// The response with a Warning header for each text (RFC 7234, 299).
-    func withWarnings(_ warnings: [String]) -> APIResponse {
+    func withWarnings(_ warnings: [String]) -> InboundResponse {
         var response = self
         for warning in warnings.prefix(50) {
             response.headers.append(("warning", "299 - \(JSONValue.string(warning).text)"))

@@ -62,7 +62,7 @@ enum DeletionResult: Sendable {
 }
 
 extension APIServerCore {
-    func delete(_ call: ResourceCall) async throws -> APIResponse {
+    func delete(_ call: ResourceCall) async throws -> InboundResponse {
         let form = try call.representation()
         let options = try DeletionOptions(call)
         let result = try await delete(call.key, call.resource, options)
@@ -72,13 +72,13 @@ extension APIServerCore {
             if call.resource.strategy.returnsDeletedObject { return try render(object, call.resource, form) }
             var details = APIStatus.details(call.resource, name: call.name)
             details.uid = object["metadata"]?["uid"]?.string ?? ""
-            return APIResponse([
+            return InboundResponse([
                 "kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Success", "details": details.json,
             ])
         }
     }
 
-    func deleteCollection(_ call: ResourceCall) async throws -> APIResponse {
+    func deleteCollection(_ call: ResourceCall) async throws -> InboundResponse {
         let form = try call.representation()
         let options = try DeletionOptions(call)
         let filter = try ObjectFilter(call.request, call.resource, namespace: call.path.namespace)
@@ -91,7 +91,7 @@ extension APIServerCore {
             }
         }
         let renderer = Renderer(resource: call.resource, form: form, now: clock())
-        return APIResponse(body: .bytes(try renderer.list(page, hasSelector: true)))
+        return InboundResponse(body: .bytes(try renderer.list(page, hasSelector: true)))
     }
 
     /// Deletes an object, or marks it for deletion while something holds it.

@@ -3,7 +3,7 @@ import KubernetesModel
 import KubernetesSchema
 
 extension APIServerCore {
-    func patch(_ call: ResourceCall) async throws -> APIResponse {
+    func patch(_ call: ResourceCall) async throws -> InboundResponse {
         let form = try call.representation()
         let isDryRun = try call.isDryRun()
         let validation = try ObjectPipeline.fieldValidation(call.request)

@@ -3,7 +3,7 @@ import JSON
 import KubernetesModel
 
 extension APIServerCore {
-    func get(_ call: ResourceCall) throws -> APIResponse {
+    func get(_ call: ResourceCall) throws -> InboundResponse {
         let form = try call.representation()
         _ = try requestedVersion(call)
         guard let object = store.get(call.key) else { throw APIStatus.notFound(call.resource, call.name) }
@@ -13,17 +13,17 @@ extension APIServerCore {
     /// One object in the form asked for.
     func render(_ object: StoredObject, _ resource: ResourceDefinition, _ form: Representation, status: Int = 200)
         throws
-        -> APIResponse
+        -> InboundResponse
     {
         let renderer = Renderer(resource: resource, form: form, now: clock())
-        return APIResponse(status: status, body: .bytes(try renderer.single(object)))
+        return InboundResponse(status: status, body: .bytes(try renderer.single(object)))
     }
 
     func render(_ json: JSONValue, _ resource: ResourceDefinition, _ form: Representation, status: Int = 200) throws
-        -> APIResponse
+        -> InboundResponse
     {
         let renderer = Renderer(resource: resource, form: form, now: clock())
-        return APIResponse(status: status, body: .bytes(try renderer.single(json)))
+        return InboundResponse(status: status, body: .bytes(try renderer.single(json)))
     }
 
     /// The `resourceVersion` parameter; nil when absent, and checked not to be from the future.
@@ -40,12 +40,12 @@ extension APIServerCore {
         return version
     }
 
-    func list(_ call: ResourceCall) async throws -> APIResponse {
+    func list(_ call: ResourceCall) async throws -> InboundResponse {
         let form = try call.representation()
         let filter = try ObjectFilter(call.request, call.resource, namespace: call.path.namespace)
         let page = try page(call, filter)
         let renderer = Renderer(resource: call.resource, form: form, now: clock())
-        return APIResponse(body: .bytes(try renderer.list(page, hasSelector: !filter.isEverything)))
+        return InboundResponse(body: .bytes(try renderer.list(page, hasSelector: !filter.isEverything)))
     }
 
     /// The objects that a list answers with.
@@ -58,10 +58,10 @@ extension APIServerCore {
         {
             let why =
                 version == nil
-                ? ObjectError.forbidden(
+                ? FieldError.forbidden(
                     "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided")
                 : ["Exact", "NotOlderThan"].contains(match)
-                    ? ObjectError.forbidden(
+                    ? FieldError.forbidden(
                         "resourceVersionMatch", "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"")
                     : .notSupported("resourceVersionMatch", .string(match), ["Exact", "NotOlderThan", ""])
             throw APIStatus.invalid(kind: "ListOptions", group: "meta.k8s.io", name: "", [why])

@@ -4,7 +4,7 @@ import KubernetesModel
 
 extension APIServerCore {
     /// Answers a request to a subresource that is not a view of the object itself; nil for `status` and `finalize`.
-    func respondToSubresource(_ call: ResourceCall) async throws -> APIResponse? {
+    func respondToSubresource(_ call: ResourceCall) async throws -> InboundResponse? {
         switch (call.resource.storageName, call.subresource ?? "", call.request.method) {
         case (_, "status", _):
             guard ["GET", "HEAD", "PUT", "PATCH"].contains(call.request.method) else {
@@ -25,7 +25,7 @@ extension APIServerCore {
     }
 
     /// Puts a pod on a node.
-    private func bind(_ call: ResourceCall) async throws -> APIResponse {
+    private func bind(_ call: ResourceCall) async throws -> InboundResponse {
         let body = try decodeBody(call)
         let isDryRun = try call.isDryRun()
         guard let node = body["target"]?["name"]?.string, !node.isEmpty else {
@@ -78,11 +78,11 @@ extension APIServerCore {
         return Self.success
     }
 
-    private static let success = APIResponse(
+    private static let success = InboundResponse(
         ["kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Success", "code": 201], status: 201)
 
     /// Deletes a pod on behalf of somebody who wants its node empty. There are no disruption budgets here.
-    private func evict(_ call: ResourceCall) async throws -> APIResponse {
+    private func evict(_ call: ResourceCall) async throws -> InboundResponse {
         let body = try decodeBody(call)
         let (stored, json) = try pod(call)
         var options = try DeletionOptions(body["deleteOptions"] ?? [:])
@@ -106,7 +106,7 @@ extension APIServerCore {
     }
 
     /// The log of a container, from whoever runs it.
-    private func log(_ call: ResourceCall) async throws -> APIResponse {
+    private func log(_ call: ResourceCall) async throws -> InboundResponse {
         let (stored, json) = try pod(call)
         let request = call.request
         var options = PodLogOptions()
@@ -118,7 +118,7 @@ extension APIServerCore {
             guard let number = Int(text), number >= 0 else {
                 throw APIStatus.invalid(
                     kind: "PodLogOptions", group: "", name: call.name,
-                    [.invalid(name, .string(text), "must be greater than or equal to 0")])
+                    [.invalid(FieldPath.root.field(name), .string(text), "must be greater than or equal to 0")])
             }
             return number
         }
@@ -134,14 +134,14 @@ extension APIServerCore {
         let container = try container(call, json)
         guard let node = json["spec"]?["nodeName"]?.string, !node.isEmpty else {
             // Nobody runs it yet: there is nothing to show.
-            return APIResponse(contentType: "text/plain", body: .bytes([]))
+            return InboundResponse(contentType: "text/plain", body: .bytes([]))
         }
         guard let logSource, store.get(StorageKey(resource: "nodes", namespace: "", name: node)) != nil else {
             throw APIStatus.notFound(call.resource, node)
         }
         let stream = try await logSource.logs(
             namespace: call.namespace, pod: call.name, uid: stored.uid, container: container, options: options)
-        return APIResponse(
+        return InboundResponse(
             contentType: "text/plain",
             body: .stream { write in for try await bytes in stream where !bytes.isEmpty { try await write(bytes) } })
     }

@@ -3,7 +3,7 @@ import KubernetesModel
 import KubernetesSchema
 
 extension APIServerCore {
-    func replace(_ call: ResourceCall) async throws -> APIResponse {
+    func replace(_ call: ResourceCall) async throws -> InboundResponse {
         let form = try call.representation()
         let isDryRun = try call.isDryRun()
         let validation = try ObjectPipeline.fieldValidation(call.request)
@@ -25,9 +25,8 @@ extension APIServerCore {
                 details.name = call.name
                 details.group = call.resource.group
                 details.kind = call.resource.plural
-                let error = ObjectError.invalid(
-                    "metadata.resourceVersion", 0, "must be specified for an update")
-                details.causes = [APIStatus.Cause(reason: error.type.rawValue, message: error.body, field: error.field)]
+                let error = FieldError.invalid("metadata.resourceVersion", 0, "must be specified for an update")
+                details.causes = [error.cause]
                 throw APIStatus(
                     code: 422, reason: "Invalid",
                     message: "\(call.resource.qualifiedName) \"\(call.name)\" is invalid: \(error)", details: details)
@@ -122,12 +121,12 @@ extension APIServerCore {
 
     /// What follows from an object's end.
     func removed(_ object: StoredObject, _ resource: ResourceDefinition) {
-        upkeep.add(.ownerGone(object.uid))
-        if resource.storageName == CustomResources.storageName { upkeep.add(.definition(object.key.name)) }
+        checks.add(.ownerGone(object.uid))
+        if resource.storageName == CustomResources.storageName { checks.add(.definition(object.key.name)) }
         // The definition of its kind may wait for its last object.
-        if resource.strategy.isCustom { upkeep.add(.definition(resource.storageName)) }
-        if !object.key.namespace.isEmpty { upkeep.add(.namespace(object.key.namespace)) }
-        for owner in object.ownerUIDs { upkeep.add(.dependentGone(owner)) }
-        upkeep.signal.fire()
+        if resource.strategy.isCustom { checks.add(.definition(resource.storageName)) }
+        if !object.key.namespace.isEmpty { checks.add(.namespace(object.key.namespace)) }
+        for owner in object.ownerUIDs { checks.add(.dependentGone(owner)) }
+        checks.signal.fire()
     }
 }

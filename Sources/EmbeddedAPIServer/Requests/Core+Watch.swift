@@ -5,7 +5,7 @@ import KubernetesModel
 extension APIServerCore {
     /// A watch: what there is, where that is asked for, then every change, until the client goes, its time is up or the
     /// server stops. A client that reads too slowly falls out of the window and is told so (410).
-    func watch(_ call: ResourceCall) async throws -> APIResponse {
+    func watch(_ call: ResourceCall) async throws -> InboundResponse {
         let form = try call.representation()
         var filter = try ObjectFilter(call.request, call.resource, namespace: call.path.namespace)
         if let name = call.path.name {
@@ -40,11 +40,11 @@ extension APIServerCore {
             allowsBookmarks: request.flag("allowWatchBookmarks"),
             // With no time-out a watch ends by itself after half an hour to an hour, so that clients spread out again.
             timeout: .seconds(seconds.map { max(0, min($0, 86_400)) } ?? Int64.random(in: 1800...3600)))
-        return APIResponse(body: .stream { write in try await watch.run(write) })
+        return InboundResponse(body: .stream { write in try await watch.run(write) })
     }
 
-    private func stream(_ frames: [[UInt8]]) -> APIResponse {
-        APIResponse(body: .stream { write in for frame in frames { try await write(frame) } })
+    private func stream(_ frames: [[UInt8]]) -> InboundResponse {
+        InboundResponse(body: .stream { write in for frame in frames { try await write(frame) } })
     }
 
     static func frame(_ type: String, _ object: [UInt8]) -> [UInt8] {
@@ -69,7 +69,7 @@ struct Watch: Sendable {
     let timeout: Duration
 
     func run(_ write: ([UInt8]) async throws -> Void) async throws {
-        let signal = WatchSignal()
+        let signal = AsyncSignal()
         core.store.attach(signal, to: resource.storageName)
         core.stopping.attach(signal)
         defer {
@@ -137,7 +137,7 @@ struct Watch: Sendable {
     }
 
     /// The event as this watch sees it: an object that begins to match is ADDED, one that stops is DELETED.
-    private func frame(for event: StoreEvent) throws -> [UInt8]? {
+    private func frame(for event: StorageEvent) throws -> [UInt8]? {
         let matches = event.kind != .deleted && filter.matches(event.object)
         let matched = event.previous.map { filter.matches($0) } ?? false
         switch (matched, matches) {

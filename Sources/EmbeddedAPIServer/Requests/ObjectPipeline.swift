@@ -12,7 +12,7 @@ struct ObjectPipeline: Sendable {
 
     private var strategy: any ResourceStrategy { resource.strategy }
 
-    static func fieldValidation(_ request: APIRequest) throws -> FieldValidation {
+    static func fieldValidation(_ request: InboundRequest) throws -> FieldValidation {
         guard let text = request.nonEmptyParameter("fieldValidation") else { return .warn }
         guard let value = FieldValidation(rawValue: text) else {
             throw APIStatus.invalid(
@@ -53,7 +53,7 @@ struct ObjectPipeline: Sendable {
         let kind = object["kind"]?.string ?? ""
         let apiVersion = object["apiVersion"]?.string ?? ""
         if strategy.isCustom {
-            var errors: [ObjectError] = []
+            var errors: [FieldError] = []
             if kind != resource.kind {
                 if kind.isEmpty {
                     throw APIStatus.badRequest(

@@ -3,8 +3,8 @@ import KubernetesModel
 
 /// Questions about permissions: whoever has the token may do everything.
 enum Reviews {
-    static func respond(to request: APIRequest, _ path: RequestPath.ResourcePath, now: Timestamp) throws
-        -> APIResponse?
+    static func respond(to request: InboundRequest, _ path: APIPath.ResourcePath, now: Timestamp) throws
+        -> InboundResponse?
     {
         let answer: JSONValue
         switch (path.group, path.resource) {
@@ -43,14 +43,14 @@ enum Reviews {
                 subresource: "", fields: owned)
             review["metadata"]?["managedFields"] = .array([entry.json])
         }
-        return APIResponse(review, status: 201)
+        return InboundResponse(review, status: 201)
     }
 }
 
 /// Reads request bodies.
 enum RequestBody {
     /// The body as JSON; nil when it is empty. Throws 400 and 415.
-    static func json(_ request: APIRequest) throws -> JSONValue? {
+    static func json(_ request: InboundRequest) throws -> JSONValue? {
         guard !request.body.isEmpty else { return nil }
         switch request.mediaType {
         case "", "application/json", "application/merge-patch+json", "application/json-patch+json",

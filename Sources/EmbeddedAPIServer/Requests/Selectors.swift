@@ -220,7 +220,7 @@ struct ObjectFilter: Sendable {
     var labels: LabelSelector?
     var fields: FieldSelector?
 
-    init(_ request: APIRequest, _ resource: ResourceDefinition, namespace: String?) throws {
+    init(_ request: InboundRequest, _ resource: ResourceDefinition, namespace: String?) throws {
         self.namespace = namespace
         labels = try request.nonEmptyParameter("labelSelector").map { try LabelSelector($0) }
         fields = try request.nonEmptyParameter("fieldSelector").map {

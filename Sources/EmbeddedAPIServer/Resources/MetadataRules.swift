@@ -4,10 +4,10 @@ import KubernetesModel
 /// What all objects' metadata must be (apimachinery's `ValidateObjectMeta` and `ValidateObjectMetaUpdate`).
 enum MetadataRules {
     static func errors(_ object: JSONValue, old: JSONValue?, strategy: any ResourceStrategy, isNamespaced: Bool)
-        -> [ObjectError]
+        -> [FieldError]
     {
         let metadata = object["metadata"] ?? [:]
-        var errors: [ObjectError] = []
+        var errors: [FieldError] = []
         let name = metadata["name"]?.string ?? ""
         if old == nil {
             if name.isEmpty {
@@ -16,10 +16,11 @@ enum MetadataRules {
                 errors.append(.invalid("metadata.name", .string(name), problem))
             }
         }
+        let path: FieldPath = "metadata"
         for field in ["labels", "annotations"] {
             for (key, value) in metadata[field]?.object ?? [:] {
                 if let problem = NameRules.qualifiedNameError(field == "labels" ? key : key.lowercased()) {
-                    errors.append(.invalid("metadata.\(field)", .string(key), problem))
+                    errors.append(.invalid(path.field(field), .string(key), problem))
                 }
                 if field == "labels", let text = value.string, let problem = NameRules.labelValueError(text) {
                     errors.append(.invalid("metadata.labels", .string(text), problem))
@@ -30,13 +31,11 @@ enum MetadataRules {
             $0 + $1.key.utf8.count + ($1.value.string?.utf8.count ?? 0)
         }
         if annotationBytes > 256 << 10 {
-            errors.append(
-                ObjectError(
-                    type: .tooLong, field: "metadata.annotations", body: "Too long: may not be more than 262144 bytes"))
+            errors.append(.tooLong("metadata.annotations", maximum: 256 << 10))
         }
         for (index, finalizer) in (metadata["finalizers"]?.array ?? []).enumerated() {
             if let text = finalizer.string, let problem = NameRules.qualifiedNameError(text) {
-                errors.append(.invalid("metadata.finalizers[\(index)]", finalizer, problem))
+                errors.append(.invalid(path.field("finalizers").index(index), finalizer, problem))
             }
         }
         errors += ownerErrors(metadata["ownerReferences"]?.array ?? [])
@@ -56,14 +55,14 @@ enum MetadataRules {
         return errors
     }
 
-    private static func ownerErrors(_ owners: [JSONValue]) -> [ObjectError] {
-        var errors: [ObjectError] = []
+    private static func ownerErrors(_ owners: [JSONValue]) -> [FieldError] {
+        var errors: [FieldError] = []
         var controllers: [String] = []
         for (index, owner) in owners.enumerated() {
-            let path = "metadata.ownerReferences[\(index)]"
+            let path = FieldPath("metadata.ownerReferences").index(index)
             for field in ["apiVersion", "kind", "name", "uid"] where owner[field]?.string ?? "" == "" {
                 let what = field == "apiVersion" ? "version" : field
-                errors.append(.invalid("\(path).\(field)", .string(""), "\(what) must not be empty"))
+                errors.append(.invalid(path.field(field), .string(""), "\(what) must not be empty"))
             }
             if owner["controller"] == true { controllers.append(owner["name"]?.string ?? "") }
         }

@@ -37,7 +37,7 @@ protocol ResourceStrategy: Sendable {
     func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, subresource: String?)
 
     /// The errors in an object; `old` is nil at creation.
-    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [ObjectError]
+    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [FieldError]
 
     /// The error in the object's name, if any.
     func validateName(_ name: String) -> String?
@@ -75,7 +75,7 @@ extension ResourceStrategy {
     func prepareForCreate(_ object: inout JSONValue, now: Timestamp) {}
     func admit(_ object: inout JSONValue, cluster: any ClusterView, now: Timestamp) throws {}
     func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, subresource: String?) {}
-    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [ObjectError] { [] }
+    func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [FieldError] { [] }
     func validateName(_ name: String) -> String? { NameRules.subdomainError(name) }
     var selectableFields: [String] { [] }
     func fieldValues(_ object: JSONValue) -> [String: String] {

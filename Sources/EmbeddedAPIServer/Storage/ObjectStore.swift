@@ -4,7 +4,7 @@ import Synchronization
 
 /// All objects of the cluster: one writer at a time under one lock, one version counter for all.
 ///
-/// Everything is in memory; ``DurableLog`` writes each change to a file as well. A change is seen by watches once it is
+/// Everything is in memory; ``SQLiteStorage`` writes each change to a file as well. A change is seen by watches once it is
 /// durable, and a write is answered once it is durable: ``waitUntilDurable(_:)``.
 final class ObjectStore: Sendable {
     /// What a write is checked against under the lock.
@@ -18,11 +18,11 @@ final class ObjectStore: Sendable {
     struct State: Sendable {
         var revision: UInt64
         var durableRevision: UInt64
-        var shelves: [String: ResourceShelf] = [:]
+        var caches: [String: WatchCache] = [:]
         /// Who is owned by an object, by the owner's UID.
         var dependents: [String: Set<StorageKey>] = [:]
-        var signals: [String: [ObjectIdentifier: WatchSignal]] = [:]
-        var pending: [StoreEvent] = []
+        var signals: [String: [ObjectIdentifier: AsyncSignal]] = [:]
+        var pending: [StorageEvent] = []
         var isCommitting = false
         var waiters: [(revision: UInt64, continuation: CheckedContinuation<Void, any Error>)] = []
         var failure: SQLiteError?
@@ -30,22 +30,23 @@ final class ObjectStore: Sendable {
     }
 
     let state: Mutex<State>
-    private let log: DurableLog?
-    private let window: ResourceShelf.Window
+    private let storage: SQLiteStorage?
+    private let window: WatchCache.Window
 
-    /// A store that starts with what the log holds.
-    init(log: DurableLog?, window: ResourceShelf.Window, fields: (StorageKey, JSONValue) -> [String: String]) throws {
-        self.log = log
+    /// A store that starts with what the storage holds.
+    init(storage: SQLiteStorage?, window: WatchCache.Window, fields: (StorageKey, JSONValue) -> [String: String]) throws
+    {
+        self.storage = storage
         self.window = window
         var state = State(revision: 0, durableRevision: 0, startRevision: 0)
-        if let log {
-            let (revision, rows) = try log.load()
+        if let storage {
+            let (revision, rows) = try storage.load()
             (state.revision, state.durableRevision, state.startRevision) = (revision, revision, revision)
             for row in rows {
                 let json = try JSONValue(parsing: row.body)
                 let object = StoredObject(
                     key: row.key, resourceVersion: row.resourceVersion, object: json, fields: fields(row.key, json))
-                state.shelves[row.key.resource, default: ResourceShelf(floor: revision)].set(object)
+                state.caches[row.key.resource, default: WatchCache(floor: revision)].set(object)
                 for owner in object.ownerUIDs { state.dependents[owner, default: []].insert(row.key) }
             }
         }
@@ -57,35 +58,35 @@ final class ObjectStore: Sendable {
     var revision: UInt64 { state.withLock { $0.revision } }
 
     func get(_ key: StorageKey) -> StoredObject? {
-        state.withLock { $0.shelves[key.resource]?[key.namespace, key.name] }
+        state.withLock { $0.caches[key.resource]?[key.namespace, key.name] }
     }
 
     /// The objects of a resource now, and the version of that reading.
     func list(_ resource: String, namespace: String?) -> (objects: [StoredObject], revision: UInt64) {
         state.withLock { state in
-            (state.shelves[resource].map { Array($0.slice(namespace)) } ?? [], state.revision)
+            (state.caches[resource].map { Array($0.slice(namespace)) } ?? [], state.revision)
         }
     }
 
     /// The objects of a resource as they were at a version; nil when that is forgotten.
     func list(_ resource: String, namespace: String?, at revision: UInt64) -> [StoredObject]? {
         state.withLock { state in
-            guard let shelf = state.shelves[resource] else { return revision >= state.startRevision ? [] : nil }
-            return shelf.snapshot(namespace, at: revision)
+            guard let cache = state.caches[resource] else { return revision >= state.startRevision ? [] : nil }
+            return cache.snapshot(namespace, at: revision)
         }
     }
 
     /// The durable changes of a resource after a version, at most `limit`; nil when they are forgotten.
-    func events(_ resource: String, after revision: UInt64, limit: Int) -> [StoreEvent]? {
+    func events(_ resource: String, after revision: UInt64, limit: Int) -> [StorageEvent]? {
         state.withLock { state in
-            guard let shelf = state.shelves[resource] else { return revision >= state.startRevision ? [] : nil }
-            return shelf.events(after: revision).map { Array($0.prefix(limit)) }
+            guard let cache = state.caches[resource] else { return revision >= state.startRevision ? [] : nil }
+            return cache.events(after: revision).map { Array($0.prefix(limit)) }
         }
     }
 
     /// The oldest version from which a watch of that resource can start.
     func floor(_ resource: String) -> UInt64 {
-        state.withLock { $0.shelves[resource]?.floor ?? $0.startRevision }
+        state.withLock { $0.caches[resource]?.floor ?? $0.startRevision }
     }
 
     /// The version up to which all changes have been seen by watches.
@@ -101,7 +102,7 @@ final class ObjectStore: Sendable {
     /// The names of all resources that hold objects in a namespace.
     func occupiedResources(namespace: String) -> [String] {
         state.withLock { state in
-            state.shelves.filter { !$0.value.slice(namespace).isEmpty }.map(\.key).sorted()
+            state.caches.filter { !$0.value.slice(namespace).isEmpty }.map(\.key).sorted()
         }
     }
 
@@ -112,9 +113,9 @@ final class ObjectStore: Sendable {
         _ key: StorageKey, _ object: JSONValue, fields: [String: String], mayFillTerminatingNamespace: Bool = false
     ) throws -> StoredObject {
         try write { state in
-            if state.shelves[key.resource]?[key.namespace, key.name] != nil { throw WriteFailure.alreadyExists }
+            if state.caches[key.resource]?[key.namespace, key.name] != nil { throw WriteFailure.alreadyExists }
             if !key.namespace.isEmpty {
-                guard let namespace = state.shelves["namespaces"]?["", key.namespace] else {
+                guard let namespace = state.caches["namespaces"]?["", key.namespace] else {
                     throw WriteFailure.missingNamespace
                 }
                 if namespace.isBeingDeleted, !mayFillTerminatingNamespace { throw WriteFailure.terminatingNamespace }
@@ -127,7 +128,7 @@ final class ObjectStore: Sendable {
     func replace(_ expected: StoredObject, with object: JSONValue, fields: [String: String]) throws -> StoredObject {
         try write { state in
             let key = expected.key
-            guard state.shelves[key.resource]?[key.namespace, key.name] === expected else {
+            guard state.caches[key.resource]?[key.namespace, key.name] === expected else {
                 throw WriteFailure.changedMeanwhile
             }
             return apply(&state, kind: .modified, key, object, fields: fields, previous: expected)
@@ -138,7 +139,7 @@ final class ObjectStore: Sendable {
     func remove(_ expected: StoredObject, last: JSONValue, fields: [String: String]) throws -> StoredObject {
         try write { state in
             let key = expected.key
-            guard state.shelves[key.resource]?[key.namespace, key.name] === expected else {
+            guard state.caches[key.resource]?[key.namespace, key.name] === expected else {
                 throw WriteFailure.changedMeanwhile
             }
             return apply(&state, kind: .deleted, key, last, fields: fields, previous: expected)
@@ -149,7 +150,7 @@ final class ObjectStore: Sendable {
         let (object, mustCommit) = try state.withLock { state in
             if let failure = state.failure { throw failure }
             let object = try body(&state)
-            if log == nil {
+            if storage == nil {
                 Self.publish(&state, upTo: state.revision, window: window)
                 return (object, false)
             }
@@ -157,12 +158,12 @@ final class ObjectStore: Sendable {
             state.isCommitting = true
             return (object, mustCommit)
         }
-        if mustCommit { log?.schedule { [self] in commitPending() } }
+        if mustCommit { storage?.schedule { [self] in commitPending() } }
         return object
     }
 
     private func apply(
-        _ state: inout State, kind: StoreEvent.Kind, _ key: StorageKey, _ object: JSONValue, fields: [String: String],
+        _ state: inout State, kind: StorageEvent.Kind, _ key: StorageKey, _ object: JSONValue, fields: [String: String],
         previous: StoredObject?
     ) -> StoredObject {
         state.revision += 1
@@ -176,25 +177,25 @@ final class ObjectStore: Sendable {
         let floor = state.startRevision
         for owner in previous?.ownerUIDs ?? [] { state.dependents[owner]?.remove(key) }
         if kind == .deleted {
-            state.shelves[key.resource]?.remove(key)
+            state.caches[key.resource]?.remove(key)
         } else {
-            state.shelves[key.resource, default: ResourceShelf(floor: floor)].set(stored)
+            state.caches[key.resource, default: WatchCache(floor: floor)].set(stored)
             for owner in stored.ownerUIDs { state.dependents[owner, default: []].insert(key) }
         }
         for owner in previous?.ownerUIDs ?? [] where state.dependents[owner]?.isEmpty == true {
             state.dependents[owner] = nil
         }
-        state.pending.append(StoreEvent(kind: kind, object: stored, previous: previous))
+        state.pending.append(StorageEvent(kind: kind, object: stored, previous: previous))
         return stored
     }
 
     /// Shows the pending changes up to a version to the watches and answers the writers.
-    private static func publish(_ state: inout State, upTo revision: UInt64, window: ResourceShelf.Window) {
+    private static func publish(_ state: inout State, upTo revision: UInt64, window: WatchCache.Window) {
         var count = 0
         for event in state.pending {
             guard event.resourceVersion <= revision else { break }
             count += 1
-            state.shelves[event.object.key.resource]?.record(event, window: window)
+            state.caches[event.object.key.resource]?.record(event, window: window)
         }
         let touched = Set(state.pending[..<count].map { $0.object.key.resource })
         state.pending.removeFirst(count)
@@ -214,9 +215,9 @@ final class ObjectStore: Sendable {
                 if state.pending.isEmpty { state.isCommitting = false }
                 return state.pending
             }
-            guard let last = batch.last, let log else { return }
+            guard let last = batch.last, let storage else { return }
             do {
-                try log.commit(batch)
+                try storage.commit(batch)
                 state.withLock { Self.publish(&$0, upTo: last.resourceVersion, window: window) }
             } catch {
                 let failure = error as? SQLiteError ?? SQLiteError(code: 0, message: "\(error)")
@@ -233,7 +234,7 @@ final class ObjectStore: Sendable {
 
     /// Returns once that version is on disk; throws when it cannot be written, and then for all writes to come.
     func waitUntilDurable(_ revision: UInt64) async throws {
-        guard log != nil else { return }
+        guard storage != nil else { return }
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             let result: Result<Void, SQLiteError>? = state.withLock { state in
                 if let failure = state.failure { return .failure(failure) }
@@ -249,19 +250,19 @@ final class ObjectStore: Sendable {
         }
     }
 
-    /// Waits for what is pending and closes the log.
+    /// Waits for what is pending and closes the storage.
     func close() async throws {
         try await waitUntilDurable(revision)
-        await log?.close()
+        await storage?.close()
     }
 
     // MARK: Watching
 
-    func attach(_ signal: WatchSignal, to resource: String) {
+    func attach(_ signal: AsyncSignal, to resource: String) {
         state.withLock { $0.signals[resource, default: [:]][ObjectIdentifier(signal)] = signal }
     }
 
-    func detach(_ signal: WatchSignal, from resource: String) {
+    func detach(_ signal: AsyncSignal, from resource: String) {
         state.withLock { state in
             state.signals[resource]?[ObjectIdentifier(signal)] = nil
             if state.signals[resource]?.isEmpty == true { state.signals[resource] = nil }

@@ -13,7 +13,7 @@ struct StorageKey: Hashable, Comparable, Sendable {
     }
 }
 
-/// One version of one object, immutable: its JSON as it is sent, and what selectors and upkeep look at.
+/// One version of one object, immutable: its JSON as it is sent, and what selectors and controllers look at.
 ///
 /// The bytes are kept without `apiVersion` and `kind`, which depend on the version that a client asks for and which lists
 /// of built-in kinds leave out. A tree of the same object would take five times the memory.
@@ -63,7 +63,7 @@ final class StoredObject: Sendable {
 }
 
 /// One change in the order of its resourceVersion.
-struct StoreEvent: Sendable {
+struct StorageEvent: Sendable {
     enum Kind: Sendable { case added, modified, deleted }
 
     var kind: Kind

@@ -26,16 +26,20 @@ public struct FieldError: Error, Sendable, Hashable {
     public var detail: String
     /// Whether the API server gives no path for this error and writes `<nil>` instead.
     public var isUnplaced: Bool
+    /// Whether the text leaves out the value of an invalid field, as the API server does for objects and arrays.
+    public var omitsValue: Bool
 
     /// Creates an error. The functions below make the usual ones.
     public init(
-        _ path: FieldPath, _ kind: Kind, badValue: JSONValue = "", _ detail: String = "", isUnplaced: Bool = false
+        _ path: FieldPath, _ kind: Kind, badValue: JSONValue = "", _ detail: String = "", isUnplaced: Bool = false,
+        omitsValue: Bool = false
     ) {
         self.path = path
         self.kind = kind
         self.badValue = badValue
         self.detail = detail
         self.isUnplaced = isUnplaced
+        self.omitsValue = omitsValue
     }
 }
 
@@ -97,7 +101,7 @@ extension FieldError: CustomStringConvertible {
         case .forbidden: text = "Forbidden"
         case .tooLong: text = "Too long"
         case .tooMany: text = "Too many: \(badValue.text)"
-        case .invalid, .typeInvalid: text = "Invalid value: \(badValue.text)"
+        case .invalid, .typeInvalid: text = "Invalid value" + (omitsValue ? "" : ": \(badValue.text)")
         case .notSupported: text = "Unsupported value: \(badValue.text)"
         case .duplicate: text = "Duplicate value: \(badValue.text)"
         case .notFound: text = "Not found: \(badValue.text)"

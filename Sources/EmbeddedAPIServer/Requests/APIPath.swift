@@ -1,5 +1,5 @@
 /// What a path asks for.
-enum RequestPath: Sendable, Hashable {
+enum APIPath: Sendable, Hashable {
     case version
     case health
     case apiVersions
@@ -24,11 +24,13 @@ enum RequestPath: Sendable, Hashable {
     }
 
     init(_ path: String) {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: true).map { APIRequest.percentDecoded($0) }
+        let parts = path.split(separator: "/", omittingEmptySubsequences: true).map {
+            InboundRequest.percentDecoded($0)
+        }
         self = Self.parse(parts)
     }
 
-    private static func parse(_ parts: [String]) -> RequestPath {
+    private static func parse(_ parts: [String]) -> APIPath {
         switch parts.first {
         case "version": return parts.count == 1 ? .version : .unknown
         case "healthz", "livez", "readyz": return .health
@@ -49,7 +51,7 @@ enum RequestPath: Sendable, Hashable {
         }
     }
 
-    private static func resource(group: String, version: String, _ parts: [String]) -> RequestPath {
+    private static func resource(group: String, version: String, _ parts: [String]) -> APIPath {
         var path = ResourcePath(group: group, version: version, resource: parts[0])
         var rest = parts[...]
         // /namespaces/NAME/RESOURCE... is inside a namespace; /namespaces, /namespaces/NAME and its own subresources are not.

@@ -1,7 +1,7 @@
 import HTTPServing
 
 /// A request to the API server, with no socket behind it.
-public struct APIRequest: Sendable {
+public struct InboundRequest: Sendable {
     public var method: String
     /// The path, still percent-encoded, without the query.
     public var path: String

@@ -1,8 +1,8 @@
 /// All objects of one resource in the order of their keys, and its last changes.
-struct ResourceShelf: Sendable {
+struct WatchCache: Sendable {
     /// Sorted by namespace and name.
     private(set) var objects: [StoredObject] = []
-    private(set) var events: [StoreEvent] = []
+    private(set) var events: [StorageEvent] = []
     private var firstEvent = 0
     private var eventBytes = 0
     /// Changes up to and with this version are forgotten: a watch must start at it or later.
@@ -54,7 +54,7 @@ struct ResourceShelf: Sendable {
     }
 
     /// Appends a change to the window and forgets what no longer fits in it.
-    mutating func record(_ event: StoreEvent, window: Window) {
+    mutating func record(_ event: StorageEvent, window: Window) {
         events.append(event)
         eventBytes += event.object.body.count
         while events.count - firstEvent > window.events || (eventBytes > window.bytes && events.count - firstEvent > 1)
@@ -70,7 +70,7 @@ struct ResourceShelf: Sendable {
     }
 
     /// The changes after that version; nil when they are forgotten.
-    func events(after version: UInt64) -> ArraySlice<StoreEvent>? {
+    func events(after version: UInt64) -> ArraySlice<StorageEvent>? {
         guard version >= floor else { return nil }
         var low = firstEvent
         var high = events.count

@@ -4,21 +4,26 @@ import Synchronization
 
 /// Namespaces: those of the system are there from the start, every one gets its default objects, and the contents of a
 /// terminating one are deleted before it goes.
-extension APIServerCore {
+struct NamespaceController: Sendable {
+    let core: APIServerCore
+
+    private var store: ObjectStore { core.store }
+    private var registry: ResourceRegistry { core.registry }
+
     static let systemNamespaces = ["default", "kube-node-lease", "kube-public", "kube-system"]
 
     /// Makes what every cluster has. Idempotent.
     func seed(certificateAuthorityPEM: String) throws {
         guard let namespaces = registry.resource("", "v1", "namespaces") else { return }
-        let pipeline = ObjectPipeline(resource: namespaces, now: clock())
+        let pipeline = ObjectPipeline(resource: namespaces, now: core.clock())
         for name in Self.systemNamespaces where store.get(Self.namespaceKey(name)) == nil {
             var object: JSONValue = ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]]
             _ = try pipeline.decode(&object, .ignore)
             try pipeline.initialize(&object, namespace: "")
-            try namespaces.strategy.admit(&object, cluster: StoreView(core: self), now: clock())
-            try insert(object, Self.namespaceKey(name), namespaces)
+            try namespaces.strategy.admit(&object, cluster: StoreView(core: core), now: core.clock())
+            try core.insert(object, Self.namespaceKey(name), namespaces)
         }
-        self.certificateAuthority.withLock { $0 = certificateAuthorityPEM }
+        core.certificateAuthority.withLock { $0 = certificateAuthorityPEM }
         for object in store.list("namespaces", namespace: nil).objects { try fill(object.key.name) }
         if let classes = registry.resource("scheduling.k8s.io", "v1", "priorityclasses") {
             for (name, value, text) in [
@@ -34,10 +39,10 @@ extension APIServerCore {
                     "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": ["name": .string(name)],
                     "value": .int(value), "description": .string(text),
                 ]
-                let pipeline = ObjectPipeline(resource: classes, now: clock())
+                let pipeline = ObjectPipeline(resource: classes, now: core.clock())
                 _ = try pipeline.decode(&object, .ignore)
                 try pipeline.initialize(&object, namespace: "")
-                try insert(object, key, classes)
+                try core.insert(object, key, classes)
             }
         }
     }
@@ -59,7 +64,7 @@ extension APIServerCore {
                             "kubernetes.io/description": "The certificate authority of this cluster's API server."
                         ],
                     ],
-                    "data": ["ca.crt": .string(certificateAuthority.withLock { $0 })],
+                    "data": ["ca.crt": .string(core.certificateAuthority.withLock { $0 })],
                 ]
             ),
             ("serviceaccounts", ["apiVersion": "v1", "kind": "ServiceAccount", "metadata": ["name": "default"]]),
@@ -69,11 +74,11 @@ extension APIServerCore {
             else { continue }
             let key = StorageKey(resource: plural, namespace: namespace, name: name)
             if store.get(key) != nil { continue }
-            let pipeline = ObjectPipeline(resource: resource, now: clock())
+            let pipeline = ObjectPipeline(resource: resource, now: core.clock())
             var object = template
             try pipeline.initialize(&object, namespace: namespace)
             do {
-                try insert(object, key, resource)
+                try core.insert(object, key, resource)
             } catch let status as APIStatus where status.isAlreadyExists || status.code == 403 || status.isNotFound {
                 // Made by somebody else, or the namespace is on its way out.
             }
@@ -81,7 +86,7 @@ extension APIServerCore {
     }
 
     /// Fills a new namespace; empties a terminating one and lets it go once it is empty.
-    func checkNamespace(_ name: String) async throws {
+    func check(_ name: String) async throws {
         guard let object = store.get(Self.namespaceKey(name)) else { return }
         guard object.isBeingDeleted else {
             try fill(name)
@@ -91,7 +96,7 @@ extension APIServerCore {
             guard let resource = registry.resource(storageName: storageName) else { continue }
             for content in store.list(storageName, namespace: name).objects where !content.isBeingDeleted {
                 do {
-                    _ = try await delete(content.key, resource, DeletionOptions())
+                    _ = try await core.delete(content.key, resource, DeletionOptions())
                 } catch let status as APIStatus where status.isNotFound {
                     continue
                 }
@@ -100,7 +105,7 @@ extension APIServerCore {
         guard store.occupiedResources(namespace: name).isEmpty,
             let namespaces = registry.resource("", "v1", "namespaces")
         else { return }
-        try await edit(object.key, namespaces) { namespace in
+        try await core.edit(object.key, namespaces) { namespace in
             let rest = (namespace["spec"]?["finalizers"]?.array ?? []).filter { $0 != "kubernetes" }
             namespace["spec"] = rest.isEmpty ? [:] : ["finalizers": .array(rest)]
         }

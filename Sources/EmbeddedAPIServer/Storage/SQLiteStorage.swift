@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// The exclusive lock is held for as long as the server runs: a second server on the same file is told so at once. All
 /// changes go through one queue of its own, since a commit waits for the disk.
-final class DurableLog: Sendable {
+final class SQLiteStorage: Sendable {
     struct Row {
         var key: StorageKey
         var resourceVersion: UInt64
@@ -16,7 +16,7 @@ final class DurableLog: Sendable {
     private let queue = DispatchQueue(label: "sluice.apiserver.storage")
     private let path: String
 
-    /// Used by one thread at a time: by init and load before the store exists, then by the log's own queue alone.
+    /// Used by one thread at a time: by init and load before the store exists, then by the storage's own queue alone.
     private final class Connection: @unchecked Sendable {
         let database: SQLiteDatabase
         let put: SQLiteStatement
@@ -67,11 +67,11 @@ final class DurableLog: Sendable {
         return (revision, rows)
     }
 
-    /// Runs on the log's queue.
+    /// Runs on the storage's queue.
     func schedule(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
 
-    /// Writes changes in one transaction. Only on the log's queue.
-    func commit(_ events: [StoreEvent]) throws {
+    /// Writes changes in one transaction. Only on the storage's queue.
+    func commit(_ events: [StorageEvent]) throws {
         guard let last = events.last else { return }
         let connection = try open
         try connection.database.execute("BEGIN IMMEDIATE")

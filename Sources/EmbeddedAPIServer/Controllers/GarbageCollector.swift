@@ -2,7 +2,12 @@ import JSON
 import KubernetesModel
 
 /// Garbage collection by owner references, as kube-controller-manager does it.
-extension APIServerCore {
+struct GarbageCollector: Sendable {
+    let core: APIServerCore
+
+    private var store: ObjectStore { core.store }
+    private var registry: ResourceRegistry { core.registry }
+
     private func definition(_ key: StorageKey) -> ResourceDefinition? { registry.resource(storageName: key.resource) }
 
     /// The object that an owner reference names, if it is there.
@@ -32,7 +37,7 @@ extension APIServerCore {
         // Under an owner that waits, the dependent waits for its own dependents in turn.
         let hasDependents = !store.dependents(of: object.uid).isEmpty
         options.propagation = owners.isEmpty || !hasDependents ? .background : .foreground
-        _ = try await delete(key, resource, options)
+        _ = try await core.delete(key, resource, options)
     }
 
     private func isWaiting(_ object: StoredObject) -> Bool {
@@ -47,7 +52,7 @@ extension APIServerCore {
         let finalizers = json["metadata"]?["finalizers"]?.strings ?? []
         if finalizers.contains("orphan") {
             for dependent in store.dependents(of: object.uid) { try await orphan(dependent, from: object.uid) }
-            try await removeFinalizer("orphan", from: key, resource)
+            try await core.removeFinalizer("orphan", from: key, resource)
         } else if finalizers.contains("kubernetes.io/pvc-protection") {
             let isUsed = store.list("pods", namespace: key.namespace).objects.contains { pod in
                 let json = try? JSONValue(parsing: pod.body)
@@ -55,11 +60,11 @@ extension APIServerCore {
                     $0["persistentVolumeClaim"]?["claimName"]?.string == key.name
                 }
             }
-            if !isUsed { try await removeFinalizer("kubernetes.io/pvc-protection", from: key, resource) }
+            if !isUsed { try await core.removeFinalizer("kubernetes.io/pvc-protection", from: key, resource) }
         } else if finalizers.contains("foregroundDeletion") {
             for dependent in store.dependents(of: object.uid) { try await checkOwners(of: dependent) }
             let blocking = store.dependents(of: object.uid).contains { blocks($0, owner: object.uid) }
-            if !blocking { try await removeFinalizer("foregroundDeletion", from: key, resource) }
+            if !blocking { try await core.removeFinalizer("foregroundDeletion", from: key, resource) }
         }
     }
 
@@ -83,45 +88,11 @@ extension APIServerCore {
 
     private func orphan(_ key: StorageKey, from uid: String) async throws {
         guard let resource = definition(key) else { return }
-        try await edit(key, resource) { object in
+        try await core.edit(key, resource) { object in
             guard var metadata = object["metadata"] else { return }
             let rest = (metadata["ownerReferences"]?.array ?? []).filter { $0["uid"]?.string != uid }
             metadata["ownerReferences"] = rest.isEmpty ? nil : .array(rest)
             object["metadata"] = metadata
-        }
-    }
-
-    func removeFinalizer(_ name: String, from key: StorageKey, _ resource: ResourceDefinition) async throws {
-        try await edit(key, resource) { object in
-            guard var metadata = object["metadata"] else { return }
-            let rest = (metadata["finalizers"]?.array ?? []).filter { $0.string != name }
-            metadata["finalizers"] = rest.isEmpty ? nil : .array(rest)
-            object["metadata"] = metadata
-        }
-    }
-
-    /// Changes an object on the server's own behalf: no validation, no ownership. One that is released goes.
-    func edit(_ key: StorageKey, _ resource: ResourceDefinition, _ change: (inout JSONValue) throws -> Void)
-        async throws
-    {
-        while let current = store.get(key) {
-            let old = try JSONValue(parsing: current.body)
-            var object = old
-            try change(&object)
-            if object == old { return }
-            let fields = resource.strategy.fieldValues(object)
-            do {
-                if isReleased(object, resource) {
-                    let gone = try store.remove(current, last: object, fields: fields)
-                    removed(gone, resource)
-                } else {
-                    let stored = try store.replace(current, with: object, fields: fields)
-                    changed(stored, resource)
-                }
-                return
-            } catch ObjectStore.WriteFailure.changedMeanwhile {
-                continue
-            }
         }
     }
 }

@@ -1,19 +1,19 @@
 import Synchronization
 
-/// Wakes one waiting watch; rings that come while nobody waits are one ring.
-final class WatchSignal: Sendable {
+/// Wakes one task that waits. Fired while no task waits, it lets the next wait return at once; more than once counts as once.
+final class AsyncSignal: Sendable {
     private struct State {
-        var isRung = false
+        var isFired = false
         var waiter: CheckedContinuation<Void, Never>?
     }
 
     private let state = Mutex(State())
 
-    /// Lets the waiting watch go on.
+    /// Lets the waiting task go on, or the next one that waits.
     func fire() {
         let waiter = state.withLock { state in
             guard let waiter = state.waiter else {
-                state.isRung = true
+                state.isFired = true
                 return nil as CheckedContinuation<Void, Never>?
             }
             state.waiter = nil
@@ -22,19 +22,19 @@ final class WatchSignal: Sendable {
         waiter?.resume()
     }
 
-    /// Waits for the next ring; returns at once when the task is cancelled.
+    /// Waits until the signal is fired or the task is cancelled. At most one task may wait at a time.
     func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isRung = state.withLock { state in
-                    if state.isRung {
-                        state.isRung = false
+                let isFired = state.withLock { state in
+                    if state.isFired {
+                        state.isFired = false
                         return true
                     }
                     state.waiter = continuation
                     return false
                 }
-                if isRung { continuation.resume() }
+                if isFired { continuation.resume() }
             }
         } onCancel: {
             fire()

@@ -3,7 +3,7 @@ import JSON
 import KubernetesModel
 
 /// What the API server answers, with no socket behind it.
-public struct APIResponse: Sendable {
+public struct InboundResponse: Sendable {
     public var status: Int
     public var contentType: String
     /// Further headers, names in lower case.
@@ -33,7 +33,7 @@ public struct APIResponse: Sendable {
 }
 
 extension ServerResponse {
-    init(_ response: APIResponse) {
+    init(_ response: InboundResponse) {
         self.init(
             status: response.status,
             headers: [("content-type", response.contentType), ("cache-control", "no-cache, private")]

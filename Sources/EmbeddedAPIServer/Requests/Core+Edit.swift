@@ -1,0 +1,42 @@
+import JSON
+import KubernetesModel
+
+/// Changes that the server makes on its own behalf.
+extension APIServerCore {
+    /// Takes a finalizer off an object, and removes the object when that was all it waited for. Throws `JSONError` when the
+    /// stored body cannot be read and ``SQLiteError`` when the file cannot be written.
+    func removeFinalizer(_ name: String, from key: StorageKey, _ resource: ResourceDefinition) async throws {
+        try await edit(key, resource) { object in
+            guard var metadata = object["metadata"] else { return }
+            let rest = (metadata["finalizers"]?.array ?? []).filter { $0.string != name }
+            metadata["finalizers"] = rest.isEmpty ? nil : .array(rest)
+            object["metadata"] = metadata
+        }
+    }
+
+    /// Changes an object without validation and without a field manager, and removes it when nothing holds it any more.
+    /// `change` is called again when the object changed meanwhile. Throws what `change` throws, and as ``removeFinalizer``.
+    func edit(_ key: StorageKey, _ resource: ResourceDefinition, _ change: (inout JSONValue) throws -> Void)
+        async throws
+    {
+        while let current = store.get(key) {
+            let old = try JSONValue(parsing: current.body)
+            var object = old
+            try change(&object)
+            if object == old { return }
+            let fields = resource.strategy.fieldValues(object)
+            do {
+                if isReleased(object, resource) {
+                    let gone = try store.remove(current, last: object, fields: fields)
+                    removed(gone, resource)
+                } else {
+                    let stored = try store.replace(current, with: object, fields: fields)
+                    changed(stored, resource)
+                }
+                return
+            } catch ObjectStore.WriteFailure.changedMeanwhile {
+                continue
+            }
+        }
+    }
+}
