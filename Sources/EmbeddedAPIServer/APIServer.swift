@@ -9,10 +9,11 @@ import Synchronization
     import Darwin
 #endif
 
-/// An API server that kubectl and controllers take for a small real one: discovery, schemas, objects with all the ways to
-/// change and to watch them, over HTTPS on loopback with a token (DESIGN.md, section 8).
+/// A small Kubernetes API server in this process, for kubectl and controllers: discovery, schemas, objects, patches and
+/// watches, over HTTPS on loopback with a bearer token.
 ///
-/// ``respond(to:)`` answers in memory; ``run()`` listens.
+/// ``respond(to:)`` answers a request in memory; ``run()`` listens on a port. The page of this module says how a
+/// request travels.
 public final class APIServer: Sendable {
     private let configuration: APIServerConfiguration
     let core: APIServerCore
@@ -25,8 +26,11 @@ public final class APIServer: Sendable {
     /// The certificate that clients must trust, in PEM.
     public let certificateAuthorityPEM: String
 
-    /// Opens the store and makes keys and certificates; nothing listens yet. Throws when the file is another server's or
-    /// cannot be read, with a sentence that says so.
+    /// Opens the storage and makes keys and certificates; does not listen yet.
+    ///
+    /// Throws ``SQLiteError`` when the file cannot be opened or read, or when another server has it open; the message
+    /// says which. Throws `TLSError` when the certificate cannot be made, `JSONError` when a stored object
+    /// cannot be parsed, and `APIStatus` when the system's namespaces cannot be created.
     public init(
         configuration: APIServerConfiguration = APIServerConfiguration(), logSource: (any PodLogSource)? = nil,
         logger: Logger = Logger(label: "sluice.apiserver")
@@ -75,7 +79,8 @@ public final class APIServer: Sendable {
         return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
     }
 
-    /// Answers a request in memory: no socket, no token. Never throws; a failure is a Status.
+    /// Answers a request in memory, without a socket and without checking the token. Never throws: a failure is a
+    /// response with a Status object.
     public func respond(to request: InboundRequest) async -> InboundResponse {
         let response = await core.respond(to: request)
         if request.method != "GET", request.path.contains("/customresourcedefinitions") {
@@ -84,8 +89,10 @@ public final class APIServer: Sendable {
         return response
     }
 
-    /// Listens and looks after things until the task is cancelled; then running watches are ended. Throws when the port
-    /// cannot be had.
+    /// Listens and runs the controllers until the task is cancelled; then ends all watches and closes the storage. Call
+    /// it once.
+    ///
+    /// Throws the listener's error when the port is taken, and ``SQLiteError`` when the last changes cannot be written.
     public func run() async throws {
         let access = LoopbackAccess(token: token)
         let server = HTTPServer(
@@ -119,7 +126,7 @@ public final class APIServer: Sendable {
         try await core.store.close()
     }
 
-    /// The port, once the server listens.
+    /// The port. Waits until the server listens.
     public var port: Int {
         get async {
             await withCheckedContinuation { continuation in
@@ -132,10 +139,11 @@ public final class APIServer: Sendable {
         }
     }
 
-    /// `https://127.0.0.1:PORT`, once the server listens.
+    /// `https://127.0.0.1:PORT`. Waits until the server listens.
     public var url: String { get async { "https://127.0.0.1:\(await port)" } }
 
-    /// A kubeconfig for this server with its token, once the server listens. It gives whoever reads it the whole cluster.
+    /// A kubeconfig with the server's URL, certificate and token. Waits until the server listens. Anyone who can read
+    /// it can do everything in this cluster.
     public func kubeconfig(namespace: String = "default", name: String = "sluice") async -> String {
         let authority = Base64.encode(certificateAuthorityPEM.utf8)
         return """

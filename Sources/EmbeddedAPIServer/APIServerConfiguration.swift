@@ -1,34 +1,34 @@
 public import KubernetesModel
 
-/// How an embedded API server is set up.
+/// The settings of an ``APIServer``.
 public struct APIServerConfiguration: Sendable {
     /// Where objects are kept.
     public enum Storage: Sendable, Hashable {
-        /// Gone with the process.
+        /// In memory: lost when the process ends.
         case memory
-        /// In an SQLite file, which survives the process and a power cut. One server at a time.
+        /// In an SQLite file at this path, which survives a crash and a power cut. Only one server can have it open.
         case file(String)
     }
 
     public var storage: Storage
-    /// The TCP port on loopback; 0 takes a free one.
+    /// The TCP port on loopback; 0 takes any free one.
     public var port: Int
     /// The bearer token; nil makes a new one.
     public var token: String?
     /// The certificate authority that signs the server's certificate; nil makes a new one.
     public var certificateAuthority: (certificatePEM: String, privateKeyPEM: String)?
-    /// How many changes of each resource are kept for watches and for paged lists.
+    /// How many changes of each resource are kept for watches and for lists at an older version.
     public var watchWindow: Int
-    /// How often a watch that asks for bookmarks gets one while nothing happens.
+    /// How often a watch that allows bookmarks gets one while its resource does not change.
     public var bookmarkInterval: Duration
     /// The largest request body, in bytes.
     public var maximumBodySize: Int
-    /// What checks the CEL rules of custom resource definitions.
+    /// Evaluates the CEL rules of custom resource definitions.
     public var ruleEvaluator: any ValidationRuleEvaluator
-    /// What time it is; nil reads the system's clock.
+    /// Returns the current time; nil reads the system's clock.
     public var clock: (@Sendable () -> Timestamp)?
 
-    /// A configuration; everything has a default.
+    /// Makes a configuration; every setting has a default.
     public init(
         storage: Storage = .memory, port: Int = 0, token: String? = nil, watchWindow: Int = 10_000,
         bookmarkInterval: Duration = .seconds(60), maximumBodySize: Int = 3 << 20,

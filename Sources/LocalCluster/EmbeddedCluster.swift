@@ -15,19 +15,21 @@ import Synchronization
     import Darwin
 #endif
 
-/// A cluster in this process: an API server on loopback, a node that runs containers as processes, and nothing that they
-/// leave behind.
+/// A Kubernetes cluster in this process: an API server on loopback and a node that runs containers as processes. No
+/// process is left when it ends.
 public struct EmbeddedCluster: Sendable {
-    /// How a cluster is set up.
+    /// The settings of a cluster.
     public struct Configuration: Sendable {
-        /// Keeps objects, logs and files of pods there; nil: in memory and in a temporary directory.
+        /// The directory for objects, logs and files of pods. With nil, objects are in memory and files in a temporary
+        /// directory that is removed at the end.
         public var dataDirectory: String?
-        /// The port on 127.0.0.1; 0: any that is free.
+        /// The port on 127.0.0.1; 0 takes any free one.
         public var port: Int
-        /// CustomResourceDefinitions that are there from the start.
+        /// CustomResourceDefinitions to install before `body` is called; the spec of one that exists already is
+        /// replaced.
         public var definitions: [JSONValue]
 
-        /// A configuration; everything has a default.
+        /// Makes a configuration; every setting has a default.
         public init(dataDirectory: String? = nil, port: Int = 0, definitions: [JSONValue] = []) {
             self.dataDirectory = dataDirectory
             self.port = port
@@ -41,8 +43,10 @@ public struct EmbeddedCluster: Sendable {
     public let kubeconfig: String
     public let client: APIClient
 
-    /// Runs a cluster for as long as `body` does, and gives what `body` returns. Ends every container before it returns.
-    /// Throws what `body` throws, and when the port or the directory cannot be had.
+    /// Runs a cluster while `body` runs, and returns what `body` returns. Kills every container before it returns.
+    ///
+    /// Throws what `body` throws, and the errors of the API server, the node and the client when the cluster cannot be
+    /// set up: the directory cannot be created, the port is taken, another server has the file.
     public static func run<Success: Sendable>(
         _ configuration: Configuration = Configuration(), logger: Logger,
         _ body: @escaping @Sendable (EmbeddedCluster) async throws -> Success
@@ -86,7 +90,7 @@ public struct EmbeddedCluster: Sendable {
         }
     }
 
-    /// The first result of a group; the other tasks are ended and waited for.
+    /// The first result of a group. Cancels the other tasks and waits for them.
     private static func firstResult<Success: Sendable>(
         _ group: inout ThrowingTaskGroup<Success?, any Error>
     ) async throws -> Success {
@@ -102,6 +106,7 @@ public struct EmbeddedCluster: Sendable {
         return try result?.get() ?? { throw CancellationError() }()
     }
 
+    /// Creates the definitions, or replaces the specs of those that exist.
     private static func install(_ definitions: [JSONValue], _ client: APIClient) async throws {
         let resource = client.dynamic(
             ResourceType(
@@ -120,7 +125,7 @@ public struct EmbeddedCluster: Sendable {
 
 extension NodeAgent: PodLogSource {}
 
-/// The node is made after the server that asks it for logs.
+/// Passes requests for logs to the node, which is created after the API server.
 private final class LateLogSource: PodLogSource {
     private let source = Mutex<(any PodLogSource)?>(nil)
 
@@ -136,7 +141,7 @@ private final class LateLogSource: PodLogSource {
     }
 }
 
-/// Where a cluster keeps its files.
+/// The directory of a cluster.
 private struct WorkDirectory: Sendable {
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -168,9 +173,9 @@ private struct WorkDirectory: Sendable {
     }
 }
 
-/// Directories with all that is in them.
+/// Removes directories with their contents.
 enum FileTree {
-    /// Removes a file or a directory; links are not followed. What cannot be removed stays.
+    /// Removes a file or a directory; does not follow links. What cannot be removed stays.
     static func remove(_ path: String) {
         if unlink(path) == 0 { return }
         guard let directory = opendir(path) else { return }

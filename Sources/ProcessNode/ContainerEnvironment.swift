@@ -1,28 +1,30 @@
 import JSON
 import KubernetesModel
 
-/// Why a container cannot be set up yet: shown as its waiting state, and tried again.
+/// Why a container cannot be started yet. It is shown as the container's waiting state, and the start is tried again.
 struct ContainerProblem: Error, Hashable {
     var reason: String
     var message: String
 }
 
-/// Where values of ConfigMaps and Secrets come from; nil where there is no such object.
+/// Reads ConfigMaps and Secrets of the pod's namespace; nil when the object does not exist.
 struct ConfigurationSource: Sendable {
     var configMap: @Sendable (String) async throws -> JSONValue?
     var secret: @Sendable (String) async throws -> JSONValue?
 }
 
-/// The environment of a container by its env and envFrom.
+/// The environment variables of a container, from `env` and `envFrom`.
 struct ContainerEnvironment: Sendable {
-    /// In the order of their names.
+    /// The values by variable name.
     private(set) var variables: [String: String]
 
-    /// Variables that are there to begin with.
+    /// Starts with these variables.
     init(_ variables: [String: String] = [:]) { self.variables = variables }
 
-    /// Adds envFrom and then env of the container, each able to name those before it. Throws ``ContainerProblem`` in the
-    /// kubelet's words where something that is not optional is missing.
+    /// Adds the container's `envFrom`, then its `env`, whose values may refer to variables added before.
+    ///
+    /// Throws ``ContainerProblem``, worded as the kubelet does, when something is missing that is not optional, and
+    /// what `source` throws.
     mutating func add(_ container: ContainerSpec, of pod: NodePod, from source: ConfigurationSource) async throws {
         for entry in container.json["envFrom"]?.array ?? [] {
             let prefix = entry["prefix"]?.string ?? ""
@@ -42,15 +44,15 @@ struct ContainerEnvironment: Sendable {
         }
     }
 
-    /// Sets a variable, or changes it.
+    /// Sets or replaces a variable.
     mutating func set(_ name: String, _ value: String) { variables[name] = value }
 
-    /// Puts `replacement` in the place of every value that is `value`.
+    /// Replaces the value of every variable whose value is `value`.
     mutating func replaceValues(_ value: String, by replacement: String) {
         for (name, old) in variables where old == value { variables[name] = replacement }
     }
 
-    /// Puts the values in the place of `$(NAME)`; `$$` stands for one dollar sign, and a name that is not known stays as it is
+    /// Replaces `$(NAME)` by the variable's value. `$$` becomes one dollar sign; an unknown name stays as it is
     /// (k8s.io/kubernetes/third_party/forked/golang/expansion).
     func expand(_ text: String) -> String {
         var result = ""
@@ -76,6 +78,7 @@ struct ContainerEnvironment: Sendable {
         return result + rest
     }
 
+    /// The values of a ConfigMap or Secret; nil when it is missing and optional.
     private static func values(
         _ reference: JSONValue, isSecret: Bool, _ source: ConfigurationSource
     ) async throws -> [String: String]? {
@@ -91,6 +94,7 @@ struct ContainerEnvironment: Sendable {
         return isSecret ? data.mapValues { String(decoding: Base64.decode($0) ?? [], as: UTF8.self) } : data
     }
 
+    /// The value of one `valueFrom`; nil when it is missing and optional.
     private static func value(
         _ reference: JSONValue, _ container: ContainerSpec, _ pod: NodePod, _ source: ConfigurationSource
     ) async throws -> String? {
@@ -122,6 +126,7 @@ struct ContainerEnvironment: Sendable {
         return nil
     }
 
+    /// The value of a `fieldRef`; nil when the path is not supported.
     static func field(_ path: String, of pod: NodePod) -> String? {
         func entry(_ prefix: String, _ map: [String: String]) -> String? {
             guard path.hasPrefix(prefix + "['"), path.hasSuffix("']") else { return nil }

@@ -2,9 +2,9 @@ import FoundationEssentials
 import Glibc
 import KubernetesModel
 
-/// Works out the process of a container.
+/// Computes the process to start for a container.
 struct ContainerLaunch: Sendable {
-    /// A process that may be started.
+    /// A process that can be started.
     struct Ready: Sendable {
         var path: String
         var arguments: [String]
@@ -12,7 +12,7 @@ struct ContainerLaunch: Sendable {
         var directory: String
         var log: String
 
-        /// A failure of its start in the words of a container runtime.
+        /// The failure of the start, worded as a container runtime does.
         func problem(_ error: ProcessSupervisor.LaunchError) -> ContainerProblem {
             ContainerProblem(
                 reason: "StartError",
@@ -23,15 +23,15 @@ struct ContainerLaunch: Sendable {
     var container: ContainerSpec
     var pod: NodePod
     var files: PodFiles
-    /// Paths of the volumes by their names.
+    /// The paths of the volumes, by name.
     var volumes: [String: String]
     var attempt: Int
 
-    /// The process; throws ``ContainerProblem`` while or because there can be none.
+    /// The process for the container. Throws ``ContainerProblem`` when it cannot be started, or not yet.
     func prepared(from source: ConfigurationSource) async throws -> Ready {
         if let problem = container.imageProblem { throw ContainerProblem(reason: "InvalidImageName", message: problem) }
         var environment = ContainerEnvironment()
-        // Kubernetes' own come first: $(NAME) in the container's values may mean them.
+        // Set the volume variables first: $(NAME) in the container's own values may refer to them.
         for (name, path) in volumes { environment.set("SLUICE_VOLUME_" + Self.variableName(name), path) }
         try await environment.add(container, of: pod, from: source)
         let message = files.message(container.name)
@@ -50,7 +50,7 @@ struct ContainerLaunch: Sendable {
         ]
         for (name, value) in standard where environment.variables[name] == nil { environment.set(name, value) }
         let directory = container.workingDirectory.map(environment.expand) ?? files.work
-        // A message of the attempt before is none of this one.
+        // Clear the message of the previous attempt.
         do {
             try Data().write(to: URL(filePath: message))
         } catch {
@@ -62,14 +62,15 @@ struct ContainerLaunch: Sendable {
             directory: directory, log: files.log(container.name, attempt))
     }
 
-    /// `my-volume` as a part of a variable's name: `MY_VOLUME`.
+    /// A volume's name as part of a variable's name: `my-volume` becomes `MY_VOLUME`.
     static func variableName(_ volume: String) -> String {
         String(volume.uppercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
     }
 
-    /// The file of a program: as it is named with a slash in it, else the first executable one in PATH.
+    /// The path of a program: unchanged if it contains a slash, else the first executable file in PATH. Throws
+    /// ``ContainerProblem`` when there is none.
     private static func find(_ program: String, path: String, directory: String) throws -> String {
-        // A relative name is looked up by execve, after the change of directory.
+        // execve resolves a relative path, after the change of directory.
         if program.contains("/") { return program }
         for part in path.split(separator: ":") {
             let candidate = "\(part)/\(program)"

@@ -1,7 +1,7 @@
 import JSON
 import KubernetesModel
 
-/// What is known of a container: the content of one entry of `containerStatuses`.
+/// The state of a container: the content of one entry of `containerStatuses`.
 struct ContainerRecord: Sendable {
     enum State: Sendable {
         case waiting(reason: String, message: String)
@@ -13,7 +13,7 @@ struct ContainerRecord: Sendable {
         var exitCode: Int
         var reason: String
         var message = ""
-        /// nil where it has never run: the kubelet writes the epoch then.
+        /// nil when it has never run; the kubelet then writes the epoch.
         var startedAt: Timestamp?
         var finishedAt: Timestamp
         var containerID = ""
@@ -25,9 +25,9 @@ struct ContainerRecord: Sendable {
     var state: State
     var last: Termination?
     var restartCount = 0
-    /// Empty until it has been started.
+    /// Empty until the container has been started.
     var containerID = ""
-    /// Whether it has been running at all: what a sidecar must have before the next init container begins.
+    /// Whether it has ever been running. A sidecar must have been before the next init container starts.
     var hasStarted = false
 
     var termination: Termination? { if case .terminated(let termination) = state { termination } else { nil } }
@@ -38,7 +38,7 @@ struct ContainerRecord: Sendable {
         case .sidecar, .main: isRunning
         }
     }
-    /// Whether the init containers after it, or the main ones, may begin.
+    /// Whether the next init containers, or the main containers, may start.
     var isInitialized: Bool { role == .sidecar ? hasStarted : termination?.exitCode == 0 }
 
     var json: JSONValue {

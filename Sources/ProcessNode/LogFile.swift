@@ -1,6 +1,7 @@
 import Glibc
 
-/// A file that somebody else may still be appending to.
+/// A file to read while another process may still be appending to it. Not for use by two tasks at a time: they share
+/// one position.
 final class LogFile: Sendable {
     struct OpenError: Error, CustomStringConvertible {
         var path: String
@@ -10,7 +11,7 @@ final class LogFile: Sendable {
 
     private let descriptor: Int32
 
-    /// Opens it at its beginning.
+    /// Opens the file at its beginning. Throws ``OpenError``.
     init(_ path: String) throws {
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
         if descriptor < 0 { throw OpenError(path: path, code: errno) }
@@ -23,20 +24,21 @@ final class LogFile: Sendable {
         return fstat(descriptor, &information) == 0 ? Int(information.st_size) : 0
     }
 
+    /// Moves to this offset.
     func seek(_ offset: Int) { _ = lseek(descriptor, off_t(offset), SEEK_SET) }
 
-    /// The next bytes, at most so many; none at the end there is so far.
+    /// The next bytes, at most `limit`; empty at the current end of the file.
     func read(_ limit: Int) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
             count = max(0, Glibc.read(descriptor, buffer.baseAddress, limit))
         }
     }
 
-    /// Goes to where the last so many lines begin.
+    /// Moves to the beginning of the last `lines` lines.
     func seekToLastLines(_ lines: Int) {
         var end = size
         guard lines > 0 else { return seek(end) }
-        // The newline that ends the last line begins none.
+        // The newline at the very end ends the last line and does not start another.
         var wanted = lines
         var isLast = true
         while end > 0 {

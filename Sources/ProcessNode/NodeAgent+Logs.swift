@@ -4,8 +4,11 @@ import KubernetesRuntime
 import Synchronization
 
 extension NodeAgent {
-    /// The log of a container: its last so many lines, or all; with `follow` also what comes, until the container has ended; with
-    /// `previous` that of the run before the last restart. Lines carry no times here, so what needs them is refused.
+    /// The log of a container, from the beginning or from its last `tailLines` lines.
+    ///
+    /// With `follow` the stream continues until the container has ended; with `previous` it is the log of the run
+    /// before the last restart. Throws `APIStatus` 400 when there is no such log, and for options that need times
+    /// (`timestamps`, `sinceSeconds`, `sinceTime`), since lines are stored without times.
     public func logs(
         namespace: String, pod: String, uid: String, container: String, options: PodLogOptions
     ) async throws -> AsyncThrowingStream<[UInt8], any Error> {
@@ -39,7 +42,7 @@ extension NodeAgent {
                 var left = options.limitBytes ?? .max
                 do {
                     while left > 0 {
-                        // Asked before reading: what is written until then is read below.
+                        // Ask before reading: what the container wrote until then is read below.
                         let state = await worker?.log(of: container)
                         let isComplete = state.map { $0.isComplete || $0.attempt > attempt } ?? true
                         while left > 0, let chunk = Optional(file.read(min(left, 65_536))), !chunk.isEmpty {
@@ -58,6 +61,7 @@ extension NodeAgent {
         }
     }
 
+    /// The number of the last log file of a container.
     private static func lastAttempt(_ files: PodFiles, _ container: String) -> Int {
         var attempt = 0
         while FileManager.default.fileExists(atPath: files.log(container, attempt + 1)) { attempt += 1 }

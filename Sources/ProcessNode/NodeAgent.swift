@@ -7,24 +7,24 @@ import KubernetesRuntime
 public import Logging
 import Synchronization
 
-/// A Kubernetes node whose containers are processes of this machine, with the scheduler of its one-node cluster.
+/// A Kubernetes node that runs containers as processes of this machine, and the scheduler of its one-node cluster.
 public final class NodeAgent: Sendable {
-    /// How the node is set up.
+    /// The settings of a node.
     public struct Configuration: Sendable {
         /// The name of the Node object.
         public var name: String
-        /// Where logs, volumes and working directories of pods are.
+        /// The directory for logs, volumes and working directories of pods.
         public var directory: String
-        /// Thousandths of a core that pods may ask for; nil for what the machine has.
+        /// The CPU that pods may request, in thousandths of a core; nil for that of the machine.
         public var milliCPU: Int64?
-        /// Bytes that pods may ask for; nil for what the machine has.
+        /// The memory that pods may request, in bytes; nil for that of the machine.
         public var memory: Int64?
-        /// Pods at a time.
+        /// The largest number of pods at a time.
         public var pods: Int64 = 500
-        /// `nvidia.com/gpu` to give out; there need not be any.
+        /// The number of `nvidia.com/gpu` that pods may request. The machine need not have any.
         public var gpus: Int64 = 0
 
-        /// A node that keeps its files there, as large as the machine.
+        /// Settings for a node with the resources of the machine and its files in `directory`.
         public init(name: String = "local", directory: String) {
             self.name = name
             self.directory = directory
@@ -37,15 +37,18 @@ public final class NodeAgent: Sendable {
     let clock = SystemClock()
     let workers = Mutex<[String: PodWorker]>([:])
 
-    /// A node; it does nothing until ``run()``.
+    /// Makes a node; it does nothing until ``run()`` is called.
     public init(client: APIClient, configuration: Configuration, logger: Logger) {
         self.client = client
         self.configuration = configuration
         self.logger = logger
     }
 
-    /// Schedules and runs pods until the task is cancelled, then ends all processes. Throws when the node cannot be set up. To be
-    /// called once.
+    /// Registers the node, schedules and runs pods until the task is cancelled, then tells the supervisor to kill all
+    /// processes. Call it once.
+    ///
+    /// Throws a system error when the directory or the supervisor's thread cannot be created, and the client's error
+    /// when the Node object cannot be written.
     public func run() async throws {
         try PodFiles.makeDirectory(configuration.directory)
         let supervisor = try ProcessSupervisor()
@@ -65,7 +68,7 @@ public final class NodeAgent: Sendable {
             group.addTask {
                 for await _ in rings.stream {
                     guard await scheduler.schedule() else { continue }
-                    // Cancelled: the loop ends by itself.
+                    // The sleep throws when the task is cancelled; then the stream has ended too.
                     try? await self.clock.sleep(for: .seconds(1))
                     rings.continuation.yield()
                 }
@@ -81,6 +84,7 @@ public final class NodeAgent: Sendable {
         }
     }
 
+    /// Passes an event to the scheduler and to the pod's worker, which is started if there is none yet.
     private func take(
         _ event: StoreEvent<NodePod>, _ scheduler: NodeScheduler, _ node: PodWorker.Node,
         _ pods: inout DiscardingTaskGroup
@@ -97,7 +101,8 @@ public final class NodeAgent: Sendable {
         guard pod.nodeName == configuration.name else { return }
         if let worker = workers.withLock({ $0[uid] }) { return worker.post(.pod(pod)) }
         if pod.isFinished {
-            // The API server deletes finished pods by itself unless they were being deleted before.
+            // Deleting a finished pod removes it at once. Only a pod that was marked before it finished is left: remove
+            // it here.
             guard metadata.deletionTimestamp != nil, metadata.deletionGracePeriodSeconds != 0 else { return }
             pods.addTask { await self.confirmDeletion(metadata) }
             return
@@ -108,6 +113,7 @@ public final class NodeAgent: Sendable {
         pods.addTask { await worker.run() }
     }
 
+    /// Forgets a pod that is gone, and tells its worker.
     private func forget(_ metadata: ObjectMeta, _ scheduler: NodeScheduler) async {
         await scheduler.remove(metadata.uid)
         let worker = workers.withLock { $0.removeValue(forKey: metadata.uid) }
@@ -115,12 +121,13 @@ public final class NodeAgent: Sendable {
         worker.post(.gone)
     }
 
+    /// Removes a pod that is marked for deletion and has no process.
     private func confirmDeletion(_ metadata: ObjectMeta) async {
         do {
             _ = try await client.dynamic(NodePod.resourceType, namespace: metadata.namespace)
                 .delete(metadata.name, DeleteOptions(uid: metadata.uid, gracePeriodSeconds: 0))
         } catch let status as APIStatus where status.code == 404 || status.code == 409 {
-            // Gone already.
+            // The pod is gone, or a new one has its name.
         } catch {
             logger.warning("deleting pod \(metadata.namespace)/\(metadata.name): \(error)")
         }
@@ -132,6 +139,7 @@ public final class NodeAgent: Sendable {
         client.dynamic(ResourceType(version: "v1", kind: "Node", plural: "nodes", isNamespaced: false))
     }
 
+    /// Creates or updates the Node object.
     private func register() async throws -> (labels: [String: String], allocatable: NodeScheduler.Amounts) {
         let labels = [
             "kubernetes.io/hostname": configuration.name, "kubernetes.io/os": "linux",
@@ -148,7 +156,8 @@ public final class NodeAgent: Sendable {
         var amounts = ["cpu": cpu, "memory": memory, "pods": Quantity(configuration.pods)]
         if configuration.gpus > 0 { amounts["nvidia.com/gpu"] = Quantity(configuration.gpus) }
         let json = JSONValue.object(JSONObject(amounts.map { ($0.key, $0.value.json) }))
-        // The API server taints a new node until its lifecycle controller finds it ready; there is none here.
+        // A new node is tainted until a lifecycle controller finds it ready; this cluster has none, so remove the taint
+        // here.
         _ = try await nodes.patch(configuration.name, .merge(["spec": ["taints": .null]]))
         _ = try await nodes.patchStatus(
             configuration.name,

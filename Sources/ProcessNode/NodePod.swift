@@ -2,7 +2,7 @@ import JSON
 import KubernetesModel
 import KubernetesRuntime
 
-/// A pod as the node needs it: whole.
+/// A pod with its whole JSON, as the node needs it.
 struct NodePod: KubernetesObject {
     static var resourceType: ResourceType { Pod.resourceType }
     var metadata: ObjectMeta
@@ -15,13 +15,13 @@ struct NodePod: KubernetesObject {
 
     var spec: JSONValue { json["spec"] ?? [:] }
     var status: JSONValue { json["status"] ?? [:] }
-    /// Empty until it is bound.
+    /// Empty until the pod is bound to a node.
     var nodeName: String { spec["nodeName"]?.string ?? "" }
     var phase: String { status["phase"]?.string ?? "Pending" }
     var isFinished: Bool { phase == "Succeeded" || phase == "Failed" }
     var restartPolicy: RestartPolicy { RestartPolicy(rawValue: spec["restartPolicy"]?.string ?? "") ?? .always }
 
-    /// The init containers first, in order, then the main ones.
+    /// The init containers in their order, then the main containers.
     var containers: [ContainerSpec] {
         (spec["initContainers"]?.array ?? []).map { ContainerSpec($0, isInit: true) }
             + (spec["containers"]?.array ?? []).map { ContainerSpec($0, isInit: false) }
@@ -34,15 +34,16 @@ enum RestartPolicy: String, Sendable {
     case onFailure = "OnFailure"
     case never = "Never"
 
+    /// Whether a main container is started again after this exit code.
     func restarts(after exitCode: Int) -> Bool { self == .always || self == .onFailure && exitCode != 0 }
 }
 
-/// What a pod says of one container.
+/// The specification of one container.
 struct ContainerSpec: Sendable {
     enum Role: Sendable {
-        /// Runs to its end before the next begins.
+        /// An init container that must end before the next one starts.
         case initial
-        /// Runs from its turn among the init containers until the main ones have ended.
+        /// An init container with `restartPolicy: Always`: runs until the main containers have ended.
         case sidecar
         case main
     }
@@ -65,10 +66,11 @@ struct ContainerSpec: Sendable {
     var terminationMessagePath: String { json["terminationMessagePath"]?.string ?? "/dev/termination-log" }
     var fallsBackToLogs: Bool { json["terminationMessagePolicy"]?.string == "FallbackToLogsOnError" }
 
-    /// What is wrong with the image's name, in the kubelet's words; nil when it can be one.
+    /// The error in the image's name, worded as the kubelet does; nil when the name is valid. The image is never
+    /// pulled.
     var imageProblem: String? {
         let repository = image.split(separator: "@").first.map(String.init) ?? image
-        // Past the last slash a colon begins the tag, which may have capitals; so may the host before the first slash.
+        // After the last slash a colon starts the tag, which may have capitals. So may the host before the first slash.
         var path = repository.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         if let last = path.last, let colon = last.firstIndex(of: ":") { path[path.count - 1] = String(last[..<colon]) }
         if path.count > 1, path[0].contains(".") || path[0].contains(":") || path[0] == "localhost" {

@@ -1,18 +1,18 @@
 import JSON
 import KubernetesModel
 
-/// The status of a pod out of what is known of its containers, as the kubelet of Kubernetes 1.36 puts it together.
+/// Computes the status of a pod from its containers, as the kubelet of Kubernetes 1.36 does.
 struct NodePodStatus: Sendable {
     var generation: Int64
     var restartPolicy: RestartPolicy
-    /// Init containers and main ones, in their order.
+    /// The init containers, then the main ones, in their order.
     var containers: [ContainerRecord]
-    /// Whether the pod's files are there.
+    /// Whether the pod's files and volumes are ready.
     var isPrepared: Bool
-    /// Whether every process has ended and none will begin again.
+    /// Whether every process has ended and none will be started again.
     var isOver: Bool
     var startTime: Timestamp
-    /// Why the pod was ended from outside: DeadlineExceeded.
+    /// Why the pod was ended from outside, such as DeadlineExceeded; nil when it was not.
     var failure: (reason: String, message: String)?
 
     private var initial: [ContainerRecord] { containers.filter { $0.role != .main } }
@@ -25,12 +25,12 @@ struct NodePodStatus: Sendable {
             return main.allSatisfy { $0.termination?.exitCode == 0 } ? "Succeeded" : "Failed"
         }
         guard hasInitialized else { return "Pending" }
-        // One that has never run and waits keeps the whole pod waiting.
+        // A main container that has never run keeps the whole pod pending.
         return main.contains { $0.termination == nil && !$0.isRunning && $0.last == nil } ? "Pending" : "Running"
     }
 
-    /// The status now. Of `previous`, the status that the pod has, what other writers own is kept, and the times at which the
-    /// conditions changed.
+    /// The current status. Keeps from `previous`, the pod's present status, the conditions of other writers and the
+    /// times of conditions that have not changed.
     func json(previous: JSONValue, now: Timestamp) -> JSONValue {
         let phase = phase
         var status: JSONValue = [

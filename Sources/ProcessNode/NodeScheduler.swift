@@ -3,9 +3,9 @@ import KubernetesClient
 import KubernetesModel
 import Logging
 
-/// Binds pods that fit to the one node there is, by priority and then by age.
+/// Binds pods to the one node when they fit, by priority and then by age.
 actor NodeScheduler {
-    /// An amount of each resource, in billionths of its unit.
+    /// The amount of each resource, in billionths of its unit.
     typealias Amounts = [String: Int128]
 
     private struct Waiting {
@@ -13,7 +13,7 @@ actor NodeScheduler {
         var priority: Int64
         var requests: Amounts
         var nodeSelector: [String: String]
-        /// What its status says of why it waits.
+        /// The reason that the pod's status gives for waiting.
         var toldWhy: String
     }
 
@@ -35,7 +35,7 @@ actor NodeScheduler {
         self.logger = logger
     }
 
-    /// Takes note of a pod as it is now.
+    /// Records the current state of a pod.
     func update(_ pod: NodePod) {
         let uid = pod.metadata.uid
         waiting[uid] = nil
@@ -44,7 +44,7 @@ actor NodeScheduler {
         } else if !pod.nodeName.isEmpty {
             used[uid] = pod.nodeName == node ? Self.requests(pod.spec) : nil
         } else if pod.metadata.deletionTimestamp == nil, pod.spec["schedulingGates"]?.array?.isEmpty ?? true,
-            // It is bound, though this piece of news is older.
+            // Already bound by ``schedule()``: this event is older than the binding.
             used[uid] == nil
         {
             let scheduled = pod.status["conditions"]?.array?.first { $0["type"] == "PodScheduled" }
@@ -55,13 +55,14 @@ actor NodeScheduler {
         }
     }
 
-    /// Takes note that a pod is gone.
+    /// Records that a pod is gone.
     func remove(_ uid: String) {
         waiting[uid] = nil
         used[uid] = nil
     }
 
-    /// Binds what fits and says of the rest why it does not. Returns whether something went wrong that may go right later.
+    /// Binds the pods that fit, and writes into the status of the others why they do not. Returns whether a request
+    /// failed and should be tried again.
     func schedule() async -> Bool {
         let order = waiting.values.sorted { left, right in
             if left.priority != right.priority { return left.priority > right.priority }
@@ -72,7 +73,7 @@ actor NodeScheduler {
         var hasFailed = false
         for pod in order {
             let uid = pod.metadata.uid
-            // It may have gone, or been told about, while the one before was bound.
+            // The pod may have been removed or bound while the previous one was being bound.
             guard waiting[uid] != nil else { continue }
             let problems = problems(pod)
             if problems.isEmpty {
@@ -96,6 +97,7 @@ actor NodeScheduler {
         return hasFailed
     }
 
+    /// Why a pod does not fit, worded as kube-scheduler does; empty when it fits.
     private func problems(_ pod: Waiting) -> [String] {
         guard pod.nodeSelector.allSatisfy({ labels[$0.key] == $0.value }) else {
             return ["1 node(s) didn't match Pod's node affinity/selector"]
@@ -106,7 +108,7 @@ actor NodeScheduler {
         return short.keys.sorted().map { $0 == "pods" ? "1 Too many pods" : "1 Insufficient \($0)" }
     }
 
-    /// Whether that was the end of it, one way or another.
+    /// Binds a pod. Returns false when that failed and should be tried again.
     private func bind(_ pod: Waiting) async -> Bool {
         let metadata = pod.metadata
         return await succeeds("binding pod", metadata) {
@@ -115,6 +117,7 @@ actor NodeScheduler {
         }
     }
 
+    /// Writes into the pod's status why it waits. Returns false when that failed and should be tried again.
     private func tell(_ pod: Waiting, _ message: String) async -> Bool {
         let now = SystemTime.now.rfc3339
         let condition: JSONValue = [
@@ -130,11 +133,12 @@ actor NodeScheduler {
         }
     }
 
+    /// Performs a request; false when it failed and should be tried again.
     private func succeeds(_ what: String, _ metadata: ObjectMeta, _ body: () async throws -> Void) async -> Bool {
         do {
             try await body()
         } catch let status as APIStatus where status.code == 404 || status.code == 409 {
-            // Gone, bound by another or being deleted: its next event says which.
+            // Gone, bound by another scheduler, or being deleted: the pod's next event tells.
         } catch {
             logger.warning("\(what) \(metadata.namespace)/\(metadata.name) failed, will be tried again: \(error)")
             return false
@@ -142,7 +146,8 @@ actor NodeScheduler {
         return true
     }
 
-    /// What a pod needs: its containers and sidecars together, or an init container beside the sidecars before it where that is more.
+    /// The resources that a pod needs: those of its main containers and sidecars together, or of an init container and
+    /// the sidecars before it where that is more.
     static func requests(_ spec: JSONValue) -> Amounts {
         func amounts(_ json: JSONValue) -> Amounts {
             var result: Amounts = [:]

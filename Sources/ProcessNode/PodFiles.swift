@@ -2,28 +2,35 @@ import FoundationEssentials
 import JSON
 import KubernetesModel
 
-/// The files of one pod: `volumes/NAME`, `work`, and for each container its logs `NAME/0.log`, `NAME/1.log`... and `NAME/message`.
+/// The files of one pod: `volumes/NAME`, `work`, and for each container the logs `NAME/0.log`, `NAME/1.log`... and the
+/// termination message `NAME/message`.
 struct PodFiles: Sendable {
     let root: String
 
-    /// The files of a pod below the node's directory.
+    /// The files of a pod, below the node's directory.
     init(node: String, namespace: String, name: String, uid: String) {
         root = "\(node)/pods/\(namespace)_\(name)_\(uid)"
     }
 
     var work: String { "\(root)/work" }
+    /// The log of one run of a container.
     func log(_ container: String, _ attempt: Int) -> String { "\(root)/containers/\(container)/\(attempt).log" }
+    /// The termination message of a container.
     func message(_ container: String) -> String { "\(root)/containers/\(container)/message" }
+    /// The directory of a volume.
     func volume(_ name: String) -> String { "\(root)/volumes/\(name)" }
 
-    /// Makes the directories that every pod has.
+    /// Creates the directories that every pod has. Throws a system error.
     func prepare(containers: [String]) throws {
         try Self.makeDirectory(work)
         for container in containers { try Self.makeDirectory("\(root)/containers/\(container)") }
     }
 
-    /// Makes the pod's volumes anew. Throws ``ContainerProblem`` while a ConfigMap or Secret is missing. Gives their paths by name;
-    /// kinds that a process node has no use for (projected tokens, claims) are left out.
+    /// Creates the pod's volumes and returns their paths by name. Skips kinds that a process node does not support
+    /// (projected tokens, claims).
+    ///
+    /// Throws ``ContainerProblem`` when a ConfigMap or Secret is missing, a system error when a file cannot be written,
+    /// and what `source` throws.
     func materialise(_ volumes: [JSONValue], from source: ConfigurationSource) async throws -> [String: String] {
         var paths: [String: String] = [:]
         for volume in volumes {
@@ -66,20 +73,20 @@ struct PodFiles: Sendable {
         return paths
     }
 
-    /// Removes everything.
+    /// Removes all files of the pod. Throws a system error.
     func remove() throws {
         if FileManager.default.fileExists(atPath: root) { try FileManager.default.removeItem(atPath: root) }
     }
 
-    /// What the container wrote as its message: at most 4096 bytes; where it wrote none, it failed and its policy is so, the end
-    /// of its log: at most 2048 bytes and 80 lines.
+    /// The container's termination message: at most 4096 bytes of its message file. If that is empty, the container
+    /// failed and its policy is FallbackToLogsOnError, the end of its log: at most 2048 bytes and 80 lines.
     func terminationMessage(_ container: ContainerSpec, attempt: Int, exitCode: Int) -> String {
         let message = Self.bytes(message(container.name), last: nil).prefix(4096)
         if !message.isEmpty { return String(decoding: message, as: UTF8.self) }
         guard container.fallsBackToLogs, exitCode != 0 else { return "" }
         var tail = Self.bytes(log(container.name, attempt), last: 2048)[...]
         var lines = 0
-        // A newline at the very end ends the last line and begins none.
+        // The newline at the very end ends the last line and does not start another.
         for index in tail.indices.dropLast().reversed() where tail[index] == 0x0A {
             lines += 1
             if lines == 80 {
@@ -90,11 +97,12 @@ struct PodFiles: Sendable {
         return String(decoding: tail, as: UTF8.self)
     }
 
+    /// Creates a directory and those above it. Throws a system error.
     static func makeDirectory(_ path: String) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
-    /// The bytes of a file, or the last ones; none where it cannot be read.
+    /// The first 4096 bytes of a file, or its last `last` bytes; empty when it cannot be read.
     private static func bytes(_ path: String, last: Int?) -> [UInt8] {
         guard let file = try? LogFile(path) else { return [] }
         if let last { file.seek(max(0, file.size - last)) }

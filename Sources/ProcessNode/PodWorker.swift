@@ -5,10 +5,12 @@ import KubernetesModel
 import KubernetesRuntime
 import Logging
 
-/// The life of one pod on the node: everything that happens to it comes through one mailbox, is taken one at a time, and what
-/// takes long is done beside it and comes back as another message.
+/// Runs one pod on the node.
+///
+/// All events arrive as messages in one mailbox and are handled one at a time. Work that takes long runs in a task of
+/// its own and reports back with another message.
 actor PodWorker {
-    /// What a worker needs of its node.
+    /// What a worker uses of its node.
     struct Node: Sendable {
         var client: APIClient
         var supervisor: ProcessSupervisor
@@ -26,14 +28,14 @@ actor PodWorker {
         case exited(Int, code: Int)
         case retry(Int?)
         case deadline
-        /// What still runs is killed.
+        /// The grace period is over: kill what still runs.
         case kill
         case written(JSONValue, isSuccess: Bool)
         case writeAgain
         case deleted(isSuccess: Bool)
     }
 
-    /// What is under way with a container.
+    /// What a container is doing.
     enum Activity: Sendable {
         case idle, starting
         case running(Int32)
@@ -58,23 +60,24 @@ actor PodWorker {
     private var volumes: [String: String]?
     private let startTime: Timestamp
     private var failure: (reason: String, message: String)?
-    /// No container begins any more.
+    /// No container is started any more.
     private var isEnding = false
-    /// The grace period of the deletion that has been taken note of.
+    /// The grace period of the deletion that has been acted on.
     private var deletionGrace: Int64?
-    /// Whether the time to end by oneself is over.
+    /// Whether the grace period is over and processes are killed.
     private var isKilling = false
     private var isGone = false
-    /// Whether the API server knows that nothing of the pod runs any more; the object may stay for its finalizers.
+    /// Whether the deletion is confirmed to the API server. The object may stay for its finalizers.
     private var isConfirmed = false
     private var isOver = false
     private var written: JSONValue?
     private var isWriting = false
     private var isDeleting = false
-    /// Work to be begun beside the mailbox.
+    /// Work to start in tasks of their own.
     private var work: [@Sendable () async -> Void] = []
 
-    /// A worker for a pod that is bound to the node. Of one that an earlier node has begun, the processes are gone: it fails.
+    /// A worker for a pod that is bound to the node. With `isLost`, an earlier node started the pod and its processes
+    /// are gone, so it fails.
     init(_ pod: NodePod, node: Node, isLost: Bool) {
         self.pod = pod
         self.node = node
@@ -105,7 +108,8 @@ actor PodWorker {
         isOver = isLost
     }
 
-    /// Works until the pod is gone or the task is cancelled; the processes are then the supervisor's to end.
+    /// Runs until the pod is gone or the task is cancelled. In the second case ``ProcessSupervisor/stop()`` has to end
+    /// the processes.
     func run() async {
         await withDiscardingTaskGroup { group in
             if !isOver {
@@ -132,7 +136,8 @@ actor PodWorker {
         }
     }
 
-    /// Whether the container's log of that number is complete.
+    /// The current log of a container, by default of the first main one, and whether nothing will be added to it; nil
+    /// for an unknown container.
     func log(of container: String?) -> (name: String, attempt: Int, isComplete: Bool)? {
         let named = containers.first { $0.spec.name == container }
         guard let found = container == nil ? containers.first(where: { $0.spec.role == .main }) : named else {
@@ -145,7 +150,7 @@ actor PodWorker {
     // MARK: Messages
 
     private var hasFinished: Bool {
-        // A pod that has ended is waited for until it is gone: its deletion may have been asked for while it still ran.
+        // A pod that has ended is kept until its object is gone, since its deletion still has to be confirmed.
         isGone && isOver
     }
 
@@ -156,12 +161,13 @@ actor PodWorker {
 
     private func after(_ delay: Duration, _ message: Message) {
         work.append { [node, post] in
-            // Cancelled when the worker has finished: nobody waits for the message then.
+            // The sleep throws when the worker has finished; the message is not needed then.
             guard (try? await node.clock.sleep(for: delay)) != nil else { return }
             post(message)
         }
     }
 
+    /// Handles one message.
     private func take(_ message: Message) {
         switch message {
         case .pod(let newer):
@@ -216,7 +222,7 @@ actor PodWorker {
             }
         case .writeAgain: isWriting = false
         case .deleted(let isSuccess):
-            // What has finalizers stays; the node has done its part.
+            // An object with finalizers stays, but the node has done its part.
             if isSuccess { isConfirmed = true } else { after(.seconds(1), .writeAgain) }
             isDeleting = false
         }
@@ -226,6 +232,7 @@ actor PodWorker {
 
     // MARK: Containers
 
+    /// Creates the pod's files; the outcome arrives as `prepared`.
     private func prepare() {
         work.append { [files, pod, post, containers] in
             do {
@@ -238,7 +245,8 @@ actor PodWorker {
         }
     }
 
-    /// Begins what is due: the init containers in their order, then the main ones; and ends what has no reason to run on.
+    /// Starts the containers whose turn it is: the init containers in order, then the main ones. Ends the pod when an
+    /// init container has failed or all main containers are done.
     private func advance() {
         if !isEnding, volumes != nil {
             var isInitialized = true
@@ -267,6 +275,7 @@ actor PodWorker {
         }
     }
 
+    /// Ends the pod: SIGTERM, and SIGKILL after the grace period.
     private func end(grace seconds: Int64) {
         isEnding = true
         if seconds <= 0 { isKilling = true }
@@ -278,6 +287,7 @@ actor PodWorker {
         if case .running(let pid) = container.activity { node.supervisor.signal(pid, number) }
     }
 
+    /// Starts a container; the outcome arrives as `started`.
     private func start(_ index: Int) {
         containers[index].activity = .starting
         let launch = ContainerLaunch(
@@ -299,6 +309,7 @@ actor PodWorker {
         }
     }
 
+    /// Records the end of a container, and schedules its restart if there is one.
     private func ended(_ index: Int, code: Int, reason: String, message: String) {
         let now = node.clock.now
         var container = containers[index]
@@ -314,7 +325,7 @@ actor PodWorker {
             case .main: pod.restartPolicy.restarts(after: code)
             }
         if restarts, !isEnding {
-            // A container that ran for ten minutes starts anew without its past, as with the kubelet.
+            // After ten minutes of running the back-off starts over, as in the kubelet.
             if let since = container.startedAt, now - since > .seconds(600) { container.delay = .seconds(1) }
             let wait = container.delay
             container.delay = min(.seconds(300), wait * 2)
@@ -360,7 +371,8 @@ actor PodWorker {
             failure: failure)
     }
 
-    /// Writes the status when it has changed, one patch at a time; once the last one is written, confirms a deletion.
+    /// Writes the status when it has changed, one patch at a time. When the final status is written, confirms a
+    /// deletion.
     private func report() {
         guard !isGone, !isConfirmed, !isWriting, !isDeleting else { return }
         let json = status.json(previous: merged, now: node.clock.now)
@@ -370,7 +382,8 @@ actor PodWorker {
             isWriting = true
             work.append { [node, post] in
                 do {
-                    // With the UID the patch does not hit a later pod of that name; a merge patch replaces whole lists.
+                    // The UID keeps the patch from hitting a later pod of that name. A merge patch replaces whole
+                    // lists.
                     _ = try await pods.patchStatus(
                         metadata.name, .merge(["metadata": ["uid": .string(metadata.uid)], "status": json]))
                     post(.written(json, isSuccess: true))
@@ -399,7 +412,7 @@ actor PodWorker {
         }
     }
 
-    /// The status that the pod has, with the conditions that were written last and perhaps not seen yet.
+    /// The pod's status, with the conditions that were written last, which may not have come back as an event yet.
     private var merged: JSONValue {
         var previous = pod.status
         let own = written?["conditions"]?.array ?? []

@@ -2,10 +2,12 @@ import CProcess
 import Glibc
 import Synchronization
 
-/// Starts and watches all processes of the node on one thread. The kernel kills a child when the thread that forked it ends, so
-/// that thread is as old as the supervisor, and no process outlives the node even when it is killed.
+/// Starts and watches all processes of the node on one thread.
+///
+/// The kernel kills a child when the thread that forked it ends. The thread lives as long as the supervisor, so no
+/// process outlives the node, even when the node is killed.
 final class ProcessSupervisor: Sendable {
-    /// What is to be started.
+    /// A process to start.
     struct Launch: Sendable {
         var path: String
         var arguments: [String]
@@ -13,9 +15,9 @@ final class ProcessSupervisor: Sendable {
         var environment: [String]
         var directory: String
         var logPath: String
-        /// Told once, before `onExit`: the PID, or the errno of what failed.
+        /// Called once, before `onExit`, with the PID or the errno of the failure.
         var onStart: @Sendable (Result<Int32, LaunchError>) -> Void
-        /// Told once when it had started: its exit code, or 128 and the number of the signal.
+        /// Called once if the process was started, with its exit code, or 128 plus the number of the signal.
         var onExit: @Sendable (Int) -> Void
     }
 
@@ -37,14 +39,14 @@ final class ProcessSupervisor: Sendable {
 
     private struct Mailbox {
         var commands: [Command] = []
-        /// Since then nothing is started any more.
+        /// Set by ``stop()``: nothing is started any more.
         var isClosed = false
     }
 
     private let mailbox = Mutex(Mailbox())
     private let bell: Int32
 
-    /// Starts the thread.
+    /// Starts the thread. Throws ``LaunchError``.
     init() throws {
         bell = sluice_eventfd()
         guard bell >= 0 else { throw LaunchError(code: errno) }
@@ -64,15 +66,17 @@ final class ProcessSupervisor: Sendable {
         pthread_detach(thread)
     }
 
-    /// Starts a process; the outcome is told to its callbacks, on the supervisor's thread.
+    /// Starts a process. Its callbacks are called on the supervisor's thread, or at once when the supervisor has
+    /// stopped.
     func launch(_ launch: Launch) {
         if !send(.launch(launch)) { launch.onStart(.failure(LaunchError(code: ECANCELED))) }
     }
 
-    /// Sends a signal to the group of a process. Nothing happens when its end has been taken: the PID may be another's by then.
+    /// Sends a signal to the process group of a process. Does nothing once the process has been reaped, since another
+    /// may have its PID by then.
     func signal(_ pid: Int32, _ number: Int32) { _ = send(.signal(pid: pid, number: number)) }
 
-    /// Kills every process with its group, tells their ends, and ends the thread. Idempotent.
+    /// Kills every process with its group, calls `onExit` for each, and ends the thread. May be called more than once.
     func stop() {
         _ = send(.stop)
     }
@@ -82,7 +86,7 @@ final class ProcessSupervisor: Sendable {
             guard !mailbox.isClosed else { return false }
             if case .stop = command { mailbox.isClosed = true }
             mailbox.commands.append(command)
-            // Under the lock, so that the thread cannot have closed the descriptor.
+            // Written under the lock, so that the thread cannot have closed the descriptor.
             var one: UInt64 = 1
             _ = write(bell, &one, MemoryLayout<UInt64>.size)
             return true
@@ -93,7 +97,7 @@ final class ProcessSupervisor: Sendable {
     // MARK: On the thread
 
     private func loop() {
-        /// By the descriptor of the process.
+        /// The children by their pidfd.
         var children: [Int32: Child] = [:]
         while true {
             var polled = [pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
@@ -124,7 +128,7 @@ final class ProcessSupervisor: Sendable {
 
     private func finish(_ descriptor: Int32, _ children: inout [Int32: Child]) {
         guard let child = children.removeValue(forKey: descriptor) else { return }
-        // What a container leaves behind goes with it; until the leader is reaped, its group's number is surely its own.
+        // Kill what is left of the process group. Until the leader is reaped, no other group can have its number.
         if sluice_has_ended(child.pid) == 1 { _ = sluice_kill_group(child.pid, SIGKILL) }
         let code = sluice_reap(child.pid)
         close(descriptor)
@@ -152,14 +156,14 @@ final class ProcessSupervisor: Sendable {
         launch.onStart(.success(pid))
     }
 
-    /// The strings as a C array with a null at its end.
+    /// Passes the strings as a null-terminated C array.
     private static func withCStrings<Result>(
         _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
     ) -> Result {
         var pointers = strings.map { strdup($0) }
         pointers.append(nil)
         defer { for pointer in pointers { free(pointer) } }
-        // Bridged for the length of the call; the array has its null and is not changed.
+        // The pointer is valid during the call, and the callee does not change the array.
         return body(pointers)
     }
 }

@@ -1,7 +1,7 @@
 import KubernetesModel
 import KubernetesRuntime
 
-/// The calendar's time where no clock is at hand.
+/// The current time, for code that is not given a clock.
 enum SystemTime {
     static var now: Timestamp { SystemClock().now }
 }

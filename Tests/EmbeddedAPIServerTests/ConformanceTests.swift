@@ -10,10 +10,10 @@ import Testing
 
 /// Replays the exchanges that were recorded with a real API server of Kubernetes 1.36 and compares the answers.
 ///
-/// Times, UIDs, resourceVersions, generated names and continue tokens are put on a par; in discovery and schemas only what
-/// Sluice serves is compared; the descriptions of table columns are documentation and not compared.
+/// Times, UIDs, resourceVersions, generated names and continue tokens may differ. In discovery and schemas only what
+/// Sluice serves is compared. Descriptions of table columns are not compared.
 @Suite struct ConformanceTests {
-    /// How many exchanges must be right: lowered by nobody, raised as the server gets better.
+    /// How many exchanges must be right. Raise it when the server gets better; never lower it.
     static let floor = 125
 
     /// Exchanges that differ on purpose, with the reason.
@@ -90,12 +90,12 @@ import Testing
     }
 }
 
-/// Carries what the server itself chose from one exchange to the next.
+/// Replaces the values that the server chose (UIDs, versions, names, tokens) in later requests.
 struct Replay {
-    /// Recorded UIDs, versions, names and tokens, and what this server says instead.
+    /// The recorded UIDs, versions, names and tokens, with the values of this server.
     private var names: [String: String] = [:]
 
-    /// The request with what the server chose put in.
+    /// The recorded request, with this server's values.
     func request(_ recording: Recording) -> InboundRequest {
         let query = recording.query.map { name, value in
             let escaped = substitute(value).addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
@@ -124,7 +124,7 @@ struct Replay {
         }
     }
 
-    /// Notes what the server chose.
+    /// Records the values that the server chose.
     mutating func learn(_ recorded: JSONValue, _ actual: JSONValue, key: String = "") {
         switch (recorded, actual) {
         case (.string(let old), .string(let new))
@@ -143,7 +143,7 @@ struct Replay {
         }
     }
 
-    /// What is different; nil when the answer is right.
+    /// The first difference; nil when the answer is right.
     func difference(_ recording: Recording, _ response: InboundResponse) -> String? {
         guard response.status == recording.status else {
             return
@@ -161,7 +161,7 @@ struct Replay {
     }
 }
 
-/// The form in which two answers can be compared.
+/// Brings answers into a form in which they can be compared.
 enum Normal {
     static func form(_ value: JSONValue, key: String = "") -> JSONValue {
         switch value {
@@ -174,7 +174,7 @@ enum Normal {
             default: return .string(normal(text))
             }
         case .array(let items):
-            // Ages depend on when a row is looked at.
+            // Ages depend on the time of the request.
             return .array(items.map { form($0, key: key == "cells" ? "cell" : "") })
         case .object(var fields):
             if fields["generateName"] != nil, fields["name"] != nil { fields["name"] = "*" }
@@ -192,7 +192,7 @@ enum Normal {
             .replacing(/e-[a-z0-9]{5}/, with: "e-NAME").replacing(/gen-[a-z0-9]{5}/, with: "gen-NAME")
     }
 
-    /// Leaves out of discovery and schemas what Sluice does not serve.
+    /// Removes from discovery and schemas what Sluice does not serve.
     static func restrict(_ expected: inout JSONValue, to found: inout JSONValue, path: String) {
         func keep(_ list: String, by key: String) {
             let known = Set((found[list]?.array ?? []).compactMap { $0[key]?.string })
@@ -214,7 +214,7 @@ enum Normal {
                 found["paths"]?[name] = nil
             }
         case "/openapi/v3/apis/golden.example.dev/v1":
-            // The schema of the kind, and which paths there are: the rest is documentation.
+            // Compare the schema of the kind and the list of paths; the rest is documentation.
             let name = "dev.example.golden.v1.Widget"
             func essence(_ json: JSONValue) -> JSONValue {
                 var schema = json["components"]?["schemas"]?[name] ?? .null

@@ -23,7 +23,7 @@ import Testing
         Set((await test.send("GET", Self.maps).json["items"]!.array!).map { $0["metadata"]!["name"]!.string! })
     }
 
-    /// What a kill leaves behind: the files as they are, with no word of goodbye.
+    /// Copies the files as a kill leaves them: without closing them first.
     private func copy(_ directory: URL, to other: URL, cutting bytes: Int = 0) throws {
         try? FileManager.default.removeItem(at: other)
         try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)

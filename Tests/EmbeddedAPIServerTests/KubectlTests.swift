@@ -8,7 +8,8 @@ import Testing
 
 @testable import EmbeddedAPIServer
 
-/// A real kubectl over a real socket. `KUBECTL` names it, else it is looked for in the PATH and in hack/.venv.
+/// Runs a real kubectl over a real socket. The variable `KUBECTL` names it; else it is looked up in PATH and in
+/// hack/.venv.
 @Suite(.serialized) struct KubectlTests {
     private static let kubectl: String? = {
         if let named = ProcessInfo.processInfo.environment["KUBECTL"] { return named }

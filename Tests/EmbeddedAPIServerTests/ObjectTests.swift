@@ -164,4 +164,34 @@ import Testing
     func `Ages are written as kubectl writes them`(_ seconds: Int, _ expected: String) {
         #expect(HumanDuration.text(.seconds(seconds)) == expected)
     }
+
+    @Test func `Errors name fields as Kubernetes does, with keys in brackets`() async throws {
+        let test = try TestServer()
+        let map = await test.send("POST", Self.maps, ["metadata": ["name": "c"], "data": ["a b.c[0]": "v"]]).json
+        #expect(map["details"]?["causes"]?[0]?["field"] == "data[a b.c[0]]")
+        #expect(
+            map["message"]?.string?.hasPrefix(
+                "ConfigMap \"c\" is invalid: data[a b.c[0]]: Invalid value: \"a b.c[0]\": a valid config key") == true)
+        let pod = await test.send(
+            "POST", "/api/v1/namespaces/default/pods",
+            [
+                "metadata": ["name": "p"],
+                "spec": [
+                    "containers": [
+                        [
+                            "name": "main", "image": "i",
+                            "resources": [
+                                "limits": ["example.com/gpu": "many"], "requests": ["example.com/gpu": "many"],
+                            ],
+                        ]
+                    ]
+                ],
+            ]
+        ).json
+        #expect(
+            pod["details"]?["causes"]?.array?.compactMap { $0["field"]?.string } == [
+                "spec.containers[0].resources.limits[example.com/gpu]",
+                "spec.containers[0].resources.requests[example.com/gpu]",
+            ])
+    }
 }

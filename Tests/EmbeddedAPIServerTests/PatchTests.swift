@@ -122,7 +122,7 @@ import Testing
         }
     }
 
-    /// Any JSON value, small names so that they meet.
+    /// A random JSON value, with few different names so that two values share some.
     private func anything(_ depth: Int, _ generator: inout SeededGenerator) -> JSONValue {
         switch Int.random(in: 0..<(depth > 3 ? 5 : 7), using: &generator) {
         case 0: return .null

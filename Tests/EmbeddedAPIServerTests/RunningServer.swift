@@ -3,7 +3,7 @@ import Logging
 
 @testable import EmbeddedAPIServer
 
-/// Runs a server on a real port for as long as `body` takes.
+/// Runs a server on a real port while `body` runs.
 func withRunningServer<Success: Sendable>(
     _ configuration: APIServerConfiguration = APIServerConfiguration(), logSource: (any PodLogSource)? = nil,
     _ body: @escaping @Sendable (APIServer) async throws -> Success
@@ -24,14 +24,14 @@ func withRunningServer<Success: Sendable>(
     return try result.get()
 }
 
-/// A program's end: status and output.
+/// The exit status and output of a program.
 struct Finished: Sendable {
     var status: Int32
     var output: String
     var errors: String
 }
 
-/// Runs a program to its end, off the pool of Swift's tasks.
+/// Runs a program to its end, without blocking a thread of Swift's task pool.
 func run(_ program: String, _ arguments: [String], environment: [String: String] = [:], input: String = "") async throws
     -> Finished
 {
@@ -61,7 +61,7 @@ func run(_ program: String, _ arguments: [String], environment: [String: String]
     }
 }
 
-/// Where a program of the PATH is.
+/// The path of a program in PATH.
 func findInPath(_ name: String) -> String? {
     (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(name)" }
         .first { FileManager.default.isExecutableFile(atPath: $0) }

@@ -10,7 +10,7 @@ import Testing
 @testable import EmbeddedAPIServer
 
 @Suite struct SocketTests {
-    /// One request by curl, which must be there: Debian's libcurl is what the client is built on.
+    /// Sends one request with curl, which must be installed.
     private func curl(_ server: APIServer, _ path: String, _ arguments: [String] = [], scheme: String = "https")
         async throws
         -> (status: String, body: String)
@@ -98,7 +98,7 @@ import Testing
                 try await curl(
                     server, "/api/v1/namespaces?watch=1", ["-N", "-H", "Authorization: Bearer \(server.token)"])
             }
-            // The watch runs once the store has somebody to tell.
+            // The watch runs once its signal is attached to the store.
             while server.core.store.state.withLock({ $0.signals["namespaces"] == nil }) { await Task.yield() }
             return request
         }

@@ -10,7 +10,7 @@ import Synchronization
 
 @testable import EmbeddedAPIServer
 
-/// A server in memory whose clock stands still, and short ways to talk to it.
+/// A server in memory whose clock does not move by itself, with short ways to talk to it.
 struct TestServer: Sendable {
     let server: APIServer
     let time = TestClock()
@@ -39,7 +39,7 @@ struct TestServer: Sendable {
         return (response.status, (try? JSONValue(parsing: response.bytes)) ?? .null)
     }
 
-    /// Makes a namespace, the widgets' definition of the recordings, and does what follows from both.
+    /// Creates a namespace and the recordings' definition of widgets, and runs the controllers until they are done.
     func prepare(namespace: String = "golden-api") async throws {
         let crd = try Recording.exchanges("crd")[0]
         await send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd.body)
@@ -47,7 +47,7 @@ struct TestServer: Sendable {
         await server.core.settle()
     }
 
-    /// Collects the events of a watch until there are `count`, or the stream ends.
+    /// Collects the events of a watch until there are `count` or the stream ends.
     func watch(_ target: String, accept: String = "application/json", count: Int) async throws -> [JSONValue] {
         let response = await server.respond(to: InboundRequest("GET", target, accept: accept))
         guard case .stream(let produce) = response.body else { return [try JSONValue(parsing: response.bytes)] }
@@ -65,7 +65,7 @@ final class TestClock: Sendable {
 
     var now: Timestamp { Timestamp(seconds: seconds.withLock { $0 }) }
 
-    /// Goes forward to the latest time that a recorded answer shows as its own.
+    /// Moves forward to the latest time in a recorded answer.
     func advance(to recorded: JSONValue) {
         var times = (recorded["metadata"]?["managedFields"]?.array ?? []).compactMap { $0["time"]?.string }
         if let time = recorded["metadata"]?["deletionTimestamp"]?.string { times.append(time) }
@@ -80,7 +80,7 @@ final class TestClock: Sendable {
 
 struct EnoughFrames: Error {}
 
-/// The JSON values of a stream, one a line.
+/// Collects the JSON values of a stream, one per line.
 final class FrameCollector {
     private let count: Int
     private var rest: [UInt8] = []

@@ -12,7 +12,8 @@ import Testing
 @Suite struct WatchTests {
     static let widgets = "/apis/golden.example.dev/v1/namespaces/golden-api/widgets"
 
-    /// What was done while the recorded watches ran: made, changed, labelled, unlabelled, deleted; the last four on `rounds`.
+    /// Makes the changes that were made while the watches were recorded: create, change, label, remove the label,
+    /// delete.
     private func play(_ test: TestServer) async {
         let widget: JSONValue = [
             "apiVersion": "golden.example.dev/v1", "kind": "Widget", "metadata": ["name": "w"], "spec": ["size": 1],
@@ -25,7 +26,7 @@ import Testing
         await test.send("DELETE", "\(Self.widgets)/w")
     }
 
-    /// The recorded watches, in their order; nil where the recording's etcd was too old to serve one.
+    /// Replays the recorded watches, except those that the recording's etcd could not serve.
     @Test func `Recorded watches show what a real API server showed`() async throws {
         let test = try TestServer(watchWindow: 12)
         try await test.prepare()
@@ -38,7 +39,7 @@ import Testing
             let note = recording["note"]!.string!
             let stream = recording["stream"]!.array!
             if ["no resourceVersion", "sendInitialEvents"].contains(where: { note.contains($0) }) {
-                // An etcd of 3.5.1 can not serve these; what they give here is tested below.
+                // etcd 3.5.1 cannot serve these; the tests below cover them.
                 continue
             }
             var query = (recording["request"]!["query"]!.object!).map { "\($0.key)=\($0.value.rendered)" }
@@ -127,7 +128,7 @@ import Testing
         let collector = FrameCollector(count: 2)
         do {
             try await produce { bytes in
-                // While the client sleeps over its first event, more happens than the window holds.
+                // While the client handles its first event, more changes are made than the window keeps.
                 if collector.frames.isEmpty { for index in 0..<20 { await make("later-\(index)") } }
                 try collector.add(bytes)
             }

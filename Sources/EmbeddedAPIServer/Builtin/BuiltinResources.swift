@@ -1,6 +1,6 @@
 import KubernetesModel
 
-/// The kinds that are served from the start, in the order in which discovery lists them.
+/// The built-in kinds, in the order in which discovery lists them.
 enum BuiltinResources {
     static let all: [ResourceDefinition] = core + events + policy + extensions
 

@@ -2,7 +2,7 @@ import JSON
 import KubernetesModel
 import KubernetesSchema
 
-/// Custom resource definitions.
+/// The rules of CustomResourceDefinition objects.
 struct DefinitionStrategy: ResourceStrategy {
     let type = SimpleStrategy("CustomResourceDefinition").type
     var tracksGeneration: Bool { true }

@@ -1,7 +1,7 @@
 import JSON
 import KubernetesModel
 
-/// Events, which have two forms: that of the core group, which is stored, and that of events.k8s.io.
+/// The rules of events, which have two forms: `v1`, which is the stored one, and `events.k8s.io/v1`.
 struct EventStrategy: ResourceStrategy {
     let isCore: Bool
     let type: FieldType
@@ -39,7 +39,7 @@ struct EventStrategy: ResourceStrategy {
     }
 
     func fieldValues(_ object: JSONValue) -> [String: String] {
-        // Always the stored form; both names, so that either version's selectors find them.
+        // The object is in the stored form. Values get both names, so that selectors of either version match.
         var values: [String: String] = [:]
         for (name, value) in object["involvedObject"]?.object ?? [:] {
             values["involvedObject.\(name)"] = value.rendered
@@ -54,7 +54,7 @@ struct EventStrategy: ResourceStrategy {
         let about = isCore ? "involvedObject" : "regarding"
         let namespace = object["metadata"]?["namespace"]?.string ?? ""
         let mentioned = object[about]?["namespace"]?.string ?? ""
-        // An object without a namespace has its events in `default`.
+        // Events about a cluster-scoped object are in `default`.
         if mentioned.isEmpty ? namespace == "default" || namespace == "kube-system" : mentioned == namespace {
             return []
         }
@@ -64,36 +64,50 @@ struct EventStrategy: ResourceStrategy {
         ]
     }
 
-    private static let names: [(core: String, new: String)] = [
-        ("involvedObject", "regarding"), ("message", "note"), ("reportingComponent", "reportingController"),
-        ("source", "deprecatedSource"), ("firstTimestamp", "deprecatedFirstTimestamp"),
-        ("lastTimestamp", "deprecatedLastTimestamp"), ("count", "deprecatedCount"),
+    /// A field's name in `v1` and in `events.k8s.io/v1`.
+    private struct FieldNames {
+        var core: String
+        var new: String
+
+        init(_ core: String, _ new: String) {
+            self.core = core
+            self.new = new
+        }
+    }
+
+    private static let names: [FieldNames] = [
+        .init("involvedObject", "regarding"), .init("message", "note"),
+        .init("reportingComponent", "reportingController"),
+        .init("source", "deprecatedSource"), .init("firstTimestamp", "deprecatedFirstTimestamp"),
+        .init("lastTimestamp", "deprecatedLastTimestamp"), .init("count", "deprecatedCount"),
     ]
 
     func fromStorage(_ object: JSONValue) -> JSONValue {
-        guard !isCore else { return object }
-        var result = object
-        for (core, new) in Self.names {
-            result[core] = nil
-            result[new] = object[core]
-        }
-        return result
+        isCore ? object : Self.renamed(object, from: \.core, to: \.new)
     }
 
     func toStorage(_ object: JSONValue) -> JSONValue {
-        guard !isCore else { return object }
+        isCore ? object : Self.renamed(object, from: \.new, to: \.core)
+    }
+
+    /// Renames the fields of ``names`` from one version to the other.
+    private static func renamed(
+        _ object: JSONValue, from old: KeyPath<FieldNames, String>, to new: KeyPath<FieldNames, String>
+    ) -> JSONValue {
         var result = object
-        for (core, new) in Self.names {
-            result[new] = nil
-            result[core] = object[new]
+        for field in names {
+            result[field[keyPath: old]] = nil
+            result[field[keyPath: new]] = object[field[keyPath: old]]
         }
         return result
     }
 
+    /// A field by its name in `v1`, whichever version the event has.
     private static func stored(_ event: JSONValue, _ name: String) -> JSONValue? {
         event[name] ?? Self.names.first { $0.core == name }.flatMap { event[$0.new] }
     }
 
+    /// The first non-empty string of these fields.
     private static func text(_ event: JSONValue, _ names: String...) -> String {
         for name in names {
             if let text = stored(event, name)?.string, !text.isEmpty { return text }

@@ -1,7 +1,7 @@
 import JSON
 import KubernetesModel
 
-/// Namespaces.
+/// The rules of namespaces.
 struct NamespaceStrategy: ResourceStrategy {
     let type = SimpleStrategy("Namespace").type
     var skeleton: JSONValue { ["metadata": [:], "spec": [:], "status": [:]] }
@@ -25,7 +25,7 @@ struct NamespaceStrategy: ResourceStrategy {
     }
 
     func admit(_ object: inout JSONValue, cluster: any ClusterView, now: Timestamp) throws {
-        // Nobody owns these: they are set after ownership is worked out.
+        // Set after field ownership has been computed, so that no manager owns these fields.
         object["spec"] = ["finalizers": ["kubernetes"]]
         object["status"] = ["phase": "Active"]
     }

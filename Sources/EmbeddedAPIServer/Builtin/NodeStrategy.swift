@@ -1,7 +1,7 @@
 import JSON
 import KubernetesModel
 
-/// Nodes.
+/// The rules of nodes.
 struct NodeStrategy: ResourceStrategy {
     let type = SimpleStrategy("Node").type
     var skeleton: JSONValue { ["metadata": [:], "spec": [:], "status": [:]] }
@@ -13,7 +13,7 @@ struct NodeStrategy: ResourceStrategy {
         object.setDefault(["status"], [:])
     }
 
-    /// Unlike other kinds, a node may be made with its status.
+    /// Keeps the status: unlike other kinds, a node may be created with one.
     func prepareForCreate(_ object: inout JSONValue, now: Timestamp) {}
 
     let columns: [TableColumn] = [

@@ -1,7 +1,7 @@
 import JSON
 import KubernetesModel
 
-/// The kinds without much behaviour.
+/// The kinds that need only a ``SimpleStrategy``.
 enum PlainStrategies {
     static let configMap: SimpleStrategy = {
         var strategy = SimpleStrategy("ConfigMap")
@@ -48,6 +48,7 @@ enum PlainStrategies {
         return strategy
     }()
 
+    /// An error for each field that changed although `immutable` is set.
     private static func immutableErrors(_ object: JSONValue, _ old: JSONValue?, _ fields: [String]) -> [FieldError] {
         guard let old, old["immutable"] == true else { return [] }
         var errors: [FieldError] = []
@@ -60,6 +61,7 @@ enum PlainStrategies {
         return errors
     }
 
+    /// An error for each key of `data` and `binaryData` that is not a valid config key.
     private static func keyErrors(_ object: JSONValue) -> [FieldError] {
         var errors: [FieldError] = []
         for field in ["data", "binaryData"] {

@@ -1,7 +1,7 @@
 import JSON
 import KubernetesModel
 
-/// The columns of pods, whose status sums up their containers as `kubectl get pods` shows it.
+/// The table columns of pods. The status column sums up the containers, as in `kubectl get pods`.
 enum PodColumns {
     static let all: [TableColumn] = [
         .name,
@@ -28,6 +28,7 @@ enum PodColumns {
         },
     ]
 
+    /// The cells of the columns Ready, Status and Restarts, computed as Kubernetes' printers do.
     private static func summary(_ pod: JSONValue, _ now: Timestamp?) -> (
         ready: String, status: String, restarts: String
     ) {
@@ -41,8 +42,7 @@ enum PodColumns {
         }
         let initContainers = spec["initContainers"]?.array ?? []
         let sidecars = Set(initContainers.filter { $0["restartPolicy"] == "Always" }.compactMap { $0["name"]?.string })
-        var total = (spec["containers"]?.array?.count ?? 0) + sidecars.count
-        if total == 0 { total = 0 }
+        let total = (spec["containers"]?.array?.count ?? 0) + sidecars.count
         var ready = 0
         var restarts: Int64 = 0
         var sidecarRestarts: Int64 = 0

@@ -1,7 +1,8 @@
 import JSON
 
-/// What the API server fills into a pod where nothing is set (the API reference; shared recordings).
+/// The defaults that the API server sets in a pod, as the Kubernetes API reference gives them.
 enum PodDefaults {
+    /// Sets the defaults in a pod.
     static func apply(_ pod: inout JSONValue) {
         guard var spec = pod["spec"], spec.object != nil else { return }
         pod["spec"] = nil  // so that it is changed in place
@@ -22,7 +23,7 @@ enum PodDefaults {
         if let volumes = spec["volumes"]?.array { spec["volumes"] = .array(volumes.map { volume($0) }) }
         pod["spec"] = spec
         if let conditions = pod["status"]?["conditions"]?.array {
-            // These two are there whether set or not.
+            // Kubernetes always writes these two, even when they are null.
             pod["status"]?["conditions"] = .array(
                 conditions.map { condition in
                     var condition = condition
@@ -43,7 +44,7 @@ enum PodDefaults {
         if let image = container["image"]?.string {
             container.setDefault(["imagePullPolicy"], .string(hasLatestTag(image) ? "Always" : "IfNotPresent"))
         }
-        // What is limited is requested, where nothing is said.
+        // A resource with a limit and no request gets the limit as its request.
         if let limits = container["resources"]?["limits"]?.object {
             for (name, limit) in limits { container["resources"]?.setDefault(["requests", name], limit) }
         }
@@ -88,6 +89,7 @@ enum PodDefaults {
         return container
     }
 
+    /// Whether the image has no tag or digest, or the tag `latest`.
     private static func hasLatestTag(_ image: String) -> Bool {
         if image.contains("@") { return false }
         let name = image.split(separator: "/").last ?? ""
@@ -115,9 +117,9 @@ enum PodDefaults {
     }
 }
 
-/// Quantities in the form in which the server gives them back.
+/// Quantities, read from and written to JSON.
 enum Quantities {
-    /// Numbers become strings; strings stay as they are.
+    /// Turns a number into a string, as Kubernetes stores quantities; leaves strings as they are.
     static func canonical(_ value: JSONValue) -> JSONValue {
         switch value {
         case .int, .double: .string(value.rendered)
@@ -131,7 +133,7 @@ enum Quantities {
         ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12), ("P", 1e15), ("E", 1e18),
     ]
 
-    /// The number, for comparing; nil for what is no quantity.
+    /// The value as a number, for comparisons; nil when it is not a valid quantity.
     static func number(_ value: JSONValue?) -> Double? {
         guard let text = value.map(\.rendered), let first = text.utf8.first, first < 0x3A else { return nil }
         if let number = Double(text) { return number.isFinite ? number : nil }

@@ -1,8 +1,9 @@
 import JSON
 import KubernetesModel
 
-/// What a pod must be, and what of it may change.
+/// Validation of pods.
 enum PodRules {
+    /// The errors in a new pod.
     static func errors(_ pod: JSONValue) -> [FieldError] {
         let spec = pod["spec"] ?? [:]
         var errors: [FieldError] = []
@@ -91,7 +92,7 @@ enum PodRules {
         return errors
     }
 
-    /// An update may change images, the deadline, tolerations (more of them), and take gates away.
+    /// The errors of an update. It may change images and the deadline, add tolerations and remove scheduling gates.
     static func updateErrors(_ pod: JSONValue, old: JSONValue) -> [FieldError] {
         var errors: [FieldError] = []
         let before = old["spec"] ?? [:]
@@ -122,7 +123,7 @@ enum PodRules {
         if (before["tolerations"]?.array ?? []).allSatisfy({ tolerations.contains($0) }) {
             after["tolerations"] = before["tolerations"]
         }
-        // While a pod is gated it may be given node constraints.
+        // As long as a pod has scheduling gates, its node constraints may still change.
         if !gates.isEmpty {
             for field in ["nodeSelector", "affinity"] { after[field] = before[field] }
         }

@@ -1,7 +1,7 @@
 import JSON
 import KubernetesModel
 
-/// Pods.
+/// The rules of pods.
 struct PodStrategy: ResourceStrategy {
     let type = SimpleStrategy("Pod").type
     var skeleton: JSONValue { ["metadata": [:], "spec": ["containers": .null], "status": [:]] }
@@ -77,7 +77,7 @@ struct PodStrategy: ResourceStrategy {
         if let policy = found?["preemptionPolicy"] { spec.setDefault(["preemptionPolicy"], policy) }
     }
 
-    /// Guaranteed when every container's requests are its limits, BestEffort when none asks for anything.
+    /// The QoS class: Guaranteed when all requests equal their limits, BestEffort when there are none, else Burstable.
     static func qualityOfService(_ spec: JSONValue) -> String {
         let containers = (spec["containers"]?.array ?? []) + (spec["initContainers"]?.array ?? [])
         var asks = false
@@ -98,7 +98,7 @@ struct PodStrategy: ResourceStrategy {
         if subresource == "status" {
             object["status"]?["qosClass"] = old["status"]?["qosClass"]
         }
-        // What admission set stays when a whole object leaves it out.
+        // A replacement that leaves out fields set by admission keeps them.
         for field in ["serviceAccountName", "serviceAccount", "priority", "preemptionPolicy", "nodeName"] {
             if let value = old["spec"]?[field] { object["spec"]?.setDefault([field], value) }
         }

@@ -1,7 +1,7 @@
 import JSON
 import KubernetesModel
 
-/// Services. Nothing routes to them here: they are kept so that manifests apply, and headless ones name pods.
+/// The rules of services. No traffic is routed: services exist so that manifests apply and controllers find them.
 struct ServiceStrategy: ResourceStrategy {
     let type = SimpleStrategy("Service").type
     var skeleton: JSONValue { ["metadata": [:], "spec": [:], "status": ["loadBalancer": [:]]] }

@@ -1,7 +1,7 @@
 import JSON
 import KubernetesModel
 
-/// Kinds that need no more than their fields: config maps, leases, quotas.
+/// A kind that is described by its fields and a few closures: config maps, leases, quotas.
 struct SimpleStrategy: ResourceStrategy {
     var type: FieldType
     var skeleton: JSONValue = ["metadata": [:]]
@@ -9,14 +9,15 @@ struct SimpleStrategy: ResourceStrategy {
     var returnsDeletedObject = false
     var columns: [TableColumn] = [.name, .age]
     var selectableFields: [String] = []
-    /// Set where nothing is set, by path from the root.
+    /// Default values, by their path from the root.
     var defaults: [(path: [String], value: JSONValue)] = []
     var checks: @Sendable (_ object: JSONValue, _ old: JSONValue?) -> [FieldError] = { _, _ in [] }
     var prepare: @Sendable (_ object: inout JSONValue) -> Void = { _ in }
-    /// Set by admission at creation.
+    /// Finalizers that admission adds at creation.
     var finalizers: [String] = []
     var nameError: @Sendable (String) -> String? = NameRules.subdomainError
 
+    /// A strategy for the struct of that name in ``BuiltinTypes``.
     init(_ kind: String) {
         var fields = BuiltinTypes.fields(of: "Object")
         fields.merge(BuiltinTypes.fields(of: kind)) { $1 }
@@ -40,7 +41,7 @@ struct SimpleStrategy: ResourceStrategy {
 }
 
 extension JSONValue {
-    /// Sets a value at a path where there is none yet, making the objects on the way.
+    /// Sets the value at a path unless there is one already. Makes missing objects on the way.
     mutating func setDefault(_ path: ArraySlice<String>, _ value: JSONValue) {
         guard let first = path.first else { return }
         if path.count == 1 {

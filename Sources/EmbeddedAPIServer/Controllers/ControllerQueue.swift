@@ -5,8 +5,8 @@ import Synchronization
 
 /// The checks that changes of objects ask for, in the order in which they were asked for.
 ///
-/// A check that already waits is not added a second time. Requests add checks; ``APIServerCore/runControllers()`` takes them
-/// out and hands each to the controller that knows what to do.
+/// A check that already waits is not added a second time. Requests add checks; ``APIServerCore/runControllers()`` takes
+/// them out and hands each to the controller that knows what to do.
 final class ControllerQueue: Sendable {
     /// One thing that a controller has to look at.
     enum Check: Hashable, Sendable {
@@ -30,7 +30,7 @@ final class ControllerQueue: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Fired by whoever has added checks.
+    /// To be fired after checks have been added.
     let signal = AsyncSignal()
 
     /// Adds a check, unless the same one already waits.
@@ -133,7 +133,8 @@ extension APIServerCore {
         }
     }
 
-    /// Serves new definitions before the request that made them is answered, so that the client's next request finds them.
+    /// Serves new definitions before the request that made them is answered, so that the client's next request finds
+    /// them.
     ///
     /// Refreshes in any case: ``runControllers()`` may have taken the check out of the queue and not done it yet.
     func settleDefinitions() async {

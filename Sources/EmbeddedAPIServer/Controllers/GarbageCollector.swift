@@ -1,7 +1,10 @@
 import JSON
 import KubernetesModel
 
-/// Garbage collection by owner references, as kube-controller-manager does it.
+/// Deletes objects whose owners are gone, as kube-controller-manager does.
+///
+/// All its checks throw `JSONError` when a stored object cannot be parsed, ``SQLiteError`` when the file cannot be
+/// written, and `APIStatus` when the object is gone.
 struct GarbageCollector: Sendable {
     let core: APIServerCore
 
@@ -10,7 +13,7 @@ struct GarbageCollector: Sendable {
 
     private func definition(_ key: StorageKey) -> ResourceDefinition? { registry.resource(storageName: key.resource) }
 
-    /// The object that an owner reference names, if it is there.
+    /// The object that an owner reference names; nil when it is gone or has another UID.
     private func owner(_ reference: JSONValue, of key: StorageKey) -> StoredObject? {
         guard let apiVersion = reference["apiVersion"]?.string, let kind = reference["kind"]?.string,
             let name = reference["name"]?.string
@@ -24,7 +27,7 @@ struct GarbageCollector: Sendable {
         return object
     }
 
-    /// Deletes an object when all its owners are gone, or the only ones left are being deleted and wait for it.
+    /// Deletes an object when all its owners are gone or wait for it in a foreground deletion.
     func checkOwners(of key: StorageKey) async throws {
         guard let object = store.get(key), !object.ownerUIDs.isEmpty, let resource = definition(key) else { return }
         let json = try JSONValue(parsing: object.body)
@@ -34,18 +37,20 @@ struct GarbageCollector: Sendable {
         if object.isBeingDeleted { return }
         var options = DeletionOptions()
         options.uid = object.uid
-        // Under an owner that waits, the dependent waits for its own dependents in turn.
+        // The owner waits for this object, so this object has to wait for its own dependents.
         let hasDependents = !store.dependents(of: object.uid).isEmpty
         options.propagation = owners.isEmpty || !hasDependents ? .background : .foreground
         _ = try await core.delete(key, resource, options)
     }
 
+    /// Whether the object is in a foreground deletion, waiting for its dependents.
     private func isWaiting(_ object: StoredObject) -> Bool {
         guard object.isBeingDeleted, let json = try? JSONValue(parsing: object.body) else { return false }
         return json["metadata"]?["finalizers"]?.strings?.contains("foregroundDeletion") ?? false
     }
 
-    /// Foreground and orphan deletion: deals with the dependents, then lets the object go.
+    /// Does what the finalizers of an object that is being deleted ask for (`orphan`, `foregroundDeletion`,
+    /// `pvc-protection`), then removes them.
     func checkDeletion(of key: StorageKey) async throws {
         guard let object = store.get(key), object.isBeingDeleted, let resource = definition(key) else { return }
         let json = try JSONValue(parsing: object.body)
@@ -68,6 +73,7 @@ struct GarbageCollector: Sendable {
         }
     }
 
+    /// Whether a dependent keeps its owner from going (`blockOwnerDeletion`).
     private func blocks(_ key: StorageKey, owner uid: String) -> Bool {
         guard let object = store.get(key), let json = try? JSONValue(parsing: object.body) else { return false }
         return (json["metadata"]?["ownerReferences"]?.array ?? []).contains {
@@ -75,7 +81,7 @@ struct GarbageCollector: Sendable {
         }
     }
 
-    /// Looks at an owner again that may have waited for a dependent.
+    /// Checks the owner with this UID again after one of its dependents is gone.
     func checkWaitingOwner(_ uid: String) async throws {
         for resource in registry.all where !resource.strategy.convertsStorage {
             let waiting = store.list(resource.storageName, namespace: nil).objects.first { $0.uid == uid }
@@ -86,6 +92,7 @@ struct GarbageCollector: Sendable {
         }
     }
 
+    /// Takes the owner with this UID off a dependent.
     private func orphan(_ key: StorageKey, from uid: String) async throws {
         guard let resource = definition(key) else { return }
         try await core.edit(key, resource) { object in

@@ -2,8 +2,8 @@ import JSON
 import KubernetesModel
 import Synchronization
 
-/// Namespaces: those of the system are there from the start, every one gets its default objects, and the contents of a
-/// terminating one are deleted before it goes.
+/// Creates the system's namespaces, puts the default objects into every namespace, and empties a namespace before it
+/// goes.
 struct NamespaceController: Sendable {
     let core: APIServerCore
 
@@ -12,14 +12,15 @@ struct NamespaceController: Sendable {
 
     static let systemNamespaces = ["default", "kube-node-lease", "kube-public", "kube-system"]
 
-    /// Makes what every cluster has. Idempotent.
+    /// Creates the system's namespaces and priority classes where they are missing. Throws `APIStatus` and
+    /// ``SQLiteError``.
     func seed(certificateAuthorityPEM: String) throws {
         guard let namespaces = registry.resource("", "v1", "namespaces") else { return }
         let pipeline = ObjectPipeline(resource: namespaces, now: core.clock())
         for name in Self.systemNamespaces where store.get(Self.namespaceKey(name)) == nil {
             var object: JSONValue = ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]]
             _ = try pipeline.decode(&object, .ignore)
-            try pipeline.initialize(&object, namespace: "")
+            pipeline.initialize(&object, namespace: "")
             try namespaces.strategy.admit(&object, cluster: StoreView(core: core), now: core.clock())
             try core.insert(object, Self.namespaceKey(name), namespaces)
         }
@@ -41,17 +42,18 @@ struct NamespaceController: Sendable {
                 ]
                 let pipeline = ObjectPipeline(resource: classes, now: core.clock())
                 _ = try pipeline.decode(&object, .ignore)
-                try pipeline.initialize(&object, namespace: "")
+                pipeline.initialize(&object, namespace: "")
                 try core.insert(object, key, classes)
             }
         }
     }
 
+    /// The key of a Namespace object.
     static func namespaceKey(_ name: String) -> StorageKey {
         StorageKey(resource: "namespaces", namespace: "", name: name)
     }
 
-    /// The objects that every namespace has: the account pods run as, and the certificate of this server.
+    /// Creates the objects that every namespace has: the default service account and the server's certificate.
     private func fill(_ namespace: String) throws {
         let contents: [(String, JSONValue)] = [
             (
@@ -76,16 +78,17 @@ struct NamespaceController: Sendable {
             if store.get(key) != nil { continue }
             let pipeline = ObjectPipeline(resource: resource, now: core.clock())
             var object = template
-            try pipeline.initialize(&object, namespace: namespace)
+            pipeline.initialize(&object, namespace: namespace)
             do {
                 try core.insert(object, key, resource)
             } catch let status as APIStatus where status.isAlreadyExists || status.code == 403 || status.isNotFound {
-                // Made by somebody else, or the namespace is on its way out.
+                // Another request has created it, or the namespace is being deleted.
             }
         }
     }
 
-    /// Fills a new namespace; empties a terminating one and lets it go once it is empty.
+    /// Fills a new namespace; deletes the contents of one that is being deleted, and lets it go once it is empty.
+    /// Throws `APIStatus`, `JSONError` and ``SQLiteError``.
     func check(_ name: String) async throws {
         guard let object = store.get(Self.namespaceKey(name)) else { return }
         guard object.isBeingDeleted else {
@@ -94,13 +97,8 @@ struct NamespaceController: Sendable {
         }
         for storageName in store.occupiedResources(namespace: name) {
             guard let resource = registry.resource(storageName: storageName) else { continue }
-            for content in store.list(storageName, namespace: name).objects where !content.isBeingDeleted {
-                do {
-                    _ = try await core.delete(content.key, resource, DeletionOptions())
-                } catch let status as APIStatus where status.isNotFound {
-                    continue
-                }
-            }
+            let contents = store.list(storageName, namespace: name).objects.filter { !$0.isBeingDeleted }
+            try await core.delete(contents, resource, DeletionOptions())
         }
         guard store.occupiedResources(namespace: name).isEmpty,
             let namespaces = registry.resource("", "v1", "namespaces")

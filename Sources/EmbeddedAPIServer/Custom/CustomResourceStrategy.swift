@@ -2,7 +2,7 @@ import JSON
 import KubernetesModel
 import KubernetesSchema
 
-/// Custom resources: everything comes from the definition's schema.
+/// The rules of custom resources, all taken from the schema of their definition.
 struct CustomResourceStrategy: ResourceStrategy {
     let type: FieldType
     /// The schema as the definition has it, for OpenAPI.
@@ -18,7 +18,7 @@ struct CustomResourceStrategy: ResourceStrategy {
 
     private static let metadataType = FieldType.object(BuiltinTypes.fields(of: "Object"), rest: .any)
 
-    /// The behaviour that one version of a definition describes. Throws when its schema is none.
+    /// Reads one version of a definition. Throws `SchemaError` when its schema is not a structural one.
     init(version: JSONValue, evaluator: any ValidationRuleEvaluator) throws {
         openAPI = version["schema"]?["openAPIV3Schema"] ?? [:]
         schema = try StructuralSchema(openAPI: openAPI)
@@ -72,6 +72,7 @@ struct CustomResourceStrategy: ResourceStrategy {
         return errors + rules.errors(object, old: old, schema)
     }
 
+    /// One of `additionalPrinterColumns`; nil when it lacks a name or its path is not understood.
     private static func column(_ json: JSONValue) -> TableColumn? {
         guard let name = json["name"]?.string, let text = json["jsonPath"]?.string, let path = JSONPath(text) else {
             return nil

@@ -2,14 +2,14 @@ import JSON
 import KubernetesModel
 import Synchronization
 
-/// Custom resource definitions turned into resources that are served.
+/// Turns custom resource definitions into resources that the server serves.
 enum CustomResources {
     static let storageName = "customresourcedefinitions.apiextensions.k8s.io"
-    /// Holds a definition back until its objects are gone.
+    /// The finalizer that keeps a definition until its objects are gone.
     static let finalizer = "customresourcecleanup.apiextensions.k8s.io"
 
-    /// The resources that a definition adds, one a served version. A version whose schema is none is left out: it was
-    /// refused when it came, so that it can only be from a newer program's file.
+    /// One resource for each served version of a definition. Leaves out a version whose schema is invalid: such a
+    /// definition is refused when it is created, so it can only come from a file that a newer program wrote.
     static func definitions(_ crd: JSONValue, _ evaluator: any ValidationRuleEvaluator) -> [ResourceDefinition] {
         guard let spec = crd["spec"], let group = spec["group"]?.string, let names = spec["names"],
             let kind = names["kind"]?.string, let plural = names["plural"]?.string
@@ -40,7 +40,8 @@ enum CustomResources {
 }
 
 extension APIServerCore {
-    /// Serves what the stored definitions say. One at a time: of two that overlap, the one that read first must not end last.
+    /// Serves the resources of the stored definitions. Runs under a lock: of two refreshes that overlap, the one with
+    /// the older list must not finish last.
     func refreshDefinitions() {
         refreshing.withLock { _ in
             let all = store.list(CustomResources.storageName, namespace: nil).objects.flatMap { object in
@@ -50,7 +51,8 @@ extension APIServerCore {
         }
     }
 
-    /// A definition has changed: serves it, says so in its status, and on deletion clears its objects away first.
+    /// Serves a changed definition and writes its status; for one that is being deleted, deletes its objects first.
+    /// Throws `APIStatus`, `JSONError` and ``SQLiteError``.
     func checkDefinition(_ name: String) async throws {
         refreshDefinitions()
         let key = StorageKey(resource: CustomResources.storageName, namespace: "", name: name)
@@ -58,13 +60,8 @@ extension APIServerCore {
         let json = try JSONValue(parsing: object.body)
         if object.isBeingDeleted {
             for served in CustomResources.definitions(json, ruleEvaluator).prefix(1) {
-                for content in store.list(served.storageName, namespace: nil).objects where !content.isBeingDeleted {
-                    do {
-                        _ = try await delete(content.key, served, DeletionOptions())
-                    } catch let status as APIStatus where status.isNotFound {
-                        continue
-                    }
-                }
+                let contents = store.list(served.storageName, namespace: nil).objects.filter { !$0.isBeingDeleted }
+                try await delete(contents, served, DeletionOptions())
                 guard store.list(served.storageName, namespace: nil).objects.isEmpty else { return }
             }
             try await removeFinalizer(CustomResources.finalizer, from: key, resource)
@@ -73,6 +70,7 @@ extension APIServerCore {
         try await establish(key, resource)
     }
 
+    /// Accepts the definition's names and marks it as established, unless that is done already.
     private func establish(_ key: StorageKey, _ resource: ResourceDefinition) async throws {
         let now = clock().wholeSecond
         try await edit(key, resource) { crd in

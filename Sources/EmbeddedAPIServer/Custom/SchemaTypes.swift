@@ -1,8 +1,9 @@
 import JSON
 import KubernetesSchema
 
-/// What merging and ownership need of an OpenAPI v3 schema.
+/// Reads from an OpenAPI v3 schema what merging and field ownership need.
 enum SchemaTypes {
+    /// The type that a schema describes.
     static func type(of schema: JSONValue) -> FieldType {
         let preserves = schema["x-kubernetes-preserve-unknown-fields"] == true
         if schema["x-kubernetes-int-or-string"] == true { return .scalar(.intOrString) }

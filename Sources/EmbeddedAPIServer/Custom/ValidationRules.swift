@@ -4,17 +4,18 @@ import KubernetesSchema
 
 /// Evaluates the CEL rules of custom resource definitions (`x-kubernetes-validations`).
 public protocol ValidationRuleEvaluator: Sendable {
-    /// Whether a value keeps a rule; nil when the rule is beyond this evaluator, and is then not held against anybody.
-    /// `oldValue` is nil at creation, when rules that mention `oldSelf` are not asked.
+    /// Whether `value` satisfies a rule; nil when this evaluator does not understand the rule, which then counts as
+    /// satisfied. `oldValue` is nil at creation; rules that mention `oldSelf` are not evaluated then.
     func holds(_ rule: String, value: JSONValue, oldValue: JSONValue?) -> Bool?
 }
 
-/// The rules that forbid changes, without CEL: equalities of what `self` and `oldSelf` have, joined by `&&`.
+/// Evaluates without CEL the rules that forbid changes: equalities of paths in `self` and `oldSelf`, joined by `&&`.
 ///
-/// `self == oldSelf`, `self.spec == oldSelf.spec && self.a.b == oldSelf.a.b`, `has(self.a) == has(oldSelf.a)`, the same the
-/// other way round, and `has(self.a) != has(self.b)` for exactly one of two. A program that has a CEL evaluator gives it to the server instead.
+/// Examples: `self == oldSelf`, `self.spec == oldSelf.spec && self.a.b == oldSelf.a.b`, `has(self.a) ==
+/// has(oldSelf.a)`, and `has(self.a) != has(self.b)`, which asks for exactly one of two fields. Any other rule is
+/// answered with nil. A program that has a CEL evaluator gives it to ``APIServerConfiguration/ruleEvaluator`` instead.
 public struct TransitionRuleEvaluator: ValidationRuleEvaluator {
-    /// One side of an equality: a path into the new or the old value, or whether there is anything at it.
+    /// One side of an equality: the value at a path of the new or the old object, or whether there is one.
     private struct Side {
         var isOld: Bool
         var fields: [String]
@@ -26,7 +27,7 @@ public struct TransitionRuleEvaluator: ValidationRuleEvaluator {
         }
     }
 
-    /// The evaluator.
+    /// Makes an evaluator; it has no settings.
     public init() {}
 
     public func holds(_ rule: String, value: JSONValue, oldValue: JSONValue?) -> Bool? {
@@ -43,6 +44,7 @@ public struct TransitionRuleEvaluator: ValidationRuleEvaluator {
         return true
     }
 
+    /// Parses one side; nil when it is anything but a path from `self` or `oldSelf`.
     private static func side(_ text: String) -> Side? {
         var path = text[...]
         let asksPresence = path.hasPrefix("has(") && path.hasSuffix(")")
@@ -60,10 +62,11 @@ public struct TransitionRuleEvaluator: ValidationRuleEvaluator {
     }
 }
 
-/// Walks a value with its schema and asks every rule.
+/// Evaluates all rules of a schema on a value and everything in it.
 struct RuleCheck: Sendable {
     let evaluator: any ValidationRuleEvaluator
 
+    /// An error for each rule that the value breaks.
     func errors(_ value: JSONValue, old: JSONValue?, _ schema: StructuralSchema, path: FieldPath = .root)
         -> [FieldError]
     {
@@ -85,7 +88,8 @@ struct RuleCheck: Sendable {
             }
         case .array(let items):
             guard let inner = schema.items else { break }
-            // Only items of list maps have a past: they are found by their keys.
+            // Items of a list map are matched with their old values by their keys; items of other lists have no old
+            // value.
             let keys = schema.listMapKeys
             for (index, item) in items.enumerated() {
                 let before =
@@ -98,7 +102,7 @@ struct RuleCheck: Sendable {
         return errors
     }
 
-    /// Whether there is any rule at all.
+    /// Whether the schema or any schema in it has a rule.
     static func hasRules(_ schema: StructuralSchema) -> Bool {
         if !schema.rules.isEmpty { return true }
         if schema.properties.values.contains(where: { hasRules($0) }) { return true }

@@ -2,13 +2,14 @@ import JSON
 import KubernetesModel
 import KubernetesSchema
 
-/// What there is to be asked for: versions, groups, resources, schemas.
+/// Answers the discovery paths: versions, groups, resources, schemas.
 struct Discovery: Sendable {
     let registry: ResourceRegistry
 
     /// The version of Kubernetes whose behaviour this server follows.
     static let kubernetesVersion = (major: "1", minor: "36", git: "v1.36.2")
 
+    /// Answers a GET of a discovery or schema path. Throws `APIStatus` 404 for any other path.
     func respond(to request: InboundRequest, _ path: APIPath) throws -> InboundResponse {
         switch path {
         case .version: return InboundResponse(Self.version)
@@ -41,7 +42,7 @@ struct Discovery: Sendable {
             if !group.isEmpty { json["apiVersion"] = "v1" }
             return InboundResponse(json)
         case .openAPIV2: return OpenAPIV2.respond(to: request)
-        case .openAPIV3(let name): return try OpenAPIV3(registry: registry).respond(name)
+        case .openAPIV3(let name): return OpenAPIV3(registry: registry).respond(name)
         case .resource, .health, .unknown: throw APIStatus.unknownResource
         }
     }
@@ -54,16 +55,17 @@ struct Discovery: Sendable {
         "buildDate": "1970-01-01T00:00:00Z", "goVersion": "none", "compiler": "swiftc", "platform": "linux/amd64",
     ]
 
-    /// All resources, with those that are only asked and never stored.
+    /// All resources, including those of ``VirtualResources``.
     private var entries: [ResourceDefinition] { registry.builtin + VirtualResources.all + registry.custom }
 
-    /// The groups in order; the core group, "", first.
+    /// All groups in order; the core group, "", is first.
     private var groups: [String] {
         var names: [String] = []
         for entry in entries where !names.contains(entry.group) { names.append(entry.group) }
         return names
     }
 
+    /// The versions of a group, the preferred one first.
     private func versions(_ group: String) -> [String] {
         var names: [String] = []
         for entry in entries where entry.group == group && !names.contains(entry.version) {
@@ -159,7 +161,7 @@ struct Discovery: Sendable {
     }
 }
 
-/// Resources that only answer questions.
+/// Resources that answer a POST and store no object: reviews of access and tokens.
 enum VirtualResources {
     static let all: [ResourceDefinition] = [
         make("authentication.k8s.io", "SelfSubjectReview", "selfsubjectreviews"),
@@ -180,14 +182,15 @@ enum VirtualResources {
     }
 }
 
-/// Kubernetes' order of versions: v2, v1, v1beta1, v1alpha1.
+/// The order in which Kubernetes prefers versions: v2, v1, v1beta1, v1alpha1.
 enum VersionOrder {
+    /// Whether `left` is preferred to `right`.
     static func precedes(_ left: String, _ right: String) -> Bool {
         let (a, b) = (parse(left), parse(right))
         return a == b ? left < right : b.lexicographicallyPrecedes(a)
     }
 
-    /// (stability, major, minor); anything else comes last.
+    /// Stability, major and minor number as sort keys; any other text sorts last.
     private static func parse(_ text: String) -> [Int] {
         guard text.hasPrefix("v") else { return [-1, 0, 0] }
         let rest = text.dropFirst()

@@ -1,11 +1,13 @@
 import HTTPServing
 import JSON
 
-/// The old schema document. Clients of today ask for it and go on without what they do not find in it: version 3 has it all.
+/// The OpenAPI v2 document. It is empty: current clients ask for it but use version 3, which has the schemas.
 enum OpenAPIV2 {
+    /// Answers in protobuf when the client asks for it, else in JSON.
     static func respond(to request: InboundRequest) -> InboundResponse {
         if request.accept.contains("proto-openapi.spec.v2") {
-            // A document of swagger "2.0", with its title and version, and no definitions: fields 1, and 2 (1, 2).
+            // A document with field 1 (`swagger`: "2.0") and field 2 (`info` with title and version), and no
+            // definitions.
             func field(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] { [number << 3 | 2, UInt8(bytes.count)] + bytes }
             let info = field(1, Array("Kubernetes".utf8)) + field(2, Array(Discovery.kubernetesVersion.git.utf8))
             return InboundResponse(

@@ -3,11 +3,12 @@ import JSON
 import KubernetesModel
 import KubernetesSchema
 
-/// Schemas and paths of one group version, as kubectl's validation, apply and `explain` read them.
+/// The OpenAPI v3 document of one group version, for kubectl's validation, apply and `explain`.
 struct OpenAPIV3: Sendable {
     let registry: ResourceRegistry
 
-    func respond(_ name: String) throws -> InboundResponse {
+    /// The index of documents for an empty name, else the document of a group version, else 404.
+    func respond(_ name: String) -> InboundResponse {
         if name.isEmpty {
             var paths = JSONObject()
             for name in groupVersions {
@@ -41,7 +42,7 @@ struct OpenAPIV3: Sendable {
             schemas[schemaName + "List"] = listSchema(resource, item: schemaName)
             for (path, operations) in Self.paths(resource, schemaName) { paths[path] = operations }
         }
-        // Only the structs that this document refers to.
+        // Includes only the structs that this document refers to.
         var missing = Self.references(in: .object(schemas)).union(["meta.v1.DeleteOptions"])
         while let next = missing.popFirst() {
             let full = Self.structName(next)
@@ -80,7 +81,7 @@ struct OpenAPIV3: Sendable {
         }
     }
 
-    /// The structs that a schema refers to; references are resolved to their full names by ``finished(_:)``.
+    /// The names of the structs that a schema refers to. ``finished(_:)`` turns the references into full names.
     private static func references(in json: JSONValue) -> Set<String> {
         var found: Set<String> = []
         switch json {

@@ -1,12 +1,10 @@
-/// The structs of the built-in kinds in a short notation, one a line: what fields there are, how lists and maps merge.
+/// The structs of the built-in kinds in a short notation, one per line: their fields, and how lists and maps merge.
 ///
-/// The rules are those of the Kubernetes API reference (patch strategies, list types and their keys):
-/// `[T]` an atomic list, `[T]@a,b` a list map by those keys, `[T]$` a set, `{T}` a map, `!` behind a type: atomic.
+/// The rules are those of the Kubernetes API reference (patch strategies, list types and their keys): `[T]` is an
+/// atomic list, `[T]@a,b` a list map with these keys, `[T]$` a set, `{T}` a map; `!` after a type makes it atomic.
 enum BuiltinTypes {
+    /// The fields of a struct; empty when there is no struct of that name.
     static func fields(of name: String) -> [String: FieldType] { table[name] ?? [:] }
-
-    /// The names of all structs.
-    static var names: [String] { table.keys.sorted() }
 
     private static let table: [String: [String: FieldType]] = {
         var table: [String: [String: FieldType]] = [:]
@@ -23,6 +21,7 @@ enum BuiltinTypes {
         return table
     }()
 
+    /// The type in the notation above; nil when it is malformed.
     private static func parse(_ text: Substring) -> FieldType? {
         if text.hasSuffix("!") { return parse(text.dropLast()).map { .atomic($0) } }
         if text.hasSuffix("}"), text.hasPrefix("{") { return parse(text.dropFirst().dropLast()).map { .map($0) } }

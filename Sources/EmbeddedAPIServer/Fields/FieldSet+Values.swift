@@ -1,7 +1,7 @@
 import JSON
 
 extension FieldType {
-    /// How an item of a list map or a set is named in a path; nil for an item that lacks its keys.
+    /// The path element of a list item; nil for an atomic list, and for an item of a list map that lacks its keys.
     func pathElement(of item: JSONValue) -> FieldSet.Element? {
         switch listKind {
         case .atomic: return nil
@@ -9,7 +9,7 @@ extension FieldType {
         case .map(let keys):
             var values = JSONObject()
             for key in keys {
-                // The one key of the built-in kinds that has a default.
+                // `protocol` is the only key of a built-in list map that has a default.
                 guard let value = item[key] ?? (key == "protocol" ? "TCP" : nil) else { continue }
                 values[key] = value
             }
@@ -17,7 +17,7 @@ extension FieldType {
         }
     }
 
-    /// Whether a value of this type is looked into, or owned as one.
+    /// Whether the parts of this value are owned one by one; an atomic value is owned as a whole.
     func isGranular(_ value: JSONValue) -> Bool {
         if isAtomic { return false }
         switch value {
@@ -27,7 +27,7 @@ extension FieldType {
         }
     }
 
-    /// The parts of a granular value by their path elements, in order.
+    /// The parts of a granular value with their path elements and types, in order.
     func parts(of value: JSONValue) -> [(element: FieldSet.Element, value: JSONValue, type: FieldType)] {
         switch value {
         case .object(let fields):
@@ -40,7 +40,7 @@ extension FieldType {
 }
 
 extension FieldSet {
-    /// What an applied configuration owns: its leaves, and the items of its list maps.
+    /// The fields that an applied configuration owns: its leaves, and the items of its list maps.
     init(leavesOf value: JSONValue, _ type: FieldType, isItem: Bool = false) {
         let parts = type.isGranular(value) ? type.parts(of: value) : []
         isMember = isItem || parts.isEmpty
@@ -51,7 +51,7 @@ extension FieldSet {
         }
     }
 
-    /// All paths of a value: what a writer owns that made it out of nothing.
+    /// All paths of a value: what its creator owns.
     init(present value: JSONValue, _ type: FieldType) {
         isMember = true
         guard type.isGranular(value) else { return }
@@ -63,7 +63,7 @@ extension FieldSet {
     private mutating func merge(_ other: FieldSet) { self = union(other) }
 }
 
-/// How two states of an object differ, field by field.
+/// The difference between two states of an object, field by field.
 struct FieldDifference: Sendable {
     var added = FieldSet()
     var modified = FieldSet()
@@ -71,6 +71,7 @@ struct FieldDifference: Sendable {
 
     init() {}
 
+    /// Compares two states of an object.
     init(from old: JSONValue, to new: JSONValue, _ type: FieldType) {
         compare(old, new, type, at: [])
     }
@@ -79,7 +80,7 @@ struct FieldDifference: Sendable {
         if old == new { return }
         let isOldGranular = type.isGranular(old)
         let isNewGranular = type.isGranular(new)
-        // A list or map that was null, or becomes it, is compared as an empty one.
+        // A null that becomes a list or map, or the reverse, is compared as an empty one.
         guard isOldGranular || isNewGranular, isOldGranular || old.isNull, isNewGranular || new.isNull else {
             modified.insert(path[...])
             return

@@ -1,6 +1,6 @@
 import JSON
 
-/// A set of field paths as a tree, the way `metadata.managedFields` keeps them (structured-merge-diff's FieldsV1).
+/// A set of field paths as a tree, as `metadata.managedFields` stores them (FieldsV1 of structured-merge-diff).
 struct FieldSet: Sendable, Hashable {
     /// One step of a path.
     enum Element: Sendable, Hashable, Comparable {
@@ -11,7 +11,7 @@ struct FieldSet: Sendable, Hashable {
         case value(JSONValue)
         case index(Int)
 
-        /// How FieldsV1 spells it.
+        /// The element as FieldsV1 writes it.
         var text: String {
             switch self {
             case .field(let name): "f:\(name)"
@@ -21,6 +21,7 @@ struct FieldSet: Sendable, Hashable {
             }
         }
 
+        /// Reads what ``text`` writes; nil for anything else.
         init?(_ text: String) {
             let rest = String(text.dropFirst(2))
             switch text.prefix(2) {
@@ -40,7 +41,7 @@ struct FieldSet: Sendable, Hashable {
 
         static func < (left: Element, right: Element) -> Bool { left.text < right.text }
 
-        /// How messages spell it: `.spec`, `[name="a"]`.
+        /// The element as messages show it: `.spec`, `[name="a"]`.
         var message: String {
             switch self {
             case .field(let name): ".\(name)"
@@ -51,18 +52,20 @@ struct FieldSet: Sendable, Hashable {
         }
     }
 
-    /// Whether the path that leads here is in the set.
+    /// Whether the path from the root to this node is in the set.
     var isMember = false
     var children: [Element: FieldSet] = [:]
 
     init() {}
 
+    /// A set of these paths.
     init(paths: [[Element]]) {
         for path in paths { insert(path[...]) }
     }
 
     var isEmpty: Bool { !isMember && children.isEmpty }
 
+    /// Adds a path.
     mutating func insert(_ path: ArraySlice<Element>) {
         guard let first = path.first else {
             isMember = true
@@ -77,6 +80,7 @@ struct FieldSet: Sendable, Hashable {
         return children[first]?.contains(path.dropFirst()) ?? false
     }
 
+    /// The paths that are in either set.
     func union(_ other: FieldSet) -> FieldSet {
         var result = self
         result.isMember = isMember || other.isMember
@@ -96,6 +100,7 @@ struct FieldSet: Sendable, Hashable {
         return result
     }
 
+    /// The paths that are in both sets.
     func intersection(_ other: FieldSet) -> FieldSet {
         var result = FieldSet()
         result.isMember = isMember && other.isMember
@@ -116,7 +121,7 @@ struct FieldSet: Sendable, Hashable {
         return result
     }
 
-    /// FieldsV1.
+    /// The set as FieldsV1.
     var json: JSONValue {
         var fields: [(String, JSONValue)] = []
         if isMember, !children.isEmpty { fields.append((".", [:])) }

@@ -1,7 +1,7 @@
 import JSON
 
 extension FieldType {
-    /// The paths of fields that this type has no place for.
+    /// The paths of the fields that are not part of this type.
     func unknownFields(in value: JSONValue, path: String = "") -> [String] {
         var found: [String] = []
         collectUnknown(in: value, path: path, into: &found)
@@ -27,7 +27,7 @@ extension FieldType {
         }
     }
 
-    /// Removes the fields that this type has no place for, and nulls, which mean "not set".
+    /// Removes the fields that are not part of this type, and nulls, which mean "not set".
     func dropUnknownFields(in value: inout JSONValue) {
         switch (resolved, value) {
         case (.object, .object(let fields)), (.map, .object(let fields)):
@@ -50,7 +50,7 @@ extension FieldType {
         }
     }
 
-    /// The first place where a value is not of this type, as Go's decoder reports it.
+    /// The first place where the value does not have this type, in the words of Go's JSON decoder.
     func typeError(in value: JSONValue, path: String = "") -> (path: String, found: String, expected: String)? {
         if value.isNull { return nil }
         func mismatch(_ expected: String) -> (String, String, String) { (path, value.goKind, expected) }
@@ -95,7 +95,7 @@ extension FieldType.Scalar {
 }
 
 extension JSONValue {
-    /// What Go's decoder calls the kind of value it found.
+    /// The kind of the value as Go's JSON decoder calls it.
     var goKind: String {
         switch self {
         case .null: "null"

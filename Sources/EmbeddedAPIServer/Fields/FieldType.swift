@@ -1,10 +1,10 @@
 import JSON
 
-/// The shape of a value as far as merging, ownership and unknown fields go.
+/// The type of a value, as far as merging, ownership and unknown fields need it.
 indirect enum FieldType: Sendable, Hashable {
     enum Scalar: String, Sendable { case string, int, number, bool, quantity, time, intOrString, bytes }
 
-    /// How the elements of a list are told apart (x-kubernetes-list-type).
+    /// How a list is merged (x-kubernetes-list-type).
     enum ListKind: Sendable, Hashable {
         case atomic
         case set
@@ -12,18 +12,18 @@ indirect enum FieldType: Sendable, Hashable {
     }
 
     case scalar(Scalar)
-    /// No schema: maps are merged field by field, lists are atomic.
+    /// Without a schema: maps are merged field by field, lists are atomic.
     case any
     /// A struct of ``BuiltinTypes``.
     case builtin(String)
-    /// Fields with a schema; `rest` is the type of all others, nil when there may be none.
+    /// Known fields; `rest` is the type of all others, nil when no others are allowed.
     case object([String: FieldType], rest: FieldType?)
     case map(FieldType)
     case list(FieldType, ListKind)
     /// Owned and replaced as a whole.
     case atomic(FieldType)
 
-    /// The type without its atomic mark, built-in structs looked up.
+    /// The type without its atomic mark, with a built-in struct replaced by its fields.
     var resolved: FieldType {
         switch self {
         case .atomic(let inner): inner.resolved
@@ -39,7 +39,7 @@ indirect enum FieldType: Sendable, Hashable {
         }
     }
 
-    /// The type of a field; nil when there may be no such field.
+    /// The type of a field; nil when the type does not allow it.
     func field(_ name: String) -> FieldType? {
         switch resolved {
         case .any: .any

@@ -1,7 +1,7 @@
 import JSON
 import KubernetesModel
 
-/// One entry of `metadata.managedFields`: which fields a manager owns by which kind of write.
+/// One entry of `metadata.managedFields`: the fields that a manager owns by one kind of write.
 struct ManagedFieldsEntry: Sendable, Hashable {
     enum Operation: String, Sendable { case apply = "Apply", update = "Update" }
 
@@ -12,7 +12,7 @@ struct ManagedFieldsEntry: Sendable, Hashable {
     var subresource: String
     var fields: FieldSet
 
-    /// Whether both are the same writer.
+    /// Whether both entries belong to the same writer.
     func hasSameIdentity(as other: ManagedFieldsEntry) -> Bool {
         manager == other.manager && operation == other.operation && subresource == other.subresource
             && apiVersion == other.apiVersion
@@ -40,6 +40,7 @@ struct ManagedFieldsEntry: Sendable, Hashable {
         self.fields = fields
     }
 
+    /// Reads an entry; nil when it is malformed.
     init?(_ json: JSONValue) {
         guard let operation = json["operation"]?.string.flatMap({ Operation(rawValue: $0) }),
             let fields = FieldSet(json["fieldsV1"] ?? [:]), json["fieldsType"]?.string ?? "FieldsV1" == "FieldsV1"
@@ -50,7 +51,7 @@ struct ManagedFieldsEntry: Sendable, Hashable {
             subresource: json["subresource"]?.string ?? "", fields: fields)
     }
 
-    /// How a conflict names this writer.
+    /// The writer as a conflict message names it.
     var conflictName: String {
         var text = JSONValue.string(manager).text
         if !subresource.isEmpty { text += " with subresource \(JSONValue.string(subresource).text)" }
@@ -62,11 +63,11 @@ struct ManagedFieldsEntry: Sendable, Hashable {
     }
 }
 
-/// Who owns which field, and how writes change that (server-side apply's rules, KEP 555).
+/// Which manager owns which field, and how writes change that (server-side apply, KEP 555).
 struct FieldOwnership: Sendable {
     var entries: [ManagedFieldsEntry]
 
-    /// The ownership that an object carries; nil when its managedFields are malformed or absent.
+    /// Reads an object's managedFields; nil when they are malformed or absent.
     init?(_ object: JSONValue) {
         guard let list = object["metadata"]?["managedFields"]?.array else { return nil }
         let entries = list.compactMap { ManagedFieldsEntry($0) }
@@ -76,7 +77,7 @@ struct FieldOwnership: Sendable {
 
     init() { entries = [] }
 
-    /// Fields that nobody owns, since the server sets them.
+    /// The fields that the server sets, which no manager owns.
     private static let unowned = FieldSet(
         paths: [[.field("apiVersion")], [.field("kind")], [.field("metadata")]]
             + [
@@ -84,12 +85,14 @@ struct FieldOwnership: Sendable {
                 "managedFields", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds",
             ].map { [.field("metadata"), .field($0)] })
 
+    /// The set without the fields that no manager owns.
     static func withoutUnowned(_ set: FieldSet) -> FieldSet {
         var set = set
         set.isMember = false
         return set.subtracting(unowned)
     }
 
+    /// The object without its managedFields.
     static func stripped(_ object: JSONValue) -> JSONValue {
         var object = object
         if var metadata = object["metadata"], metadata["managedFields"] != nil {
@@ -99,9 +102,9 @@ struct FieldOwnership: Sendable {
         return object
     }
 
-    /// A plain write: what it changed is the writer's, and no longer anybody else's.
+    /// Records a plain write: the writer now owns all fields that it changed, and no other manager does.
     ///
-    /// `ignoresStatus`: the status is not this writer's to set, whatever the server put there.
+    /// `ignoresStatus`: the request cannot set the status, so differences in it do not count.
     mutating func update(
         from old: JSONValue, to new: JSONValue, _ type: FieldType, writer: ManagedFieldsEntry,
         ignoresStatus: Bool = false
@@ -131,7 +134,7 @@ struct FieldOwnership: Sendable {
         entries.removeAll { $0.fields.isEmpty }
     }
 
-    /// Who else owns fields that differ between two states, and which.
+    /// The other managers that own fields which differ between two states, with those fields.
     func conflicts(from old: JSONValue, to new: JSONValue, _ type: FieldType, writer: ManagedFieldsEntry)
         -> [(entry: ManagedFieldsEntry, fields: FieldSet)]
     {
@@ -144,7 +147,7 @@ struct FieldOwnership: Sendable {
         }
     }
 
-    /// The entries in the order in which objects show them.
+    /// The entries as JSON, in the order in which objects show them.
     var json: JSONValue {
         func order(_ entry: ManagedFieldsEntry) -> (String, Int64, String, String, String) {
             (
@@ -155,7 +158,7 @@ struct FieldOwnership: Sendable {
         return .array(entries.sorted { order($0) < order($1) }.map(\.json))
     }
 
-    /// The object with this ownership in its metadata.
+    /// The object with this ownership in its managedFields.
     func stamped(on object: JSONValue) -> JSONValue {
         var object = object
         var metadata = object["metadata"] ?? [:]

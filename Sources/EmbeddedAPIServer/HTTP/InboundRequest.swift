@@ -1,18 +1,18 @@
 import HTTPServing
 
-/// A request to the API server, with no socket behind it.
+/// A request to the API server, independent of any socket.
 public struct InboundRequest: Sendable {
     public var method: String
     /// The path, still percent-encoded, without the query.
     public var path: String
-    /// The parameters in their order, decoded.
+    /// The query parameters in their order, decoded.
     public var query: [(name: String, value: String)]
     public var accept: String
     public var contentType: String
     public var userAgent: String
     public var body: [UInt8]
 
-    /// A request; `target` is the path with its query.
+    /// Makes a request; `target` is the path with its query.
     public init(
         _ method: String, _ target: String, accept: String = "application/json", contentType: String = "",
         userAgent: String = "", body: [UInt8] = []
@@ -43,13 +43,14 @@ public struct InboundRequest: Sendable {
         return value
     }
 
-    /// Whether a boolean parameter is set, as Go's `strconv.ParseBool` reads it; present with no value counts as true.
+    /// Whether a boolean parameter is set, as Go's `strconv.ParseBool` reads it; a parameter without a value counts as
+    /// true.
     func flag(_ name: String) -> Bool {
         guard let value = parameter(name) else { return false }
         return !["0", "f", "F", "false", "False", "FALSE"].contains(value)
     }
 
-    /// The media type of the body without its parameters.
+    /// The media type of the body, without parameters.
     var mediaType: String {
         String(contentType.prefix { $0 != ";" }).lowercased().filter { !$0.isWhitespace }
     }
@@ -64,7 +65,7 @@ public struct InboundRequest: Sendable {
         }
     }
 
-    /// The text with its percent escapes resolved; an escape that is none is left as it stands.
+    /// Decodes percent escapes; a malformed escape stays as it is.
     static func percentDecoded(_ text: Substring, plusIsSpace: Bool = false) -> String {
         var bytes: [UInt8] = []
         let source = Array(text.utf8)

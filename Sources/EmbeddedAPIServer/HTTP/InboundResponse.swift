@@ -2,7 +2,7 @@ public import HTTPServing
 import JSON
 import KubernetesModel
 
-/// What the API server answers, with no socket behind it.
+/// An answer of the API server, independent of any socket.
 public struct InboundResponse: Sendable {
     public var status: Int
     public var contentType: String
@@ -16,19 +16,21 @@ public struct InboundResponse: Sendable {
         self.body = body
     }
 
+    /// An answer in JSON.
     init(_ json: JSONValue, status: Int = 200) { self.init(status: status, body: .bytes(json.bytes)) }
 
+    /// An answer in plain text.
     init(text: String, status: Int = 200) {
         self.init(status: status, contentType: "text/plain; charset=utf-8", body: .bytes(Array(text.utf8)))
     }
 
-    /// A failure as a Status object, with its Retry-After header.
+    /// A failure as a Status object, with a Retry-After header if it asks for one.
     init(_ status: APIStatus) {
         self.init(status.serverJSON, status: status.code)
         if let seconds = status.details?.retryAfterSeconds { headers.append(("retry-after", String(seconds))) }
     }
 
-    /// The body of a whole response; empty for a stream.
+    /// The bytes of the body; empty when the body is a stream.
     public var bytes: [UInt8] { if case .bytes(let bytes) = body { bytes } else { [] } }
 }
 
@@ -42,7 +44,7 @@ extension ServerResponse {
 }
 
 extension APIStatus {
-    /// The object as the server writes it: with no reason when there is none.
+    /// The object as the server writes it: without `reason` when that is empty.
     var serverJSON: JSONValue {
         var json = json
         if reason.isEmpty { json["reason"] = nil }

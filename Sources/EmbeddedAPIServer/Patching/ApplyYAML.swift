@@ -2,9 +2,9 @@ import JSON
 import KubernetesModel
 import YAML
 
-/// Apply configurations in YAML.
+/// Reads apply configurations in YAML.
 enum ApplyYAML {
-    /// Parses one document. Throws 400 for what is no YAML.
+    /// Parses one document. Throws `APIStatus` 400 when it is not valid YAML.
     static func parse(_ bytes: [UInt8]) throws -> JSONValue {
         do {
             let documents = try YAMLReader.parse(bytes: bytes)

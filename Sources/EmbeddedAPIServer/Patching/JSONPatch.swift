@@ -1,12 +1,13 @@
 import JSON
 import KubernetesModel
 
-/// RFC 6902.
+/// JSON Patch (RFC 6902).
 enum JSONPatch {
-    /// Most operations of one patch, as the API server limits it.
+    /// The largest number of operations in one patch, as in Kubernetes.
     static let maximumOperations = 10_000
 
-    /// Applies the operations in order. Throws 400 for a malformed patch, 422 for one that does not fit the object.
+    /// Applies the operations in order. Throws `APIStatus`: 400 for a malformed patch, 422 for one that does not fit
+    /// the object.
     static func apply(_ patch: JSONValue, to object: JSONValue) throws -> JSONValue {
         guard let operations = patch.array else {
             throw APIStatus.badRequest("error decoding patch: a JSON patch must be an array of operations")

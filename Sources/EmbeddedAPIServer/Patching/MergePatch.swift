@@ -1,7 +1,8 @@
 import JSON
 
-/// RFC 7386.
+/// JSON Merge Patch (RFC 7386).
 enum MergePatch {
+    /// The target with the patch applied; a null in the patch removes a field.
     static func apply(_ patch: JSONValue, to target: JSONValue) -> JSONValue {
         guard case .object(let changes) = patch else { return patch }
         var result = target.object ?? JSONObject()

@@ -1,14 +1,15 @@
 import JSON
 import KubernetesModel
 
-/// Server-side apply: a manager says the whole of what it wants, the server merges, tracks who owns what, and refuses to
-/// take fields from others unless forced.
+/// Server-side apply: a manager sends all the fields that it wants. The server merges them, records the owner of each
+/// field, and refuses to take a field from another manager unless the request forces it.
 struct ServerSideApply: Sendable {
     let type: FieldType
     let writer: ManagedFieldsEntry
     let force: Bool
 
-    /// The merged object with its new ownership. `live` is the skeleton of the kind when there is no object yet.
+    /// The merged object with its new ownership. `live` is the skeleton of the kind when there is no object yet. Throws
+    /// `APIStatus` 409 for a conflict.
     func apply(_ configuration: JSONValue, to live: JSONValue) throws -> JSONValue {
         var ownership = FieldOwnership(live) ?? FieldOwnership()
         let wanted = FieldOwnership.withoutUnowned(FieldSet(leavesOf: configuration, type))
@@ -18,7 +19,7 @@ struct ServerSideApply: Sendable {
             others = others.union(entry.fields)
         }
         var merged = Self.merge(FieldOwnership.stripped(live), configuration, type)
-        // What this manager wanted before, wants no longer, and nobody else owns, goes.
+        // A field that this manager applied before and leaves out now is removed, unless another manager owns it.
         merged = Self.remove(previous.subtracting(wanted), unless: others.union(wanted), from: merged, type) ?? merged
         let conflicts = ownership.conflicts(from: live, to: merged, type, writer: writer)
         if !conflicts.isEmpty {
@@ -48,6 +49,7 @@ struct ServerSideApply: Sendable {
         return ownership.stamped(on: merged)
     }
 
+    /// The status for conflicts: one cause for each field.
     private static func failure(_ conflicts: [(entry: ManagedFieldsEntry, fields: FieldSet)]) -> APIStatus {
         var details = APIStatus.Details()
         var texts: [(String, [String])] = []
@@ -74,7 +76,7 @@ struct ServerSideApply: Sendable {
         return APIStatus(code: 409, reason: "Conflict", message: message, details: details)
     }
 
-    /// The live value with the configuration laid over it.
+    /// Merges the configuration into the live value.
     static func merge(_ live: JSONValue, _ configuration: JSONValue, _ type: FieldType) -> JSONValue {
         guard type.isGranular(configuration), type.isGranular(live) else { return configuration }
         switch (live, configuration) {
@@ -103,7 +105,7 @@ struct ServerSideApply: Sendable {
         }
     }
 
-    /// The value without the fields of a set, save those that are owned or hold owned ones; nil when nothing is left.
+    /// Removes the fields of a set, except those that are owned or contain owned ones; nil when nothing is left.
     static func remove(_ set: FieldSet, unless owned: FieldSet, from value: JSONValue, _ type: FieldType) -> JSONValue?
     {
         if set.isMember, owned.isEmpty { return nil }

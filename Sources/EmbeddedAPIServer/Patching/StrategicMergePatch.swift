@@ -1,9 +1,10 @@
 import JSON
 import KubernetesModel
 
-/// Kubernetes' strategic merge patch, for built-in kinds: lists of objects are merged by their key, with the directives
-/// `$patch`, `$retainKeys`, `$setElementOrder/...` and `$deleteFromPrimitiveList/...`.
+/// Kubernetes' strategic merge patch, for built-in kinds: lists of objects are merged by their key. Understands the
+/// directives `$patch`, `$retainKeys`, `$setElementOrder/...` and `$deleteFromPrimitiveList/...`.
 enum StrategicMergePatch {
+    /// The target with the patch applied. Throws `APIStatus` 400 when the patch is malformed.
     static func apply(_ patch: JSONValue, to target: JSONValue, _ type: FieldType) throws -> JSONValue {
         guard case .object(let changes) = patch else {
             throw APIStatus.badRequest("a strategic merge patch must be an object")
@@ -11,7 +12,7 @@ enum StrategicMergePatch {
         return try merge(changes, into: target.object ?? JSONObject(), type).map { .object($0) } ?? .null
     }
 
-    /// nil when the patch says that the whole object is to go.
+    /// nil when the patch deletes the whole object.
     private static func merge(_ patch: JSONObject, into target: JSONObject, _ type: FieldType) throws -> JSONObject? {
         var result = target
         switch patch["$patch"]?.string {
@@ -90,8 +91,9 @@ enum StrategicMergePatch {
         }
     }
 
-    /// Those named in `order` in that order, the others in the order they had; between the two, whoever stood before the other
-    /// stays there, and what is new goes first (apimachinery's `mergeSortedSlice`).
+    /// Sorts the items that `order` names in that order, and the others as they were. Where one of each meets, the one
+    /// that was first in `server` stays first, and a new one that `order` names goes first (apimachinery's
+    /// `mergeSortedSlice`).
     private static func sort(
         _ items: [JSONValue], server: [JSONValue], by key: (JSONValue) -> JSONValue, _ order: [JSONValue]
     ) -> [JSONValue] {
@@ -115,6 +117,6 @@ enum StrategicMergePatch {
 }
 
 extension FieldType {
-    /// The type without its atomic mark: a strategic merge goes into atomic structs.
+    /// The type without its atomic mark: a strategic merge patch merges atomic structs field by field.
     fileprivate var unmarked: FieldType { if case .atomic(let inner) = self { inner } else { self } }
 }

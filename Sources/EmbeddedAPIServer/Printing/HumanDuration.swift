@@ -1,8 +1,10 @@
 import JSON
 import KubernetesModel
 
-/// Durations as kubectl prints ages (apimachinery's `duration.HumanDuration`): two units where the larger is small.
+/// Durations as kubectl prints ages (apimachinery's `duration.HumanDuration`), with a second unit while the first is
+/// small.
 enum HumanDuration {
+    /// The text of a duration; `<invalid>` when it is negative by more than a second.
     static func text(_ duration: Duration) -> String {
         let seconds = duration.components.seconds
         if seconds < -1 { return "<invalid>" }
@@ -25,7 +27,7 @@ enum HumanDuration {
         small == 0 ? "\(large)\(unit)" : "\(large)\(unit)\(small)\(smallUnit)"
     }
 
-    /// How long ago a time was; `<unknown>` when there is none.
+    /// How long ago a time was; `<unknown>` when it is absent or malformed.
     static func since(_ time: JSONValue?, _ now: Timestamp) -> String {
         guard let text = time?.string, let then = Timestamp(rfc3339: text) else { return "<unknown>" }
         return Self.text(now - then)

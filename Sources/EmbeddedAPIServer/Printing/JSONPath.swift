@@ -11,7 +11,7 @@ struct JSONPath: Sendable, Hashable {
 
     private var steps: [Step] = []
 
-    /// Parses a path; nil for what is not understood.
+    /// Parses a path; nil when it uses anything else.
     init?(_ text: String) {
         var rest = Array(text)[...]
         if rest.first == "{", rest.last == "}" { rest = rest.dropFirst().dropLast() }
@@ -40,7 +40,7 @@ struct JSONPath: Sendable, Hashable {
         }
     }
 
-    /// The index of the bracket that closes the first one, quotes respected.
+    /// The index of the bracket that closes the first one; brackets in quotes do not count.
     private static func closing(_ text: ArraySlice<Character>) -> Int? {
         var depth = 0
         var quote: Character?
@@ -83,7 +83,7 @@ struct JSONPath: Sendable, Hashable {
         return nil
     }
 
-    /// The values that the path finds.
+    /// The values at the path.
     func values(in root: JSONValue) -> [JSONValue] {
         var current = [root]
         for step in steps {

@@ -1,13 +1,13 @@
 import JSON
 import KubernetesModel
 
-/// Writes objects in the form that a client asked for.
+/// Writes objects in the representation that the client asked for.
 struct Renderer: Sendable {
     let resource: ResourceDefinition
     let form: Representation
     var now: Timestamp
 
-    /// One object. In a watch of tables, only the first carries the definitions of the columns.
+    /// One object. In a watch of tables only the first carries the column definitions.
     func single(_ object: StoredObject, isFirst: Bool = true) throws -> [UInt8] {
         if form == .whole, !resource.strategy.convertsStorage {
             return object.bytes(apiVersion: resource.apiVersion, kind: resource.kind)
@@ -15,7 +15,7 @@ struct Renderer: Sendable {
         return try single(tree(object), isFirst: isFirst)
     }
 
-    /// The object as a tree in this version's words.
+    /// The object as a tree, converted to this resource's version.
     func tree(_ object: StoredObject) throws -> JSONValue {
         let json = try object.json(apiVersion: resource.apiVersion, kind: resource.kind)
         return resource.strategy.convertsStorage ? resource.strategy.fromStorage(json) : json
@@ -38,7 +38,7 @@ struct Renderer: Sendable {
         var metadata: JSONValue = ["resourceVersion": .string(String(page.revision))]
         if !page.continueToken.isEmpty {
             metadata["continue"] = .string(page.continueToken)
-            // Under a selector nobody knows how many are left.
+            // With a selector the number of objects left is not known.
             if page.remaining > 0, !hasSelector { metadata["remainingItemCount"] = .int(Int64(page.remaining)) }
         }
         switch form {
@@ -74,7 +74,7 @@ struct Renderer: Sendable {
         }
     }
 
-    /// A bookmark's object: nothing but the kind and the version.
+    /// The object of a bookmark: only kind and resourceVersion. `ends` marks the end of the initial events.
     func bookmark(_ revision: UInt64, ends: Bool) -> [UInt8] {
         var metadata: JSONValue = ["resourceVersion": .string(String(revision))]
         if resource.strategy.isCustom == false { metadata["creationTimestamp"] = .null }
@@ -120,8 +120,9 @@ struct Renderer: Sendable {
     }
 }
 
-/// What a table says of a row as a whole: pods that have ended are marked.
+/// The conditions of a table row: pods that have ended are marked as completed.
 enum RowConditions {
+    /// The conditions of a row; nil when it has none.
     static func of(_ object: JSONValue, kind: String) -> JSONValue? {
         guard kind == "Pod", let phase = object["status"]?["phase"]?.string, ["Succeeded", "Failed"].contains(phase)
         else { return nil }

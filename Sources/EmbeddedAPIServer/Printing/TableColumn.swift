@@ -7,9 +7,9 @@ struct TableColumn: Sendable {
     var type = "string"
     var format = ""
     var description = ""
-    /// 0: always shown; 1: with `-o wide`.
+    /// 0 is always shown, 1 only with `-o wide`.
     var priority = 0
-    /// The cell for an object at an instant.
+    /// Makes the cell for an object at a given time.
     var cell: @Sendable (_ object: JSONValue, _ now: Timestamp) -> JSONValue
 
     init(
@@ -24,7 +24,7 @@ struct TableColumn: Sendable {
         self.cell = cell
     }
 
-    /// A column that shows the field at a path, as text.
+    /// A column with the text of the field at a path; `absent` where there is none.
     init(_ name: String, path: String, priority: Int = 0, description: String = "", absent: String = "") {
         let parts = path.split(separator: ".").map(String.init)
         self.init(name, priority: priority, description: description) { object, _ in

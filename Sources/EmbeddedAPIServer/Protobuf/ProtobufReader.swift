@@ -1,16 +1,17 @@
 import JSON
 import KubernetesModel
 
-/// Reads Kubernetes' protobuf bodies into the JSON that they stand for.
+/// Reads a Kubernetes protobuf body into JSON.
 struct ProtobufReader: Sendable {
-    /// What is wrong with a body, as the end of a sentence.
+    /// What is wrong with a body; the text ends a sentence.
     struct Failure: Error, CustomStringConvertible {
         var description: String
     }
 
     private static let magic: [UInt8] = [0x6B, 0x38, 0x73, 0x00]
 
-    /// The object of a body: `k8s`, a zero byte and a `runtime.Unknown`. Throws ``Failure`` for anything else.
+    /// Reads a body: `k8s`, a zero byte and a `runtime.Unknown`. Throws ``Failure`` for any other body, and for a kind
+    /// that ``ProtobufTypes`` does not have.
     static func object(_ body: [UInt8]) throws -> JSONValue {
         guard body.starts(with: magic) else { throw Failure(description: "the body does not begin with k8s\\0") }
         var apiVersion = ""
@@ -41,6 +42,7 @@ struct ProtobufReader: Sendable {
         case bytes(ArraySlice<UInt8>)
     }
 
+    /// Calls `body` for each field of a message with its number. Throws ``Failure`` when the bytes are malformed.
     private static func fields(_ bytes: ArraySlice<UInt8>, _ body: (UInt64, Wire) throws -> Void) throws {
         var rest = bytes
         while !rest.isEmpty {

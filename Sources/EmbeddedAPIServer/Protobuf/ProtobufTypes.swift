@@ -1,7 +1,8 @@
-/// The messages that kubectl sends as protobuf though it takes JSON for an answer: `kubectl create configmap`, `auth can-i`.
+/// The messages that kubectl sends as protobuf: those of `kubectl create configmap`, `auth can-i` and the like.
 ///
-/// One a line: the name, then `number name type`. Field numbers are those of Kubernetes' published `generated.proto` files.
-/// `*` repeats, `{}` is a map with string keys; `?` keeps a zero, which elsewhere means "not set".
+/// One message per line: its name, then `number name type` for each field, with the numbers of Kubernetes' published
+/// `generated.proto` files. `*` is a repeated field and `{}` a map with string keys; `?` keeps a zero, which means "not
+/// set" in other fields.
 enum ProtobufTypes {
     indirect enum Kind: Sendable {
         case string, int, bool, bytes, time, quantity, intOrString

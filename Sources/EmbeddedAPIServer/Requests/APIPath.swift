@@ -1,4 +1,4 @@
-/// What a path asks for.
+/// The path of a request, parsed.
 enum APIPath: Sendable, Hashable {
     case version
     case health
@@ -7,7 +7,7 @@ enum APIPath: Sendable, Hashable {
     case group(String)
     case groupVersion(group: String, version: String)
     case openAPIV2
-    /// The part behind `/openapi/v3/`; empty for the index.
+    /// The part after `/openapi/v3/`; empty for the index.
     case openAPIV3(String)
     case resource(ResourcePath)
     case unknown
@@ -17,12 +17,13 @@ enum APIPath: Sendable, Hashable {
         var group: String
         var version: String
         var resource: String
-        /// nil for cluster-scoped objects and for a list over all namespaces.
+        /// nil for a cluster-scoped object, and for a list over all namespaces.
         var namespace: String?
         var name: String?
         var subresource: String?
     }
 
+    /// Parses a path that is still percent-encoded, without a query.
     init(_ path: String) {
         let parts = path.split(separator: "/", omittingEmptySubsequences: true).map {
             InboundRequest.percentDecoded($0)
@@ -54,7 +55,8 @@ enum APIPath: Sendable, Hashable {
     private static func resource(group: String, version: String, _ parts: [String]) -> APIPath {
         var path = ResourcePath(group: group, version: version, resource: parts[0])
         var rest = parts[...]
-        // /namespaces/NAME/RESOURCE... is inside a namespace; /namespaces, /namespaces/NAME and its own subresources are not.
+        // /namespaces/NAME/RESOURCE... is in that namespace. /namespaces, /namespaces/NAME and the subresources of a
+        // namespace are not.
         if group.isEmpty, parts[0] == "namespaces", parts.count >= 3,
             !(parts.count == 3 && ["status", "finalize"].contains(parts[2]))
         {

@@ -3,7 +3,7 @@ import KubernetesModel
 import Logging
 import Synchronization
 
-/// The API server without its socket: every request is a function of the store.
+/// The API server without sockets and tokens: answers requests from the store and runs the controllers.
 final class APIServerCore: Sendable {
     let store: ObjectStore
     let registry: ResourceRegistry
@@ -13,11 +13,11 @@ final class APIServerCore: Sendable {
     let bookmarkInterval: Duration
     let ruleEvaluator: any ValidationRuleEvaluator
     let logger: Logger
-    /// What the ConfigMap `kube-root-ca.crt` of every namespace holds.
+    /// The certificate in the ConfigMap `kube-root-ca.crt` of every namespace, in PEM.
     let certificateAuthority = Mutex("")
-    /// Held while the definitions are read and turned into what is served.
+    /// Held while the stored definitions are read and put into the registry.
     let refreshing = Mutex(())
-    /// Set when the server stops: all streams end.
+    /// Set when the server stops; ends all watches.
     let stopping = AsyncLatch()
 
     init(
@@ -34,7 +34,7 @@ final class APIServerCore: Sendable {
         self.logger = logger
     }
 
-    /// Answers a request. Never throws: what goes wrong is a Status.
+    /// Answers a request. Never throws: a failure is a response with a Status object.
     func respond(to request: InboundRequest) async -> InboundResponse {
         do {
             return try await dispatch(request)
@@ -64,7 +64,7 @@ final class APIServerCore: Sendable {
             return InboundResponse(text: "404 page not found\n", status: 404)
         }
         guard let resource = registry.resource(path.group, path.version, path.resource),
-            // A namespaced object has a namespace in its path; a cluster-scoped one has none.
+            // Only objects of namespaced resources have a namespace in their path.
             resource.isNamespaced ? path.namespace != nil || path.name == nil : path.namespace == nil
         else { throw APIStatus.unknownResource }
         var call = ResourceCall(request: request, resource: resource, path: path)
@@ -77,7 +77,7 @@ final class APIServerCore: Sendable {
         case ("GET", nil), ("HEAD", nil):
             return request.flag("watch") ? try await watch(call) : try await list(call)
         case ("GET", .some), ("HEAD", .some):
-            // The old way to watch one object: still what some clients do.
+            // `?watch` on a single object is deprecated, but some clients still use it.
             return request.flag("watch") ? try await watch(call) : try get(call)
         case ("POST", nil):
             guard !resource.isNamespaced || path.namespace != nil else { throw APIStatus.methodNotAllowed() }
@@ -93,7 +93,7 @@ final class APIServerCore: Sendable {
     }
 }
 
-/// A request to a resource, with what its path and its query say.
+/// A request to a resource, with its parsed path.
 struct ResourceCall: Sendable {
     let request: InboundRequest
     let resource: ResourceDefinition
@@ -104,7 +104,7 @@ struct ResourceCall: Sendable {
     var name: String { path.name ?? "" }
     var key: StorageKey { StorageKey(resource: resource.storageName, namespace: namespace, name: name) }
 
-    /// Whether nothing is to be stored. Throws 422 for anything but `All`.
+    /// Whether the request is a dry run. Throws `APIStatus` 422 for any value but `All`.
     func isDryRun() throws -> Bool {
         let values = request.query.filter { $0.name == "dryRun" }.map(\.value)
         guard let wrong = values.first(where: { $0 != "All" }) else { return !values.isEmpty }
@@ -113,13 +113,14 @@ struct ResourceCall: Sendable {
             group: "meta.k8s.io", name: "", [.notSupported("dryRun", .string(wrong), ["All"])])
     }
 
-    /// Who owns the fields that this request sets: the parameter, else the first word of the User-Agent.
+    /// The manager of the fields that this request sets: the parameter, else the User-Agent up to its first slash.
     var fieldManager: String {
         if let manager = request.nonEmptyParameter("fieldManager") { return manager }
         let name = request.userAgent.prefix { $0 != "/" }
         return name.isEmpty ? "unknown" : String(name.prefix(128))
     }
 
+    /// The representation that the client asks for. Throws `APIStatus` 406.
     func representation() throws -> Representation {
         try .negotiate(request.accept, includeObject: request.nonEmptyParameter("includeObject"))
     }

@@ -3,6 +3,7 @@ import KubernetesModel
 import KubernetesSchema
 
 extension APIServerCore {
+    /// Answers a POST to a collection. Throws `APIStatus`, and ``SQLiteError`` when the object cannot be written.
     func create(_ call: ResourceCall) async throws -> InboundResponse {
         let resource = call.resource
         let form = try call.representation()
@@ -15,14 +16,14 @@ extension APIServerCore {
         return try render(stored, resource, form, status: 201).withWarnings(warnings)
     }
 
-    /// Stores a decoded object as a new one and gives it as it is then.
+    /// Stores a decoded object as a new one and returns it as stored, once it is durable.
     func create(_ decoded: JSONValue, _ call: ResourceCall, _ pipeline: ObjectPipeline, isDryRun: Bool) async throws
         -> JSONValue
     {
         let resource = call.resource
         var object = decoded
-        if let problem = storedNamespaceProblem(call) { throw problem }
-        try pipeline.initialize(&object, namespace: call.namespace)
+        try requireNamespace(call)
+        pipeline.initialize(&object, namespace: call.namespace)
         let name = object["metadata"]?["name"]?.string ?? ""
         var ownership = FieldOwnership(decoded) ?? FieldOwnership()
         ownership.update(
@@ -42,7 +43,8 @@ extension APIServerCore {
         return try Renderer(resource: resource, form: .whole, now: pipeline.now).tree(stored)
     }
 
-    /// Stores a finished object. Throws what the store finds wrong as a Status.
+    /// Stores a finished object and adds the checks that follow. Does not wait until it is durable. Throws `APIStatus`
+    /// when the store refuses it, and ``SQLiteError``.
     @discardableResult
     func insert(_ object: JSONValue, _ key: StorageKey, _ resource: ResourceDefinition) throws -> StoredObject {
         let object = resource.strategy.convertsStorage ? resource.strategy.toStorage(object) : object
@@ -69,7 +71,7 @@ extension APIServerCore {
         }
     }
 
-    /// What follows from a change of an object, beside its watches.
+    /// Adds the checks that follow from a new or changed object.
     func changed(_ object: StoredObject, _ resource: ResourceDefinition) {
         if resource.storageName == CustomResources.storageName { checks.add(.definition(object.key.name)) }
         if !object.ownerUIDs.isEmpty { checks.add(.owners(object.key)) }
@@ -78,6 +80,7 @@ extension APIServerCore {
         checks.signal.fire()
     }
 
+    /// 404: the namespace does not exist.
     func missingNamespace(_ name: String) -> APIStatus {
         var details = APIStatus.Details()
         details.name = name
@@ -86,14 +89,15 @@ extension APIServerCore {
             code: 404, reason: "NotFound", message: "namespaces \"\(name)\" not found", details: details)
     }
 
-    private func storedNamespaceProblem(_ call: ResourceCall) -> APIStatus? {
-        guard call.resource.isNamespaced,
-            store.get(StorageKey(resource: "namespaces", namespace: "", name: call.namespace)) == nil
-        else { return nil }
-        return missingNamespace(call.namespace)
+    /// Throws 404 when the namespace of a namespaced object does not exist.
+    func requireNamespace(_ call: ResourceCall) throws {
+        guard call.resource.isNamespaced, store.get(NamespaceController.namespaceKey(call.namespace)) == nil else {
+            return
+        }
+        throw missingNamespace(call.namespace)
     }
 
-    /// The object that a request carries.
+    /// The object in the body of a request. Throws `APIStatus` 400 and 415.
     func decodeBody(_ call: ResourceCall) throws -> JSONValue {
         let text = String(decoding: call.request.body.prefix(200), as: UTF8.self)
         do {
@@ -108,6 +112,7 @@ extension APIServerCore {
         }
     }
 
+    /// Throws `APIStatus` 400 when the object names another namespace than the path.
     func checkNamespace(of object: JSONValue, _ call: ResourceCall) throws {
         let namespace = object["metadata"]?["namespace"]?.string ?? ""
         if call.resource.isNamespaced, !namespace.isEmpty, namespace != call.namespace {
@@ -116,6 +121,7 @@ extension APIServerCore {
         }
     }
 
+    /// The managedFields entry of this request, with no fields yet.
     func writer(_ call: ResourceCall, _ operation: ManagedFieldsEntry.Operation, _ now: Timestamp) -> ManagedFieldsEntry
     {
         ManagedFieldsEntry(
@@ -125,7 +131,7 @@ extension APIServerCore {
 }
 
 extension InboundResponse {
-    /// The response with a Warning header for each text (RFC 7234, 299).
+    /// The response with a Warning header for each text (RFC 7234, code 299).
     func withWarnings(_ warnings: [String]) -> InboundResponse {
         var response = self
         for warning in warnings.prefix(50) {
@@ -135,7 +141,7 @@ extension InboundResponse {
     }
 }
 
-/// The store as admission sees it.
+/// The store as admission reads it.
 struct StoreView: ClusterView {
     let core: APIServerCore
 
@@ -150,8 +156,9 @@ struct StoreView: ClusterView {
     }
 }
 
-/// The commonest of the messages that Go's JSON decoder gives, so that clients see what they know.
+/// The most frequent messages of Go's JSON decoder, so that clients see what they expect.
 enum GoJSONError {
+    /// Go's message for a JSON error.
     static func text(_ error: JSONError, _ body: [UInt8]) -> String {
         guard error.offset < body.count else { return "unexpected end of JSON input" }
         let character = String(decoding: [body[error.offset]], as: UTF8.self)

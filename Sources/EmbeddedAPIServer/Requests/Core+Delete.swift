@@ -2,7 +2,7 @@ import HTTPServing
 import JSON
 import KubernetesModel
 
-/// How an object is to be deleted: the body of a DELETE, and the same things as parameters.
+/// The options of a deletion, from the body of a DELETE and from its parameters.
 struct DeletionOptions: Sendable, Hashable {
     enum Propagation: String, Sendable { case background = "Background", foreground = "Foreground", orphan = "Orphan" }
 
@@ -14,6 +14,7 @@ struct DeletionOptions: Sendable, Hashable {
 
     init() {}
 
+    /// Reads the body and the parameters of a DELETE. Throws `APIStatus` 400, 415 and 422.
     init(_ call: ResourceCall) throws {
         var body: JSONValue = [:]
         do {
@@ -31,7 +32,7 @@ struct DeletionOptions: Sendable, Hashable {
         if try call.isDryRun() { isDryRun = true }
     }
 
-    /// The options of a `DeleteOptions` object.
+    /// Reads a `DeleteOptions` object. Throws `APIStatus` 400 and 422.
     init(_ body: JSONValue) throws {
         guard body.object != nil else { throw APIStatus.badRequest("DeleteOptions must be an object") }
         uid = body["preconditions"]?["uid"]?.string
@@ -53,15 +54,16 @@ struct DeletionOptions: Sendable, Hashable {
     }
 }
 
-/// What a deletion came to.
+/// The outcome of a deletion.
 enum DeletionResult: Sendable {
-    /// The object is gone; its last state.
+    /// The object is gone; this was its last state.
     case gone(JSONValue)
-    /// The object waits for its finalizers or its grace period.
+    /// The object is marked for deletion and waits for its finalizers or its grace period.
     case marked(JSONValue)
 }
 
 extension APIServerCore {
+    /// Answers a DELETE of one object. Throws `APIStatus` and ``SQLiteError``.
     func delete(_ call: ResourceCall) async throws -> InboundResponse {
         let form = try call.representation()
         let options = try DeletionOptions(call)
@@ -78,23 +80,31 @@ extension APIServerCore {
         }
     }
 
+    /// Answers a DELETE of a collection. Throws `APIStatus` and ``SQLiteError``.
     func deleteCollection(_ call: ResourceCall) async throws -> InboundResponse {
         let form = try call.representation()
         let options = try DeletionOptions(call)
         let filter = try ObjectFilter(call.request, call.resource, namespace: call.path.namespace)
         let page = try page(call, filter)
-        for object in page.objects {
-            do {
-                _ = try await delete(object.key, call.resource, options)
-            } catch let status as APIStatus where status.isNotFound {
-                // Somebody else deleted it first.
-            }
-        }
+        try await delete(page.objects, call.resource, options)
         let renderer = Renderer(resource: call.resource, form: form, now: clock())
         return InboundResponse(body: .bytes(try renderer.list(page, hasSelector: true)))
     }
 
-    /// Deletes an object, or marks it for deletion while something holds it.
+    /// Deletes objects of one resource; skips those that are gone already. Throws as the deletion of a single object
+    /// does.
+    func delete(_ objects: [StoredObject], _ resource: ResourceDefinition, _ options: DeletionOptions) async throws {
+        for object in objects {
+            do {
+                _ = try await delete(object.key, resource, options)
+            } catch let status as APIStatus where status.isNotFound {
+                continue
+            }
+        }
+    }
+
+    /// Deletes an object, or marks it for deletion while finalizers or a grace period keep it. Returns once that is
+    /// durable. Throws `APIStatus`, `JSONError` when the stored object cannot be parsed, and ``SQLiteError``.
     func delete(_ key: StorageKey, _ resource: ResourceDefinition, _ options: DeletionOptions) async throws
         -> DeletionResult
     {
@@ -127,6 +137,7 @@ extension APIServerCore {
         }
     }
 
+    /// Checks the preconditions, and that the object may be deleted. Throws `APIStatus` 403 and 409.
     private func check(_ options: DeletionOptions, _ current: StoredObject, _ resource: ResourceDefinition) throws {
         let name = current.key.name
         func conflict(_ why: String) -> APIStatus {
@@ -151,7 +162,7 @@ extension APIServerCore {
     }
 }
 
-/// What a deletion does to an object: removes it, or marks it.
+/// The new state of an object that is deleted, and whether it is removed at once.
 struct DeletionPlan: Sendable {
     var object: JSONValue
     var removes: Bool
@@ -172,7 +183,7 @@ struct DeletionPlan: Sendable {
         if isGraceful {
             grace = options.gracePeriodSeconds ?? old["spec"]?["terminationGracePeriodSeconds"]?.int ?? 30
             let phase = old["status"]?["phase"]?.string
-            // Nobody runs a pod that has no node or has ended: it need not be stopped.
+            // A pod without a node, or one that has ended, has no process to stop: no grace period.
             if old["spec"]?["nodeName"]?.string ?? "" == "" || phase == "Succeeded" || phase == "Failed" { grace = 0 }
         }
         var isRemovable = finalizers.isEmpty && grace == 0
@@ -182,14 +193,14 @@ struct DeletionPlan: Sendable {
             if object["status"]?["conditions"]?.isNull == true { object["status"] = ["phase": "Terminating"] }
         }
         if resource.storageName == CustomResources.storageName, metadata["deletionTimestamp"] == nil {
-            // Its objects go first.
+            // Keep the definition until its objects are deleted.
             finalizers.append(CustomResources.finalizer)
             metadata["finalizers"] = JSONValue(finalizers)
             isRemovable = false
         }
         let isMarked = metadata["deletionTimestamp"] != nil
         let oldGrace = metadata["deletionGracePeriodSeconds"]?.int
-        // Once marked, a deletion can only be made sooner.
+        // A second deletion can shorten the grace period, not lengthen it.
         let isSooner = isGraceful && (oldGrace.map { grace < $0 } ?? true)
         if !isMarked || isSooner {
             let mustMark = isGraceful || !isRemovable

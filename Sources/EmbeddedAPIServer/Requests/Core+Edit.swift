@@ -3,8 +3,8 @@ import KubernetesModel
 
 /// Changes that the server makes on its own behalf.
 extension APIServerCore {
-    /// Takes a finalizer off an object, and removes the object when that was all it waited for. Throws `JSONError` when the
-    /// stored body cannot be read and ``SQLiteError`` when the file cannot be written.
+    /// Takes a finalizer off an object, and removes the object when nothing else keeps it. Throws `JSONError` when the
+    /// stored object cannot be parsed, and ``SQLiteError``.
     func removeFinalizer(_ name: String, from key: StorageKey, _ resource: ResourceDefinition) async throws {
         try await edit(key, resource) { object in
             guard var metadata = object["metadata"] else { return }
@@ -14,8 +14,11 @@ extension APIServerCore {
         }
     }
 
-    /// Changes an object without validation and without a field manager, and removes it when nothing holds it any more.
-    /// `change` is called again when the object changed meanwhile. Throws what `change` throws, and as ``removeFinalizer``.
+    /// Changes an object without validation and without a field manager, and removes it when nothing keeps it any more.
+    /// Does nothing when the object is gone.
+    ///
+    /// `change` is called again when another writer came first. Throws what `change` throws, `JSONError` when the
+    /// stored object cannot be parsed, and ``SQLiteError``.
     func edit(_ key: StorageKey, _ resource: ResourceDefinition, _ change: (inout JSONValue) throws -> Void)
         async throws
     {

@@ -3,6 +3,7 @@ import KubernetesModel
 import KubernetesSchema
 
 extension APIServerCore {
+    /// Answers a PATCH. Throws `APIStatus` and ``SQLiteError``.
     func patch(_ call: ResourceCall) async throws -> InboundResponse {
         let form = try call.representation()
         let isDryRun = try call.isDryRun()
@@ -48,6 +49,7 @@ extension APIServerCore {
         return try render(result, call.resource, form).withWarnings(warnings)
     }
 
+    /// Server-side apply: creates the object when it does not exist, unless the request is for a subresource.
     private func apply(
         _ call: ResourceCall, _ pipeline: ObjectPipeline, _ validation: ObjectPipeline.FieldValidation, isDryRun: Bool
     ) async throws -> (JSONValue, isNew: Bool, warnings: [String]) {
@@ -64,7 +66,7 @@ extension APIServerCore {
         let writer = writer(call, .apply, pipeline.now)
         let apply = ServerSideApply(
             type: resource.strategy.type, writer: writer, force: call.request.flag("force"))
-        // Unknown fields are found in what was sent, before defaults come in.
+        // Look for unknown fields in what was sent, before defaults are added.
         var warnings: [String] = []
         var probe = configuration
         warnings = try pipeline.decode(&probe, validation)
@@ -81,7 +83,7 @@ extension APIServerCore {
                 let created = try await createApplied(object, ownership, call, pipeline, isDryRun: isDryRun)
                 return (created, true, warnings)
             } catch let status as APIStatus where status.isAlreadyExists {
-                // Somebody was quicker: apply to what is there now.
+                // Another request has created it meanwhile: apply to that object.
             }
         }
         let result = try await update(call, pipeline, isDryRun: isDryRun) { old in
@@ -89,7 +91,7 @@ extension APIServerCore {
             let ownership = FieldOwnership(object)
             object["metadata"]?["managedFields"] = nil
             _ = try pipeline.decode(&object, .ignore)
-            // The version that counts is the one that the client sent.
+            // Preconditions are those that the client sent, not the live object's.
             object["metadata"]?["resourceVersion"] = wanted["metadata"]?["resourceVersion"]
             object["metadata"]?["uid"] = wanted["metadata"]?["uid"]
             return (object, ownership)
@@ -102,14 +104,11 @@ extension APIServerCore {
         isDryRun: Bool
     ) async throws -> JSONValue {
         let resource = call.resource
-        guard
-            !resource.isNamespaced
-                || store.get(StorageKey(resource: "namespaces", namespace: "", name: call.namespace)) != nil
-        else { throw missingNamespace(call.namespace) }
+        try requireNamespace(call)
         var object = applied
         object["metadata"]?["managedFields"] = nil
         _ = try pipeline.decode(&object, .ignore)
-        try pipeline.initialize(&object, namespace: call.namespace)
+        pipeline.initialize(&object, namespace: call.namespace)
         object = ownership.stamped(on: object)
         try resource.strategy.admit(&object, cluster: StoreView(core: self), now: pipeline.now)
         try pipeline.validate(object, old: nil)
@@ -119,7 +118,7 @@ extension APIServerCore {
         return try Renderer(resource: resource, form: .whole, now: pipeline.now).tree(stored)
     }
 
-    /// The configuration that an apply request carries: YAML, of which JSON is a part.
+    /// The configuration of an apply request, in YAML or JSON. Throws `APIStatus` 400.
     private func configuration(_ call: ResourceCall) throws -> JSONValue {
         let value: JSONValue
         if let json = try? JSONValue(parsing: call.request.body) {
@@ -127,7 +126,7 @@ extension APIServerCore {
         } else {
             value = try ApplyYAML.parse(call.request.body)
         }
-        guard value.object != nil else { throw APIStatus.badRequest("error decoding YAML: the body is no object") }
+        guard value.object != nil else { throw APIStatus.badRequest("error decoding YAML: the body is not an object") }
         let metadata = value["metadata"]
         guard value["apiVersion"]?.string == call.resource.apiVersion, value["kind"]?.string == call.resource.kind
         else {

@@ -3,6 +3,7 @@ import JSON
 import KubernetesModel
 
 extension APIServerCore {
+    /// Answers a GET of one object. Throws `APIStatus`.
     func get(_ call: ResourceCall) throws -> InboundResponse {
         let form = try call.representation()
         _ = try requestedVersion(call)
@@ -10,7 +11,7 @@ extension APIServerCore {
         return try render(object, call.resource, form)
     }
 
-    /// One object in the form asked for.
+    /// The response with one object in the representation that the client asked for.
     func render(_ object: StoredObject, _ resource: ResourceDefinition, _ form: Representation, status: Int = 200)
         throws
         -> InboundResponse
@@ -26,7 +27,8 @@ extension APIServerCore {
         return InboundResponse(status: status, body: .bytes(try renderer.single(json)))
     }
 
-    /// The `resourceVersion` parameter; nil when absent, and checked not to be from the future.
+    /// The `resourceVersion` parameter; nil when it is absent. Throws `APIStatus` when it is malformed (400, in a watch
+    /// 500) or larger than the current version (504).
     func requestedVersion(_ call: ResourceCall) throws -> UInt64? {
         guard let text = call.request.nonEmptyParameter("resourceVersion") else { return nil }
         guard let version = UInt64(text) else {
@@ -40,6 +42,7 @@ extension APIServerCore {
         return version
     }
 
+    /// Answers a GET of a collection. Throws `APIStatus`.
     func list(_ call: ResourceCall) async throws -> InboundResponse {
         let form = try call.representation()
         let filter = try ObjectFilter(call.request, call.resource, namespace: call.path.namespace)
@@ -48,7 +51,7 @@ extension APIServerCore {
         return InboundResponse(body: .bytes(try renderer.list(page, hasSelector: !filter.isEverything)))
     }
 
-    /// The objects that a list answers with.
+    /// The objects that a list request selects. Throws `APIStatus`: 400, 410 and 422.
     func page(_ call: ResourceCall, _ filter: ObjectFilter) throws -> ObjectPage {
         let name = call.resource.storageName
         let match = call.request.nonEmptyParameter("resourceVersionMatch")
@@ -117,7 +120,7 @@ struct ObjectPage: Sendable {
     var remaining = 0
 }
 
-/// Where the next page of a list begins, and of which version the list is.
+/// The position at which the next page of a list starts, and the version of the list.
 struct ContinueToken: Sendable, Hashable {
     struct Position: Sendable, Hashable {
         var namespace: String
@@ -133,7 +136,7 @@ struct ContinueToken: Sendable, Hashable {
         self.start = start
     }
 
-    /// Reads a token that ``text`` gave; nil for anything else.
+    /// Reads what ``text`` writes; nil for anything else.
     init?(_ text: String) {
         guard let bytes = Base64.decode(text, .url), let json = try? JSONValue(parsing: bytes),
             json["v"] == "meta.k8s.io/v1", let revision = json["rv"]?.int, revision >= 0,

@@ -3,7 +3,8 @@ import JSON
 import KubernetesModel
 
 extension APIServerCore {
-    /// Answers a request to a subresource that is not a view of the object itself; nil for `status` and `finalize`.
+    /// Answers a request to a subresource that is not the object itself; nil for `status` and `finalize`. Throws
+    /// `APIStatus`.
     func respondToSubresource(_ call: ResourceCall) async throws -> InboundResponse? {
         switch (call.resource.storageName, call.subresource ?? "", call.request.method) {
         case (_, "status", _):
@@ -24,7 +25,7 @@ extension APIServerCore {
         return (stored, try JSONValue(parsing: stored.body))
     }
 
-    /// Puts a pod on a node.
+    /// Binds a pod to a node.
     private func bind(_ call: ResourceCall) async throws -> InboundResponse {
         let body = try decodeBody(call)
         let isDryRun = try call.isDryRun()
@@ -65,23 +66,29 @@ extension APIServerCore {
                 for (key, value) in body["metadata"]?["annotations"]?.object ?? [:] {
                     pod["metadata"]?.setDefault(["annotations", key], value)
                 }
-                var conditions = pod["status"]?["conditions"]?.array ?? []
-                conditions.removeAll { $0["type"] == "PodScheduled" }
-                conditions.append([
-                    "type": "PodScheduled", "status": "True", "lastProbeTime": .null,
-                    "lastTransitionTime": .string(now.rfc3339),
-                ])
-                pod["status"]?["conditions"] = .array(conditions)
+                Self.setCondition(
+                    [
+                        "type": "PodScheduled", "status": "True", "lastProbeTime": .null,
+                        "lastTransitionTime": .string(now.rfc3339),
+                    ], of: &pod)
             }
             try await store.waitUntilDurable(store.revision)
         }
         return Self.success
     }
 
+    /// Sets a condition, replacing the one of the same type.
+    private static func setCondition(_ condition: JSONValue, of pod: inout JSONValue) {
+        var conditions = pod["status"]?["conditions"]?.array ?? []
+        conditions.removeAll { $0["type"] == condition["type"] }
+        conditions.append(condition)
+        pod["status"]?["conditions"] = .array(conditions)
+    }
+
     private static let success = InboundResponse(
         ["kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Success", "code": 201], status: 201)
 
-    /// Deletes a pod on behalf of somebody who wants its node empty. There are no disruption budgets here.
+    /// Deletes a pod with the condition DisruptionTarget. Disruption budgets are not checked.
     private func evict(_ call: ResourceCall) async throws -> InboundResponse {
         let body = try decodeBody(call)
         let (stored, json) = try pod(call)
@@ -91,21 +98,19 @@ extension APIServerCore {
         if !options.isDryRun, isRunning, !stored.isBeingDeleted {
             let now = clock().wholeSecond
             try await edit(call.key, call.resource) { pod in
-                var conditions = pod["status"]?["conditions"]?.array ?? []
-                conditions.removeAll { $0["type"] == "DisruptionTarget" }
-                conditions.append([
-                    "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
-                    "message": "Eviction API: evicting", "lastProbeTime": .null,
-                    "lastTransitionTime": .string(now.rfc3339),
-                ])
-                pod["status"]?["conditions"] = .array(conditions)
+                Self.setCondition(
+                    [
+                        "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
+                        "message": "Eviction API: evicting", "lastProbeTime": .null,
+                        "lastTransitionTime": .string(now.rfc3339),
+                    ], of: &pod)
             }
         }
         _ = try await delete(call.key, call.resource, options)
         return Self.success
     }
 
-    /// The log of a container, from whoever runs it.
+    /// The log of a container, from the ``PodLogSource``.
     private func log(_ call: ResourceCall) async throws -> InboundResponse {
         let (stored, json) = try pod(call)
         let request = call.request
@@ -133,7 +138,7 @@ extension APIServerCore {
         options.limitBytes = try number("limitBytes")
         let container = try container(call, json)
         guard let node = json["spec"]?["nodeName"]?.string, !node.isEmpty else {
-            // Nobody runs it yet: there is nothing to show.
+            // The pod has no node yet: its log is empty.
             return InboundResponse(contentType: "text/plain", body: .bytes([]))
         }
         guard let logSource, store.get(StorageKey(resource: "nodes", namespace: "", name: node)) != nil else {
@@ -146,6 +151,7 @@ extension APIServerCore {
             body: .stream { write in for try await bytes in stream where !bytes.isEmpty { try await write(bytes) } })
     }
 
+    /// The container whose log is asked for: the named one, else the only one. Throws `APIStatus` 400.
     private func container(_ call: ResourceCall, _ pod: JSONValue) throws -> String {
         func names(_ field: String) -> [String] {
             (pod["spec"]?[field]?.array ?? []).compactMap { $0["name"]?.string }

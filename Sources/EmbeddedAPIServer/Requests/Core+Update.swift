@@ -3,6 +3,7 @@ import KubernetesModel
 import KubernetesSchema
 
 extension APIServerCore {
+    /// Answers a PUT. Throws `APIStatus` and ``SQLiteError``.
     func replace(_ call: ResourceCall) async throws -> InboundResponse {
         let form = try call.representation()
         let isDryRun = try call.isDryRun()
@@ -36,9 +37,10 @@ extension APIServerCore {
         return try render(result, call.resource, form).withWarnings(warnings)
     }
 
-    /// Changes an object as often as it takes until nobody came in between, and gives it as it is then.
+    /// Changes an object and returns it as stored, once it is durable. Starts again when another writer came first.
     ///
-    /// `change` gets the object as it is and gives the new one, decoded, with its ownership where it has worked that out.
+    /// `change` gets the current object and returns the new one, decoded, with its field ownership if it has computed
+    /// that. Throws what `change` throws, `APIStatus`, and ``SQLiteError``.
     func update(
         _ call: ResourceCall, _ pipeline: ObjectPipeline, isDryRun: Bool,
         _ change: (JSONValue) throws -> (object: JSONValue, ownership: FieldOwnership?)
@@ -66,7 +68,7 @@ extension APIServerCore {
             let fields = resource.strategy.fieldValues(storedForm)
             do {
                 if isReleased(object, resource) {
-                    // The last finalizer is gone: so is the object, and the answer is its last state.
+                    // Nothing keeps the object any more: it is removed, and the answer is its last state.
                     let removed = try store.remove(current, last: storedForm, fields: fields)
                     self.removed(removed, resource)
                     try await store.waitUntilDurable(removed.resourceVersion)
@@ -82,7 +84,7 @@ extension APIServerCore {
         }
     }
 
-    /// Whether an object that is being deleted has nothing left to wait for.
+    /// Whether an object that is being deleted can be removed: it has no finalizers and no grace period left.
     func isReleased(_ object: JSONValue, _ resource: ResourceDefinition) -> Bool {
         guard let metadata = object["metadata"], metadata["deletionTimestamp"] != nil,
             metadata["finalizers"]?.array?.isEmpty ?? true
@@ -91,7 +93,7 @@ extension APIServerCore {
         return resource.storageName != "pods" || metadata["deletionGracePeriodSeconds"]?.int ?? 0 == 0
     }
 
-    /// Whether an update changes nothing but times of ownership.
+    /// Whether an update changes nothing but the times in managedFields.
     private func isUnchanged(_ new: JSONValue, _ old: JSONValue) -> Bool {
         guard FieldOwnership.stripped(new) == FieldOwnership.stripped(old) else { return false }
         let before = FieldOwnership(old)?.entries ?? []
@@ -102,7 +104,8 @@ extension APIServerCore {
             }
     }
 
-    /// Whether the writer means the object that is there: its UID and its version, where it says them.
+    /// Checks the UID and resourceVersion that the writer sent. Throws `APIStatus`: 409 when they differ, 400 when
+    /// malformed.
     private func checkPreconditions(_ metadata: JSONValue?, _ current: StoredObject, _ resource: ResourceDefinition)
         throws
     {
@@ -119,11 +122,11 @@ extension APIServerCore {
         }
     }
 
-    /// What follows from an object's end.
+    /// Adds the checks that follow from the removal of an object.
     func removed(_ object: StoredObject, _ resource: ResourceDefinition) {
         checks.add(.ownerGone(object.uid))
         if resource.storageName == CustomResources.storageName { checks.add(.definition(object.key.name)) }
-        // The definition of its kind may wait for its last object.
+        // The definition may be waiting for its last object to go.
         if resource.strategy.isCustom { checks.add(.definition(resource.storageName)) }
         if !object.key.namespace.isEmpty { checks.add(.namespace(object.key.namespace)) }
         for owner in object.ownerUIDs { checks.add(.dependentGone(owner)) }

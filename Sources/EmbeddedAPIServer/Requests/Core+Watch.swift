@@ -3,8 +3,11 @@ import JSON
 import KubernetesModel
 
 extension APIServerCore {
-    /// A watch: what there is, where that is asked for, then every change, until the client goes, its time is up or the
-    /// server stops. A client that reads too slowly falls out of the window and is told so (410).
+    /// Starts a watch: the current objects if they are asked for, then every change, until the client disconnects, the
+    /// time-out passes or the server stops.
+    ///
+    /// A client that reads too slowly gets an ERROR with code 410 once the changes that it has not read are no longer
+    /// kept, and must list again. Throws `APIStatus`.
     func watch(_ call: ResourceCall) async throws -> InboundResponse {
         let form = try call.representation()
         var filter = try ObjectFilter(call.request, call.resource, namespace: call.path.namespace)
@@ -16,7 +19,7 @@ extension APIServerCore {
             version = try requestedVersion(call)
         } catch let status where status is APIStatus {
             guard let status = status as? APIStatus, status.code == 504 else { throw status }
-            // A version from the future is an event of the stream, as the recordings show.
+            // A version that the server has not reached yet: Kubernetes sends this error in the stream.
             return stream([Self.frame("ERROR", status.serverJSON.bytes)])
         }
         let request = call.request
@@ -38,7 +41,7 @@ extension APIServerCore {
             sendsInitialEvents: sendsInitial ?? (version ?? 0 == 0),
             marksEndOfInitialEvents: sendsInitial == true,
             allowsBookmarks: request.flag("allowWatchBookmarks"),
-            // With no time-out a watch ends by itself after half an hour to an hour, so that clients spread out again.
+            // Without a time-out a watch ends after a random time, so that clients do not reconnect all at once.
             timeout: .seconds(seconds.map { max(0, min($0, 86_400)) } ?? Int64.random(in: 1800...3600)))
         return InboundResponse(body: .stream { write in try await watch.run(write) })
     }
@@ -47,6 +50,7 @@ extension APIServerCore {
         InboundResponse(body: .stream { write in for frame in frames { try await write(frame) } })
     }
 
+    /// One event of a watch stream, with its newline.
     static func frame(_ type: String, _ object: [UInt8]) -> [UInt8] {
         var bytes = Array("{\"type\":\"\(type)\",\"object\":".utf8)
         bytes.reserveCapacity(bytes.count + object.count + 2)
@@ -56,7 +60,7 @@ extension APIServerCore {
     }
 }
 
-/// One running watch: a cursor into the changes of its resource.
+/// One running watch: a position in the changes of its resource.
 struct Watch: Sendable {
     let core: APIServerCore
     let resource: ResourceDefinition
@@ -68,6 +72,7 @@ struct Watch: Sendable {
     let allowsBookmarks: Bool
     let timeout: Duration
 
+    /// Writes events until the watch ends. Throws what `write` throws, and ``SQLiteError``.
     func run(_ write: ([UInt8]) async throws -> Void) async throws {
         let signal = AsyncSignal()
         core.store.attach(signal, to: resource.storageName)
@@ -78,7 +83,7 @@ struct Watch: Sendable {
         }
         let deadline = ContinuousClock.now + timeout
         let timer = Task {
-            // Rings for bookmarks and for the end; what it means is decided in the loop below.
+            // Only wakes the loop below, which decides whether to send a bookmark or to end.
             while !Task.isCancelled, ContinuousClock.now < deadline {
                 let next = allowsBookmarks ? min(deadline, .now + core.bookmarkInterval) : deadline
                 do { try await ContinuousClock().sleep(until: next) } catch { return }
@@ -124,7 +129,7 @@ struct Watch: Sendable {
                 if !frames.isEmpty { try await write(frames) }
                 continue
             }
-            // Nothing of this resource up to there: a later bookmark may say so.
+            // The resource has no change up to there; a later bookmark may say so.
             cursor = max(cursor, durable)
             let now = ContinuousClock.now
             if now >= deadline { return }
@@ -136,7 +141,8 @@ struct Watch: Sendable {
         }
     }
 
-    /// The event as this watch sees it: an object that begins to match is ADDED, one that stops is DELETED.
+    /// The frame for an event, nil when the filter hides it. An object that begins to match is ADDED, one that stops
+    /// matching is DELETED.
     private func frame(for event: StorageEvent) throws -> [UInt8]? {
         let matches = event.kind != .deleted && filter.matches(event.object)
         let matched = event.previous.map { filter.matches($0) } ?? false
@@ -145,7 +151,7 @@ struct Watch: Sendable {
         case (true, true): return APIServerCore.frame("MODIFIED", try renderer.single(event.object))
         case (true, false):
             if event.kind == .deleted { return APIServerCore.frame("DELETED", try renderer.single(event.object)) }
-            // The last state that matched, at the version at which it stopped.
+            // Send the last state that matched, with the version at which it stopped matching.
             guard let previous = event.previous else { return nil }
             var json = try previous.json(apiVersion: resource.apiVersion, kind: resource.kind)
             var metadata = json["metadata"] ?? [:]

@@ -2,7 +2,7 @@ import JSON
 import KubernetesModel
 import KubernetesSchema
 
-/// What happens to an object between a request and the store, as pure steps.
+/// The steps between the body of a request and the store. All are pure functions but for random names.
 struct ObjectPipeline: Sendable {
     let resource: ResourceDefinition
     let now: Timestamp
@@ -12,6 +12,7 @@ struct ObjectPipeline: Sendable {
 
     private var strategy: any ResourceStrategy { resource.strategy }
 
+    /// The `fieldValidation` parameter. Throws `APIStatus` 422 for an unknown value.
     static func fieldValidation(_ request: InboundRequest) throws -> FieldValidation {
         guard let text = request.nonEmptyParameter("fieldValidation") else { return .warn }
         guard let value = FieldValidation(rawValue: text) else {
@@ -22,12 +23,13 @@ struct ObjectPipeline: Sendable {
         return value
     }
 
-    /// Checks kind and types, drops unknown fields, fills in defaults. The warnings are for the client.
+    /// Checks kind and types, drops unknown fields and sets defaults. Returns warnings for the client. Throws
+    /// `APIStatus` 400, and 422 for a custom resource of another kind.
     func decode(_ object: inout JSONValue, _ validation: FieldValidation) throws -> [String] {
         guard object.object != nil else {
             throw APIStatus.badRequest(
                 "the object provided is unrecognized (must be of type \(resource.kind)): couldn't get version/kind;"
-                    + " json parse error: the body is no object")
+                    + " json parse error: the body is not an object")
         }
         try checkKind(&object)
         let unknown = strategy.unknownFields(in: object).map { "unknown field \"\($0)\"" }
@@ -80,7 +82,7 @@ struct ObjectPipeline: Sendable {
         object["apiVersion"] = .string(resource.apiVersion)
     }
 
-    /// Metadata as Go would write them back: empty maps and lists are not there.
+    /// Drops empty maps, lists and strings from the metadata, as Go does when it writes them.
     static func normalizeMetadata(_ object: inout JSONValue) {
         var metadata = object["metadata"]?.object ?? JSONObject()
         for name in ["labels", "annotations", "ownerReferences", "finalizers", "generateName", "selfLink"] {
@@ -94,14 +96,14 @@ struct ObjectPipeline: Sendable {
         object["metadata"] = .object(metadata)
     }
 
-    /// The fields of the metadata that only the server sets.
+    /// The metadata that only the server sets.
     private static let serverFields = [
         "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink",
         "resourceVersion", "managedFields",
     ]
 
-    /// Makes a decoded object a new one: identity, generation, status.
-    func initialize(_ object: inout JSONValue, namespace: String) throws {
+    /// Sets what a new object gets from the server: name, UID, times, generation, status.
+    func initialize(_ object: inout JSONValue, namespace: String) {
         var metadata = object["metadata"] ?? [:]
         for field in Self.serverFields { metadata[field] = nil }
         if let generate = metadata["generateName"]?.string, metadata["name"]?.string ?? "" == "" {
@@ -116,7 +118,7 @@ struct ObjectPipeline: Sendable {
         strategy.prepareForCreate(&object, now: now)
     }
 
-    /// Puts back what an update cannot change, and counts the generation.
+    /// Restores the fields that this request may not change, and counts up the generation.
     func reconcile(_ object: inout JSONValue, with old: JSONValue, subresource: String?) {
         var metadata = object["metadata"] ?? [:]
         let oldMetadata = old["metadata"] ?? [:]
@@ -125,7 +127,7 @@ struct ObjectPipeline: Sendable {
         object["metadata"] = metadata
         switch subresource {
         case "status":
-            // Only the status; for custom resources not even the metadata.
+            // Only the status may change; for built-in kinds also metadata such as labels and annotations.
             var result = old
             result["status"] = object["status"]
             if !strategy.isCustom {
@@ -147,6 +149,7 @@ struct ObjectPipeline: Sendable {
         }
     }
 
+    /// Counts up `metadata.generation`, if the kind has one.
     func bumpGeneration(_ object: inout JSONValue) {
         guard strategy.tracksGeneration else { return }
         var metadata = object["metadata"] ?? [:]
@@ -154,7 +157,7 @@ struct ObjectPipeline: Sendable {
         object["metadata"] = metadata
     }
 
-    /// Everything but metadata and status.
+    /// The object without metadata and status.
     private static func content(_ object: JSONValue) -> JSONValue {
         var object = object
         object["metadata"] = nil
@@ -162,7 +165,7 @@ struct ObjectPipeline: Sendable {
         return object
     }
 
-    /// Throws 422 with all errors.
+    /// Validates an object; `old` is nil at creation. Throws `APIStatus` 422 with all errors.
     func validate(_ object: JSONValue, old: JSONValue?, subresource: String? = nil) throws {
         let name = object["metadata"]?["name"]?.string ?? ""
         var errors = MetadataRules.errors(object, old: old, strategy: strategy, isNamespaced: resource.isNamespaced)
@@ -174,13 +177,13 @@ struct ObjectPipeline: Sendable {
 
 /// Random names and identifiers.
 enum Identity {
-    /// Five characters without vowels, so that no words come out.
+    /// Five random characters, without vowels so that they do not form words.
     static func suffix() -> String {
         let alphabet = Array("bcdfghjklmnpqrstvwxz2456789")
         return String((0..<5).map { _ in alphabet[Int.random(in: 0..<alphabet.count)] })
     }
 
-    /// A UUID of version 4.
+    /// A random UUID (version 4).
     static func uid() -> String {
         var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
         bytes[6] = bytes[6] & 0x0F | 0x40

@@ -1,15 +1,15 @@
 import KubernetesModel
 
-/// In which form a client wants objects, by its Accept header.
+/// The representation of objects that a client asks for in its Accept header.
 enum Representation: Sendable, Hashable {
     case whole
-    /// Rows for people, each with the object, its metadata alone, or nothing.
+    /// Table rows, each with the object, its metadata or neither.
     case table(TableObject)
     case metadata
 
     enum TableObject: String, Sendable { case none = "None", metadata = "Metadata", object = "Object" }
 
-    /// The first form in the header that the server has. Throws 406 when there is none.
+    /// The first representation in the header that the server has. Throws `APIStatus` 406 when it has none of them.
     static func negotiate(_ accept: String, includeObject: String?) throws -> Representation {
         if accept.isEmpty { return .whole }
         for item in accept.split(separator: ",") {

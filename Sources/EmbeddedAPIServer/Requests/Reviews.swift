@@ -1,8 +1,9 @@
 import JSON
 import KubernetesModel
 
-/// Questions about permissions: whoever has the token may do everything.
+/// Answers reviews of permissions: whoever has the token may do everything.
 enum Reviews {
+    /// Answers a review; nil when the path is not one. Throws `APIStatus` 400, 405 and 415, and `JSONError`.
     static func respond(to request: InboundRequest, _ path: APIPath.ResourcePath, now: Timestamp) throws
         -> InboundResponse?
     {
@@ -36,7 +37,7 @@ enum Reviews {
         let manager = request.nonEmptyParameter("fieldManager") ?? String(request.userAgent.prefix { $0 != "/" })
         review["metadata"] = metadata
         if let spec = review["spec"] {
-            // The spec is there in any review: what is in it was set.
+            // The type always has a spec, so only the fields in it count as set.
             let owned = FieldDifference(from: ["spec": [:]], to: ["spec": spec], .any).added
             let entry = ManagedFieldsEntry(
                 manager: manager, operation: .update, apiVersion: review["apiVersion"]?.string ?? "", time: now,
@@ -47,9 +48,10 @@ enum Reviews {
     }
 }
 
-/// Reads request bodies.
+/// Reads the bodies of requests.
 enum RequestBody {
-    /// The body as JSON; nil when it is empty. Throws 400 and 415.
+    /// The body as JSON; nil when it is empty. Throws `APIStatus` 415 for a media type that is not supported, and
+    /// `JSONError`.
     static func json(_ request: InboundRequest) throws -> JSONValue? {
         guard !request.body.isEmpty else { return nil }
         switch request.mediaType {

@@ -1,6 +1,6 @@
 import KubernetesModel
 
-/// A label selector in its text form: `a=b,c in (d,e),!f`.
+/// A label selector, parsed from its text: `a=b,c in (d,e),!f`.
 struct LabelSelector: Sendable, Hashable {
     enum Requirement: Sendable, Hashable {
         case isIn(String, [String])
@@ -13,12 +13,13 @@ struct LabelSelector: Sendable, Hashable {
 
     var requirements: [Requirement] = []
 
-    /// Parses the text; throws a 400 when it is none.
+    /// Parses the text. Throws `APIStatus` 400 when it is malformed.
     init(_ text: String) throws {
         var parser = Parser(text: Array(text))
         requirements = try parser.parse()
     }
 
+    /// Whether an object with these labels is selected.
     func matches(_ labels: [String: String]) -> Bool {
         requirements.allSatisfy { requirement in
             switch requirement {
@@ -40,7 +41,7 @@ struct LabelSelector: Sendable, Hashable {
             while index < text.count, text[index].isWhitespace { index += 1 }
         }
 
-        /// The next word or sign; empty at the end.
+        /// The next word or operator; empty at the end.
         mutating func token() -> String {
             skipSpace()
             guard index < text.count else { return "" }
@@ -138,7 +139,7 @@ struct LabelSelector: Sendable, Hashable {
     }
 }
 
-/// A field selector in its text form: `metadata.name=a,status.phase!=Failed`.
+/// A field selector, parsed from its text: `metadata.name=a,status.phase!=Failed`.
 struct FieldSelector: Sendable, Hashable {
     struct Term: Sendable, Hashable {
         var field: String
@@ -148,10 +149,11 @@ struct FieldSelector: Sendable, Hashable {
 
     var terms: [Term] = []
 
-    /// Parses the text; throws a 400 when it is none or asks for a field that the resource does not offer.
+    /// Parses the text. Throws `APIStatus` 400 when it is malformed or names a field that the resource does not
+    /// support.
     init(_ text: String, supported: [String]) throws {
         for part in Self.split(text) where !part.isEmpty {
-            // The first operator counts; `==` and `!=` before `=`.
+            // Splits at the first operator: `==` and `!=` are tried before `=`.
             guard let equals = part.firstIndex(of: "=") else {
                 throw APIStatus.badRequest("invalid selector: '\(text)'; can't understand '\(part)'")
             }
@@ -168,7 +170,7 @@ struct FieldSelector: Sendable, Hashable {
         }
     }
 
-    /// Splits at commas that no backslash precedes.
+    /// Splits at commas that are not escaped with a backslash.
     private static func split(_ text: String) -> [Substring] {
         var parts: [Substring] = []
         var start = text.startIndex
@@ -201,6 +203,7 @@ struct FieldSelector: Sendable, Hashable {
         return result
     }
 
+    /// Whether the object is selected.
     func matches(_ object: StoredObject) -> Bool {
         terms.allSatisfy { term in
             let value =
@@ -214,12 +217,13 @@ struct FieldSelector: Sendable, Hashable {
     }
 }
 
-/// What a list or a watch is narrowed to.
+/// The conditions that select the objects of a list or a watch.
 struct ObjectFilter: Sendable {
     var namespace: String?
     var labels: LabelSelector?
     var fields: FieldSelector?
 
+    /// Reads the selectors of a request. Throws `APIStatus` 400.
     init(_ request: InboundRequest, _ resource: ResourceDefinition, namespace: String?) throws {
         self.namespace = namespace
         labels = try request.nonEmptyParameter("labelSelector").map { try LabelSelector($0) }

@@ -1,8 +1,9 @@
 import JSON
 import KubernetesModel
 
-/// What all objects' metadata must be (apimachinery's `ValidateObjectMeta` and `ValidateObjectMetaUpdate`).
+/// Validation of metadata (apimachinery's `ValidateObjectMeta` and `ValidateObjectMetaUpdate`).
 enum MetadataRules {
+    /// The errors in an object's metadata; `old` is nil at creation.
     static func errors(_ object: JSONValue, old: JSONValue?, strategy: any ResourceStrategy, isNamespaced: Bool)
         -> [FieldError]
     {

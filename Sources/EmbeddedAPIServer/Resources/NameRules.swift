@@ -1,4 +1,5 @@
-/// The rules for names of RFC 1123, in Kubernetes' words.
+/// The rules for names (RFC 1123), with the messages of Kubernetes. Functions return the error, nil when the name is
+/// valid.
 enum NameRules {
     static func isLabel(_ name: String) -> Bool {
         let bytes = Array(name.utf8)
@@ -21,7 +22,7 @@ enum NameRules {
 
     static func subdomainError(_ name: String) -> String? {
         if name.utf8.count > 253 { return "must be no more than 253 characters" }
-        // Here a part may be as long as the whole.
+        // A part of a subdomain may be longer than a label.
         let isSubdomain = name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { part in
             guard let first = part.utf8.first, let last = part.utf8.last else { return false }
             return isAlphanumeric(first) && isAlphanumeric(last)
@@ -33,14 +34,7 @@ enum NameRules {
             + " '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
     }
 
-    /// Names that only have to be one segment of a path.
-    static func pathSegmentError(_ name: String) -> String? {
-        if name == "." || name == ".." { return "may not be '\(name)'" }
-        if name.contains("/") { return "may not contain '/'" }
-        return name.contains("%") ? "may not contain '%'" : nil
-    }
-
-    /// Whether a key of a label or annotation is well formed: `prefix/name` or `name`.
+    /// The error of a label or annotation key: `prefix/name` or `name`.
     static func qualifiedNameError(_ key: String) -> String? {
         let parts = key.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count <= 2, let name = parts.last else {

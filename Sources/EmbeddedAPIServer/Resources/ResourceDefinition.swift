@@ -1,4 +1,4 @@
-/// A kind as the server serves it in one version: its names, what may be done with it, and how it behaves.
+/// One kind in one version: its names, its verbs and its rules.
 struct ResourceDefinition: Sendable {
     var group = ""
     var version = "v1"
@@ -9,10 +9,10 @@ struct ResourceDefinition: Sendable {
     var shortNames: [String] = []
     var categories: [String] = []
     var isNamespaced = true
-    /// In the order that discovery lists them.
+    /// In the order in which discovery lists them.
     var verbs: [String] = Self.allVerbs
     var subresources: [Subresource] = []
-    /// Under which name objects are stored: the same for all versions, and for groups that share objects.
+    /// The name under which objects are stored. All versions of a kind share it, as do groups with the same objects.
     var storageName: String
     var storageVersionHash = ""
     var strategy: any ResourceStrategy
@@ -45,7 +45,7 @@ struct ResourceDefinition: Sendable {
     /// `v1`, `batch/v1`.
     var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
 
-    /// `pods`, `widgets.example.dev`: how messages name it.
+    /// `pods`, `widgets.example.dev`: the name in messages.
     var qualifiedName: String { group.isEmpty ? plural : "\(plural).\(group)" }
 
     var hasStatus: Bool { subresources.contains { $0.name == "status" } }

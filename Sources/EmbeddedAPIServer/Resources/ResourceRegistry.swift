@@ -1,6 +1,6 @@
 import Synchronization
 
-/// All kinds that the server serves now: the built-in ones, and those that custom resource definitions add.
+/// All kinds that the server serves: the built-in ones, and those of custom resource definitions.
 final class ResourceRegistry: Sendable {
     private struct Path: Hashable, Sendable {
         var group: String
@@ -35,6 +35,7 @@ final class ResourceRegistry: Sendable {
         state.withLock { $0 = new }
     }
 
+    /// The resource at a path; nil when it is not served.
     func resource(_ group: String, _ version: String, _ plural: String) -> ResourceDefinition? {
         state.withLock { $0.byPath[Path(group: group, version: version, plural: plural)] }
     }
@@ -44,16 +45,17 @@ final class ResourceRegistry: Sendable {
 
     var custom: [ResourceDefinition] { state.withLock { $0.custom } }
 
-    /// The resource of a kind, in any version.
+    /// The resource of a kind, in any of its versions; nil when the kind is not served.
     func resource(group: String, kind: String) -> ResourceDefinition? {
         all.first { $0.group == group && $0.kind == kind }
     }
 
-    /// The resource under which objects are stored, in the version they are stored in.
+    /// The resource with this storage name, in the version that is stored.
     func resource(storageName: String) -> ResourceDefinition? {
         all.first { $0.storageName == storageName && !$0.strategy.convertsStorage }
     }
 
+    /// Whether any resource is served in this group and version.
     func hasGroupVersion(_ group: String, _ version: String) -> Bool {
         all.contains { $0.group == group && $0.version == version }
     }

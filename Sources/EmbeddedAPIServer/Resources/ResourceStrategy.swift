@@ -1,39 +1,42 @@
 import JSON
 import KubernetesModel
 
-/// How the objects of one kind behave: what is filled in, what is refused, what is shown.
+/// The rules of one kind: defaults, validation, selectable fields and table columns.
 ///
-/// Everything here is a pure function of its arguments. The order of a write is: decode (with defaults), prepare,
-/// ownership of fields, admission, validation.
+/// Everything here is a pure function of its arguments. The order of a write is: decode (with defaults), prepare, field
+/// ownership, admission, validation.
 protocol ResourceStrategy: Sendable {
-    /// The shape of the whole object.
+    /// The type of the whole object.
     var type: FieldType { get }
 
-    /// What an empty object of the kind has in Go: fields that are there whether set or not are owned by nobody.
+    /// What an empty object of the kind contains in Go. No manager owns these fields, since they are there even when
+    /// they are not set.
     var skeleton: JSONValue { get }
 
-    /// Whether a change of anything but metadata and status counts up `metadata.generation`.
+    /// Whether changes outside metadata and status count up `metadata.generation`.
     var tracksGeneration: Bool { get }
 
-    /// Whether lists repeat apiVersion and kind in every item, and whether a deletion answers with the object.
+    /// Whether it is a custom resource. Lists of custom resources repeat apiVersion and kind in every item.
     var isCustom: Bool { get }
 
-    /// Whether a deletion answers with the object where Kubernetes does (pods, services) and not with a Status.
+    /// Whether a deletion is answered with the object, as for pods and services, instead of a Status.
     var returnsDeletedObject: Bool { get }
 
-    /// The fields that are not part of the schema, as paths, to be refused under strict validation and warned of otherwise.
+    /// The paths of the fields that are not part of the schema. Strict validation refuses them; else the client is
+    /// warned.
     func unknownFields(in object: JSONValue) -> [String]
 
-    /// Drops what is not part of the schema and fills in defaults.
+    /// Drops unknown fields and sets defaults.
     func applyDefaults(_ object: inout JSONValue)
 
-    /// Sets what the server sets at creation. Runs before ownership is worked out.
+    /// Sets what the server sets at creation, before field ownership is computed.
     func prepareForCreate(_ object: inout JSONValue, now: Timestamp)
 
-    /// Sets what admission sets, which nobody owns. Throws an ``APIStatus`` to refuse the object.
+    /// Sets what admission sets, after field ownership is computed, so that no manager owns it. Throws `APIStatus` to
+    /// refuse the object.
     func admit(_ object: inout JSONValue, cluster: any ClusterView, now: Timestamp) throws
 
-    /// Brings a new state in line with the old one.
+    /// Restores or derives fields of a new state from the old one.
     func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, subresource: String?)
 
     /// The errors in an object; `old` is nil at creation.
@@ -42,26 +45,28 @@ protocol ResourceStrategy: Sendable {
     /// The error in the object's name, if any.
     func validateName(_ name: String) -> String?
 
-    /// What field selectors may ask for beside metadata.name and metadata.namespace.
+    /// The fields that field selectors support besides metadata.name and metadata.namespace.
     var selectableFields: [String] { get }
 
-    /// The values of the selectable fields.
+    /// The values of the selectable fields of a stored object.
     func fieldValues(_ object: JSONValue) -> [String: String]
 
     /// The columns of a table.
     var columns: [TableColumn] { get }
 
-    /// Whether this version's form is not the one that is stored.
+    /// Whether this version differs from the stored form.
     var convertsStorage: Bool { get }
-    /// The stored form in this version's words.
+    /// Converts the stored form to this version.
     func fromStorage(_ object: JSONValue) -> JSONValue
-    /// This version's form in the words of the stored one.
+    /// Converts this version to the stored form.
     func toStorage(_ object: JSONValue) -> JSONValue
 }
 
-/// What admission may look at.
+/// The objects that admission can read.
 protocol ClusterView: Sendable {
+    /// An object by the storage name of its resource; nil when it does not exist.
     func object(_ resource: String, namespace: String, name: String) -> JSONValue?
+    /// The objects of a resource, in one namespace or in all.
     func objects(_ resource: String, namespace: String?) -> [JSONValue]
 }
 

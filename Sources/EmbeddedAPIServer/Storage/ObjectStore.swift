@@ -2,12 +2,12 @@ import JSON
 import KubernetesModel
 import Synchronization
 
-/// All objects of the cluster: one writer at a time under one lock, one version counter for all.
+/// All objects of the cluster, with one version counter and one lock for all writers.
 ///
-/// Everything is in memory; ``SQLiteStorage`` writes each change to a file as well. A change is seen by watches once it is
-/// durable, and a write is answered once it is durable: ``waitUntilDurable(_:)``.
+/// Objects are kept in memory; ``SQLiteStorage`` writes each change to a file as well. Readers see a change at once.
+/// Watches see it once it is durable, and a write is answered once it is durable: see ``waitUntilDurable(_:)``.
 final class ObjectStore: Sendable {
-    /// What a write is checked against under the lock.
+    /// Why a write is refused; checked under the lock.
     enum WriteFailure: Error, Sendable {
         case alreadyExists
         case changedMeanwhile
@@ -19,7 +19,7 @@ final class ObjectStore: Sendable {
         var revision: UInt64
         var durableRevision: UInt64
         var caches: [String: WatchCache] = [:]
-        /// Who is owned by an object, by the owner's UID.
+        /// The dependents of each owner, by the owner's UID.
         var dependents: [String: Set<StorageKey>] = [:]
         var signals: [String: [ObjectIdentifier: AsyncSignal]] = [:]
         var pending: [StorageEvent] = []
@@ -33,7 +33,8 @@ final class ObjectStore: Sendable {
     private let storage: SQLiteStorage?
     private let window: WatchCache.Window
 
-    /// A store that starts with what the storage holds.
+    /// A store with the objects in the storage; without a storage it is empty and only in memory. `fields` gives the
+    /// selectable fields of an object. Throws ``SQLiteError``, and `JSONError` when a stored object cannot be parsed.
     init(storage: SQLiteStorage?, window: WatchCache.Window, fields: (StorageKey, JSONValue) -> [String: String]) throws
     {
         self.storage = storage
@@ -57,18 +58,19 @@ final class ObjectStore: Sendable {
 
     var revision: UInt64 { state.withLock { $0.revision } }
 
+    /// The current object with this key; its last change may not be durable yet.
     func get(_ key: StorageKey) -> StoredObject? {
         state.withLock { $0.caches[key.resource]?[key.namespace, key.name] }
     }
 
-    /// The objects of a resource now, and the version of that reading.
+    /// The current objects of a resource, and the version of this list. The last of its changes may not be durable yet.
     func list(_ resource: String, namespace: String?) -> (objects: [StoredObject], revision: UInt64) {
         state.withLock { state in
             (state.caches[resource].map { Array($0.slice(namespace)) } ?? [], state.revision)
         }
     }
 
-    /// The objects of a resource as they were at a version; nil when that is forgotten.
+    /// The objects of a resource as they were at a version; nil when the changes since then are no longer kept.
     func list(_ resource: String, namespace: String?, at revision: UInt64) -> [StoredObject]? {
         state.withLock { state in
             guard let cache = state.caches[resource] else { return revision >= state.startRevision ? [] : nil }
@@ -76,7 +78,7 @@ final class ObjectStore: Sendable {
         }
     }
 
-    /// The durable changes of a resource after a version, at most `limit`; nil when they are forgotten.
+    /// The durable changes of a resource after a version, at most `limit`; nil when they are no longer kept.
     func events(_ resource: String, after revision: UInt64, limit: Int) -> [StorageEvent]? {
         state.withLock { state in
             guard let cache = state.caches[resource] else { return revision >= state.startRevision ? [] : nil }
@@ -84,22 +86,20 @@ final class ObjectStore: Sendable {
         }
     }
 
-    /// The oldest version from which a watch of that resource can start.
+    /// The oldest version from which a watch of this resource can start.
     func floor(_ resource: String) -> UInt64 {
         state.withLock { $0.caches[resource]?.floor ?? $0.startRevision }
     }
 
-    /// The version up to which all changes have been seen by watches.
+    /// The version up to which all changes are durable and have been published to watches.
     var durableRevision: UInt64 { state.withLock { $0.durableRevision } }
 
+    /// The keys of the objects that have an owner reference with this UID.
     func dependents(of uid: String) -> [StorageKey] {
         state.withLock { $0.dependents[uid].map { $0.sorted() } ?? [] }
     }
 
-    /// Whether any object has this UID among the resources given.
-    func contains(uid: String, key: StorageKey) -> Bool { get(key)?.uid == uid }
-
-    /// The names of all resources that hold objects in a namespace.
+    /// The storage names of all resources that have objects in a namespace.
     func occupiedResources(namespace: String) -> [String] {
         state.withLock { state in
             state.caches.filter { !$0.value.slice(namespace).isEmpty }.map(\.key).sorted()
@@ -108,7 +108,8 @@ final class ObjectStore: Sendable {
 
     // MARK: Writing
 
-    /// Stores a new object. `object` gets its resourceVersion.
+    /// Stores a new object and sets its resourceVersion. Throws ``WriteFailure``, and ``SQLiteError`` after an earlier
+    /// write to the file has failed.
     func insert(
         _ key: StorageKey, _ object: JSONValue, fields: [String: String], mayFillTerminatingNamespace: Bool = false
     ) throws -> StoredObject {
@@ -124,7 +125,8 @@ final class ObjectStore: Sendable {
         }
     }
 
-    /// Stores a new version of an object that is still the one given.
+    /// Replaces `expected` if it is still the current version. Throws as
+    /// ``insert(_:_:fields:mayFillTerminatingNamespace:)``.
     func replace(_ expected: StoredObject, with object: JSONValue, fields: [String: String]) throws -> StoredObject {
         try write { state in
             let key = expected.key
@@ -135,7 +137,8 @@ final class ObjectStore: Sendable {
         }
     }
 
-    /// Removes an object that is still the one given; `last` is the state that watchers see in its deletion.
+    /// Removes `expected` if it is still the current version; `last` is the state that watches see in the deletion.
+    /// Throws as ``insert(_:_:fields:mayFillTerminatingNamespace:)``.
     func remove(_ expected: StoredObject, last: JSONValue, fields: [String: String]) throws -> StoredObject {
         try write { state in
             let key = expected.key
@@ -162,6 +165,7 @@ final class ObjectStore: Sendable {
         return object
     }
 
+    /// Makes the change in memory, with the next version, and adds it to the pending ones.
     private func apply(
         _ state: inout State, kind: StorageEvent.Kind, _ key: StorageKey, _ object: JSONValue, fields: [String: String],
         previous: StoredObject?
@@ -173,7 +177,7 @@ final class ObjectStore: Sendable {
         metadata["resourceVersion"] = .string(String(state.revision))
         object["metadata"] = metadata
         let stored = StoredObject(key: key, resourceVersion: state.revision, object: object, fields: fields)
-        // A resource with no past at all: everything since the start is known.
+        // A resource that has not been written since the start: all its changes since then are known.
         let floor = state.startRevision
         for owner in previous?.ownerUIDs ?? [] { state.dependents[owner]?.remove(key) }
         if kind == .deleted {
@@ -189,7 +193,7 @@ final class ObjectStore: Sendable {
         return stored
     }
 
-    /// Shows the pending changes up to a version to the watches and answers the writers.
+    /// Publishes the pending changes up to a version: records them for watches, wakes those, and answers the writers.
     private static func publish(_ state: inout State, upTo revision: UInt64, window: WatchCache.Window) {
         var count = 0
         for event in state.pending {
@@ -208,7 +212,8 @@ final class ObjectStore: Sendable {
 
     // MARK: Durability
 
-    /// Writes what is pending, all in one transaction, until nothing is.
+    /// Writes pending changes, each time all of them in one transaction, until none is left. After a failure the store
+    /// takes no more writes.
     private func commitPending() {
         while true {
             let batch = state.withLock { state in
@@ -232,7 +237,8 @@ final class ObjectStore: Sendable {
         }
     }
 
-    /// Returns once that version is on disk; throws when it cannot be written, and then for all writes to come.
+    /// Returns once this version is on disk; at once for a store in memory. Throws ``SQLiteError`` when it cannot be
+    /// written; then all later writes fail too.
     func waitUntilDurable(_ revision: UInt64) async throws {
         guard storage != nil else { return }
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
@@ -250,7 +256,7 @@ final class ObjectStore: Sendable {
         }
     }
 
-    /// Waits for what is pending and closes the storage.
+    /// Waits until all changes are durable and closes the file. Throws ``SQLiteError``.
     func close() async throws {
         try await waitUntilDurable(revision)
         await storage?.close()
@@ -258,10 +264,12 @@ final class ObjectStore: Sendable {
 
     // MARK: Watching
 
+    /// Fires the signal when changes of this resource are published.
     func attach(_ signal: AsyncSignal, to resource: String) {
         state.withLock { $0.signals[resource, default: [:]][ObjectIdentifier(signal)] = signal }
     }
 
+    /// Undoes ``attach(_:to:)``.
     func detach(_ signal: AsyncSignal, from resource: String) {
         state.withLock { state in
             state.signals[resource]?[ObjectIdentifier(signal)] = nil

@@ -1,18 +1,18 @@
 import CSQLite
 
-/// What SQLite said when something failed.
+/// A failure of SQLite.
 struct SQLiteError: Error, Sendable, Hashable, CustomStringConvertible {
     var code: Int32
-    /// What was attempted, and the library's own words.
+    /// What was attempted, and SQLite's own message.
     var message: String
 
-    /// Another connection holds the lock.
+    /// Whether another connection holds the lock.
     var isBusy: Bool { code & 0xFF == SQLITE_BUSY || code & 0xFF == SQLITE_LOCKED }
 
     var description: String { message }
 }
 
-/// One connection to one database file, for one thread at a time.
+/// One connection to one database file. Not safe for use from two threads at a time.
 final class SQLiteDatabase {
     private var handle: OpaquePointer
 
@@ -31,17 +31,18 @@ final class SQLiteDatabase {
 
     deinit { sqlite3_close_v2(handle) }
 
+    /// The error for a failed attempt, with SQLite's message.
     func error(_ attempt: String, _ code: Int32) -> SQLiteError {
         SQLiteError(code: code, message: "\(attempt): \(String(cString: sqlite3_errmsg(handle)))")
     }
 
-    /// Runs statements that have no parameters.
+    /// Runs statements that have no parameters. Throws ``SQLiteError``.
     func execute(_ sql: String) throws {
         let code = sqlite3_exec(handle, sql, nil, nil, nil)
         guard code == SQLITE_OK else { throw error(sql, code) }
     }
 
-    /// Prepares a statement to be used many times.
+    /// Prepares a statement that is used many times. Throws ``SQLiteError``.
     func prepare(_ sql: String) throws -> SQLiteStatement {
         var statement: OpaquePointer?
         let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
@@ -71,13 +72,14 @@ final class SQLiteStatement {
         case blob([UInt8])
     }
 
-    /// Runs the statement with these parameters and gives each row to `row`.
+    /// Runs the statement with these parameters and passes each row to `row`. Throws ``SQLiteError`` and what `row`
+    /// throws.
     func run(_ values: [Value] = [], row: (SQLiteStatement) throws -> Void = { _ in }) throws {
         defer {
             sqlite3_reset(handle)
             sqlite3_clear_bindings(handle)
         }
-        // SQLITE_TRANSIENT, a cast of -1 that Swift does not import: SQLite copies the bytes before the call returns.
+        // SQLITE_TRANSIENT, which Swift does not import: SQLite copies the bytes before the call returns.
         let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
         for (offset, value) in values.enumerated() {
             let index = Int32(offset + 1)
@@ -97,10 +99,13 @@ final class SQLiteStatement {
         }
     }
 
+    /// The column of the current row as an integer.
     func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
 
+    /// The column of the current row as text.
     func text(_ column: Int32) -> String { String(decoding: blob(column), as: UTF8.self) }
 
+    /// The column of the current row as bytes; empty when it is null.
     func blob(_ column: Int32) -> [UInt8] {
         guard let start = sqlite3_column_blob(handle, column) else { return [] }
         return Array(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))

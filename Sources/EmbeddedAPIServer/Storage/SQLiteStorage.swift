@@ -1,10 +1,10 @@
 import Dispatch
 import Synchronization
 
-/// The file behind the store: SQLite in WAL mode, `synchronous=FULL`, so that what was acknowledged survives a power cut.
+/// The SQLite file with all objects. WAL mode and `synchronous=FULL`: a committed change survives a power cut.
 ///
-/// The exclusive lock is held for as long as the server runs: a second server on the same file is told so at once. All
-/// changes go through one queue of its own, since a commit waits for the disk.
+/// The exclusive lock is held until ``close()``, so a second server fails at once with a message that says why. All
+/// changes run on the storage's own dispatch queue, since a commit waits for the disk.
 final class SQLiteStorage: Sendable {
     struct Row {
         var key: StorageKey
@@ -16,7 +16,8 @@ final class SQLiteStorage: Sendable {
     private let queue = DispatchQueue(label: "sluice.apiserver.storage")
     private let path: String
 
-    /// Used by one thread at a time: by init and load before the store exists, then by the storage's own queue alone.
+    /// Used by one thread at a time: by `init` and ``load()`` before the store exists, then only on the storage's
+    /// queue.
     private final class Connection: @unchecked Sendable {
         let database: SQLiteDatabase
         let put: SQLiteStatement
@@ -42,7 +43,7 @@ final class SQLiteStorage: Sendable {
         }
     }
 
-    /// Opens or creates the file. Throws ``SQLiteError``; its message says when another server has it.
+    /// Opens or creates the file. Throws ``SQLiteError``; its message says when another server has the file open.
     init(path: String) throws {
         self.path = path
         do {
@@ -52,7 +53,7 @@ final class SQLiteStorage: Sendable {
         }
     }
 
-    /// All objects, and the version of the last change.
+    /// All objects, and the version of the last change. Throws ``SQLiteError``.
     func load() throws -> (revision: UInt64, rows: [Row]) {
         var revision: UInt64 = 0
         var rows: [Row] = []
@@ -67,10 +68,10 @@ final class SQLiteStorage: Sendable {
         return (revision, rows)
     }
 
-    /// Runs on the storage's queue.
+    /// Runs `body` on the storage's queue.
     func schedule(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
 
-    /// Writes changes in one transaction. Only on the storage's queue.
+    /// Writes changes in one transaction. Only to be called on the storage's queue. Throws ``SQLiteError``.
     func commit(_ events: [StorageEvent]) throws {
         guard let last = events.last else { return }
         let connection = try open
@@ -90,7 +91,7 @@ final class SQLiteStorage: Sendable {
             try connection.mark.run([.integer(Int64(last.resourceVersion))])
             try connection.database.execute("COMMIT")
         } catch {
-            // The first error is the one to report; a rollback that fails as well has nothing to add.
+            // Report the first error; that of a failed rollback adds nothing.
             try? connection.database.execute("ROLLBACK")
             throw error
         }
@@ -105,7 +106,7 @@ final class SQLiteStorage: Sendable {
         }
     }
 
-    /// Does what is scheduled and closes the file.
+    /// Finishes what is scheduled and closes the file.
     func close() async {
         await withCheckedContinuation { continuation in
             queue.async { [self] in

@@ -1,7 +1,7 @@
 import JSON
 import KubernetesModel
 
-/// Where an object is: the resource it is stored under, its namespace (empty for none) and its name.
+/// The key of an object: its resource's storage name, its namespace (empty for none) and its name.
 struct StorageKey: Hashable, Comparable, Sendable {
     /// `pods`, `widgets.example.dev`.
     var resource: String
@@ -13,10 +13,10 @@ struct StorageKey: Hashable, Comparable, Sendable {
     }
 }
 
-/// One version of one object, immutable: its JSON as it is sent, and what selectors and controllers look at.
+/// One version of one object, immutable: its JSON as it is sent, and the values that selectors and controllers need.
 ///
-/// The bytes are kept without `apiVersion` and `kind`, which depend on the version that a client asks for and which lists
-/// of built-in kinds leave out. A tree of the same object would take five times the memory.
+/// The bytes leave out `apiVersion` and `kind`, which depend on the version that a client asks for and which lists of
+/// built-in kinds leave out. A parsed tree would take five times the memory.
 final class StoredObject: Sendable {
     let key: StorageKey
     let resourceVersion: UInt64
@@ -24,7 +24,7 @@ final class StoredObject: Sendable {
     let body: [UInt8]
     let uid: String
     let labels: [String: String]
-    /// What field selectors may look at, beside name and namespace.
+    /// The values of the selectable fields, besides name and namespace.
     let fields: [String: String]
     let ownerUIDs: [String]
     let isBeingDeleted: Bool
@@ -44,7 +44,7 @@ final class StoredObject: Sendable {
         isBeingDeleted = metadata?["deletionTimestamp"] != nil
     }
 
-    /// The bytes with apiVersion and kind in front.
+    /// The JSON with apiVersion and kind in front.
     func bytes(apiVersion: String, kind: String) -> [UInt8] {
         var result = Array("{\"apiVersion\":\"\(apiVersion)\",\"kind\":\"\(kind)\"".utf8)
         result.reserveCapacity(result.count + body.count + 1)
@@ -53,7 +53,7 @@ final class StoredObject: Sendable {
         return result
     }
 
-    /// The tree with apiVersion and kind.
+    /// The parsed object with apiVersion and kind. Throws `JSONError`.
     func json(apiVersion: String, kind: String) throws -> JSONValue {
         var value = try JSONValue(parsing: body)
         value["apiVersion"] = .string(apiVersion)
@@ -62,14 +62,14 @@ final class StoredObject: Sendable {
     }
 }
 
-/// One change in the order of its resourceVersion.
+/// One change of one object.
 struct StorageEvent: Sendable {
     enum Kind: Sendable { case added, modified, deleted }
 
     var kind: Kind
-    /// The object after the change; for a deletion its last state, at the version of the deletion.
+    /// The object after the change; for a deletion its last state, with the version of the deletion.
     var object: StoredObject
-    /// The object before the change.
+    /// The object before the change; nil when it was added.
     var previous: StoredObject?
 
     var resourceVersion: UInt64 { object.resourceVersion }

@@ -1,21 +1,23 @@
-/// All objects of one resource in the order of their keys, and its last changes.
+/// The current objects of one resource, sorted by key, and its last changes.
 struct WatchCache: Sendable {
     /// Sorted by namespace and name.
     private(set) var objects: [StoredObject] = []
     private(set) var events: [StorageEvent] = []
     private var firstEvent = 0
     private var eventBytes = 0
-    /// Changes up to and with this version are forgotten: a watch must start at it or later.
+    /// Changes up to and including this version are no longer kept: a watch must start at it or later.
     private(set) var floor: UInt64
 
-    /// How much of the past is kept: so many changes, and no more than so many bytes of objects.
+    /// How many changes are kept, and at most how many bytes of objects in them.
     struct Window: Sendable {
         var events = 10_000
         var bytes = 32 << 20
     }
 
+    /// An empty cache; watches can start at `floor`.
     init(floor: UInt64) { self.floor = floor }
 
+    /// Where the object is, or where it would have to be inserted.
     func index(_ namespace: String, _ name: String) -> (index: Int, found: Bool) {
         var low = 0
         var high = objects.count
@@ -43,17 +45,19 @@ struct WatchCache: Sendable {
         return objects[start..<end]
     }
 
+    /// Inserts or replaces an object.
     mutating func set(_ object: StoredObject) {
         let (index, found) = index(object.key.namespace, object.key.name)
         if found { objects[index] = object } else { objects.insert(object, at: index) }
     }
 
+    /// Removes an object, if it is there.
     mutating func remove(_ key: StorageKey) {
         let (index, found) = index(key.namespace, key.name)
         if found { objects.remove(at: index) }
     }
 
-    /// Appends a change to the window and forgets what no longer fits in it.
+    /// Appends a change and drops the oldest that no longer fit in the window.
     mutating func record(_ event: StorageEvent, window: Window) {
         events.append(event)
         eventBytes += event.object.body.count
@@ -69,7 +73,7 @@ struct WatchCache: Sendable {
         }
     }
 
-    /// The changes after that version; nil when they are forgotten.
+    /// The changes after a version; nil when they are no longer kept.
     func events(after version: UInt64) -> ArraySlice<StorageEvent>? {
         guard version >= floor else { return nil }
         var low = firstEvent
@@ -81,14 +85,14 @@ struct WatchCache: Sendable {
         return events[low...]
     }
 
-    /// The objects as they were at a version, sorted; nil when that is forgotten.
+    /// The objects as they were at a version, sorted; nil when the changes since then are no longer kept.
     func snapshot(_ namespace: String?, at version: UInt64) -> [StoredObject]? {
         guard let later = events(after: version) else { return nil }
         let now = slice(namespace)
         if later.isEmpty { return Array(now) }
         var changed: [StorageKey: StoredObject?] = [:]
         for event in later where namespace == nil || event.object.key.namespace == namespace {
-            // The first change after the version knows what was there at the version.
+            // The first change of an object after the version has its state at the version.
             if changed[event.object.key] == nil { changed[event.object.key] = .some(event.previous) }
         }
         var result = now.filter { changed[$0.key] == nil }
