@@ -41,6 +41,7 @@ public struct EmbeddedCluster: Sendable {
     public let url: String
     /// A kubeconfig with the token of the cluster's administrator.
     public let kubeconfig: String
+    /// A client with the same token.
     public let client: APIClient
 
     /// Runs a cluster while `body` runs, and returns what `body` returns. Kills every container before it returns.

@@ -30,6 +30,7 @@ public struct TransitionRuleEvaluator: ValidationRuleEvaluator {
     /// Makes an evaluator; it has no settings.
     public init() {}
 
+    /// Whether the rule holds; nil when it is not an equality as described above, or needs an old value and there is none.
     public func holds(_ rule: String, value: JSONValue, oldValue: JSONValue?) -> Bool? {
         for term in rule.split(separator: "&") where !term.allSatisfy(\.isWhitespace) {
             let words = term.filter { !$0.isWhitespace }
