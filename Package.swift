@@ -26,6 +26,7 @@ func tests(
 }
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 
@@ -68,7 +69,7 @@ let package = Package(
             "KubernetesRuntime",
             [
                 "JSON", "KubernetesModel", "KubernetesClient", log,
-                .product(name: "HeapModule", package: "swift-collections"),
+                heap,
             ]),
         module("SeededRandom"),
         module("KubernetesTesting", ["KubernetesModel", "KubernetesRuntime", "SeededRandom"]),
@@ -84,7 +85,7 @@ let package = Package(
         // Sluice's resources and decisions: pure.
         module("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema"]),
         module("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
-        module("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI"]),
+        module("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI", heap]),
 
         module(
             "SluiceOperator",

@@ -9,9 +9,9 @@ public struct EngineSettings: Sendable, Hashable {
     /// Most attempts that failures of the infrastructure may cost (rule E7).
     public var disruptionLimit = 10
     /// The wait before the attempt that follows such a failure.
-    public var disruptionBackoff = Backoff(initial: .seconds(1), factorThousandths: 2000, max: .seconds(60))
+    public var disruptionBackoff = BackoffSpec(initial: .seconds(1), factorThousandths: 2000, max: .seconds(60))
     /// The wait before a pod is created again that a quota or a webhook refused (rule Q8).
-    public var refusalBackoff = Backoff(initial: .seconds(1), factorThousandths: 2000, max: .seconds(300))
+    public var refusalBackoff = BackoffSpec(initial: .seconds(1), factorThousandths: 2000, max: .seconds(300))
     /// How long a create that got no answer may still bring a pod into being: API servers give up a request after 60 s.
     public var unansweredGrace: Duration = .seconds(60)
 

@@ -86,7 +86,7 @@ extension Pod {
         if let scheduled = status.condition("PodScheduled"), scheduled.status == "False",
             scheduled.reason == "Unschedulable"
         {
-            return .stuck(PodFailure(.infrastructure, reason: "Unschedulable", message: scheduled.message))
+            return .stuck(PodFailure(.infrastructure, reason: Reasons.unschedulable, message: scheduled.message))
         }
         return .starting
     }
@@ -126,25 +126,26 @@ extension Pod {
         let ends = (status.initContainers + status.containers).compactMap { container in
             container.termination.flatMap { $0.exitCode == 0 ? nil : $0.finishedAt }
         }
-        guard case .failed(let failure) = verdict, failure.reason == PodFailure.deletedReason else {
+        guard case .failed(let failure) = verdict, failure.reason == Reasons.podDeleted else {
             return ends.min() ?? deletionRequested
         }
         return (ends + [deletionRequested].compactMap(\.self)).min()
     }
 
     private var deletedFailure: PodFailure {
-        PodFailure(.infrastructure, reason: PodFailure.deletedReason, message: "the pod \(metadata.name) was deleted")
+        PodFailure(.infrastructure, reason: Reasons.podDeleted, message: "the pod \(metadata.name) was deleted")
     }
 
     private var failedVerdict: PodVerdict {
         if status.reason == "DeadlineExceeded" {
             return .failed(
-                PodFailure(.timeout, reason: "Timeout", message: status.message, exitCode: main?.termination?.exitCode))
+                PodFailure(
+                    .timeout, reason: Reasons.timeout, message: status.message, exitCode: main?.termination?.exitCode))
         }
         if let disruption = status.condition("DisruptionTarget"), disruption.status == "True" {
             return .failed(
                 PodFailure(
-                    .infrastructure, reason: disruption.reason.isEmpty ? "Disrupted" : disruption.reason,
+                    .infrastructure, reason: disruption.reason.isEmpty ? Reasons.disrupted : disruption.reason,
                     message: disruption.message))
         }
         if Self.infrastructureReasons.contains(status.reason) || status.reason.hasPrefix("OutOf") {
@@ -164,7 +165,7 @@ extension Pod {
         let text = [status.reason, status.message].filter { !$0.isEmpty }.joined(separator: ": ")
         return .failed(
             PodFailure(
-                .infrastructure, reason: status.reason.isEmpty ? "PodFailed" : status.reason,
+                .infrastructure, reason: status.reason.isEmpty ? Reasons.podFailed : status.reason,
                 message: text.isEmpty ? "the pod failed before its containers started" : text))
     }
 
@@ -179,12 +180,12 @@ extension Pod {
             let failure: PodFailure
             if end.reason == "OOMKilled" {
                 failure = PodFailure(
-                    .oomKilled, reason: "OOMKilled",
+                    .oomKilled, reason: Reasons.oomKilled,
                     message: label + "out of memory: killed at its memory limit (exit code \(end.exitCode))",
                     exitCode: end.exitCode)
             } else {
                 failure = PodFailure(
-                    .failed, reason: end.reason.isEmpty ? "Error" : end.reason,
+                    .failed, reason: end.reason.isEmpty ? Reasons.error : end.reason,
                     message: label + Self.describe(end), exitCode: end.exitCode)
             }
             return (failure, end.finishedAt)

@@ -13,9 +13,9 @@ extension RunEngine {
             evaluateStopping(index, now: now)
             return
         }
-        if let (reason, message) = stopsRunningTasks(isFinally: graph.nodes[index].isFinally) {
+        if let (cause, message) = stopsRunningTasks(isFinally: graph.nodes[index].isFinally) {
             noteDecision()
-            stop(index, .cancelled, reason: reason, message: message)
+            stop(index, .cancelled, reason: cause.rawValue, message: message)
             evaluateStopping(index, now: now)
             return
         }
@@ -129,7 +129,7 @@ extension RunEngine {
             } catch {
                 pods.endCreate(name)
                 let message = (error as? ReferenceProblem)?.message ?? "\(error)"
-                failAttempt(index, PodFailure(.failed, reason: "InvalidReference", message: message), now: now)
+                failAttempt(index, PodFailure(.failed, reason: Reasons.invalidReference, message: message), now: now)
                 return
             }
         }
@@ -149,7 +149,7 @@ extension RunEngine {
         if let timeout = spec.timeout {
             check(began, timeout) {
                 PodFailure(
-                    .timeout, reason: "Timeout",
+                    .timeout, reason: Reasons.timeout,
                     message: "the attempt took longer than its timeout of \(timeout.goText)")
             }
         }
@@ -163,7 +163,7 @@ extension RunEngine {
         if spec.replicas > 1, unscheduled > 0 {
             check(began, settings.gangTimeout) {
                 PodFailure(
-                    .infrastructure, reason: "GangTimeout",
+                    .infrastructure, reason: Reasons.gangTimeout,
                     message:
                         "\(unscheduled) of \(spec.replicas) pods were not scheduled within \(settings.gangTimeout.goText)"
                 )
@@ -236,7 +236,7 @@ extension RunEngine {
             tasks[index].status.nextAttemptTime = max(next, earliest)
             tasks[index].status.message = "attempt \(attempt) failed: \(message)"
             emit(
-                isWarning: true, reason: "TaskRetrying",
+                isWarning: true, reason: Reasons.taskRetrying,
                 "task \(tasks[index].status.name): attempt \(attempt) failed: \(message); attempt \(attempt + 1) follows"
             )
         }

@@ -72,16 +72,14 @@ extension RunEngine {
         } else {
             return nil
         }
-        let kind = failure.reason == PodFailure.deletedReason ? 2 : failure.failureClass == .infrastructure ? 0 : 1
+        let kind = failure.reason == Reasons.podDeleted ? 2 : failure.failureClass == .infrastructure ? 0 : 1
         return (failure, (pod.failedAt ?? Timestamp(microseconds: .max), kind, known.identity.replica))
     }
 }
 
 extension PodFailure {
-    static let deletedReason = "PodDeleted"
-
     /// The failure of a pod that does not exist any more, and whose end nobody saw.
     static func podGone(_ name: String) -> PodFailure {
-        PodFailure(.infrastructure, reason: deletedReason, message: "the pod \(name) is gone")
+        PodFailure(.infrastructure, reason: Reasons.podDeleted, message: "the pod \(name) is gone")
     }
 }

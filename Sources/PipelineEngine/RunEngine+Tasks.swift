@@ -16,19 +16,19 @@ extension RunEngine {
     // MARK: May it start?
 
     /// Why no further task of its kind starts; nil when they may.
-    private func stopsNewTasks(isFinally: Bool) -> (reason: String, message: String)? {
-        if desired == .terminated { return ("RunTerminated", "the run was terminated") }
+    private func stopsNewTasks(isFinally: Bool) -> (cause: SkipCause, message: String)? {
+        if desired == .terminated { return (.runTerminated, "the run was terminated") }
         guard !isFinally else { return nil }
-        if desired == .cancelled { return ("RunCancelled", "the run was cancelled") }
-        if timedOut { return ("RunTimeout", "the run took longer than its timeout") }
+        if desired == .cancelled { return (.runCancelled, "the run was cancelled") }
+        if timedOut { return (.runTimeout, "the run took longer than its timeout") }
         if let firstFailure, firstFailure < graph.mainCount, spec.failurePolicy != .continueOthers {
-            return ("RunFailed", "task \(tasks[firstFailure].status.name) failed before this one could start")
+            return (.runFailed, "task \(tasks[firstFailure].status.name) failed before this one could start")
         }
         return nil
     }
 
     /// Why running attempts of its kind are stopped; nil when they may go on.
-    func stopsRunningTasks(isFinally: Bool) -> (reason: String, message: String)? {
+    func stopsRunningTasks(isFinally: Bool) -> (cause: SkipCause, message: String)? {
         if desired == .running || desired == .suspended, !timedOut, spec.failurePolicy != .cancel { return nil }
         return stopsNewTasks(isFinally: isFinally)
     }
@@ -36,17 +36,16 @@ extension RunEngine {
     private mutating func considerStart(_ index: Int, now: Timestamp) {
         let node = graph.nodes[index]
         guard !node.isFinally || unfinishedMain == 0 else { return }
-        if let (reason, message) = stopsNewTasks(isFinally: node.isFinally) {
-            finish(index, .skipped, reason: reason, message: message, now: now)
+        if let (cause, message) = stopsNewTasks(isFinally: node.isFinally) {
+            skip(index, cause, message, now: now)
             return
         }
         guard tasks[index].unmet == 0, !tasks[index].isReady else { return }
         for dependency in node.dependencies where !isSatisfied(dependency) {
             let other = tasks[dependency.index].status
-            finish(
-                index, .skipped, reason: "DependencyNotMet",
-                message:
-                    "needs task \(other.name) to end as \(dependency.on.rawValue), but it is \(other.phase.rawValue)",
+            skip(
+                index, .dependencyNotMet,
+                "needs task \(other.name) to end as \(dependency.on.rawValue), but it is \(other.phase.rawValue)",
                 now: now)
             return
         }
@@ -55,13 +54,13 @@ extension RunEngine {
     }
 
     /// Rule E1.
-    private func isSatisfied(_ dependency: (index: Int, on: Dependency.Condition)) -> Bool {
+    private func isSatisfied(_ dependency: TaskGraph.Edge) -> Bool {
         let other = tasks[dependency.index].status
         return switch dependency.on {
         case .finished: true
         case .failed: other.phase == .failed
         case .succeeded: other.phase == .succeeded
-        case .succeededOrSkipped: other.phase == .succeeded || (other.phase == .skipped && other.reason == "WhenFalse")
+        case .succeededOrSkipped: other.phase == .succeeded || other.skipCause == .whenFalse
         }
     }
 
@@ -71,20 +70,18 @@ extension RunEngine {
         let index = ready.removeFirst()
         tasks[index].isReady = false
         guard tasks[index].status.phase == .pending else { return true }
-        if let (reason, message) = stopsNewTasks(isFinally: graph.nodes[index].isFinally) {
-            finish(index, .skipped, reason: reason, message: message, now: now)
+        if let (cause, message) = stopsNewTasks(isFinally: graph.nodes[index].isFinally) {
+            skip(index, cause, message, now: now)
             return true
         }
         do {
             _ = try pod(of: index, replica: 0)
-        } catch let problem as ReferenceProblem {
-            finish(
-                index, problem.isMissingResult ? .skipped : .failed,
-                reason: problem.isMissingResult ? "MissingResult" : "InvalidReference", message: problem.message,
-                now: now)
+        } catch let problem as ReferenceProblem where problem.isMissingResult {
+            skip(index, .missingResult, problem.message, now: now)
             return true
         } catch {
-            finish(index, .failed, reason: "InvalidReference", message: "\(error)", now: now)
+            let message = (error as? ReferenceProblem)?.message ?? "\(error)"
+            finish(index, .failed, reason: Reasons.invalidReference, message: message, now: now)
             return true
         }
         start(index, at: now)
@@ -100,6 +97,10 @@ extension RunEngine {
     }
 
     // MARK: Ending
+
+    private mutating func skip(_ index: Int, _ cause: SkipCause, _ message: String, now: Timestamp) {
+        finish(index, .skipped, reason: cause.rawValue, message: message, now: now)
+    }
 
     mutating func finish(_ index: Int, _ phase: TaskPhase, reason: String, message: String, now: Timestamp) {
         if tasks[index].status.phase == .running { activeCount -= 1 }
@@ -120,8 +121,8 @@ extension RunEngine {
         }
         let task = tasks[index].status
         switch phase {
-        case .failed: emit(isWarning: true, reason: "TaskFailed", "task \(task.name) failed: \(message)")
-        case .succeeded: emit(reason: "TaskSucceeded", "task \(task.name) succeeded")
+        case .failed: emit(isWarning: true, reason: Reasons.taskFailed, "task \(task.name) failed: \(message)")
+        case .succeeded: emit(reason: Reasons.taskSucceeded, "task \(task.name) succeeded")
         default: break
         }
         let failedBefore = firstFailure != nil

@@ -33,7 +33,7 @@ public struct RunEngine: Sendable {
     /// Tasks to look at, those that may start, those that want to be looked at later.
     var worklist: [Int] = []
     var ready: [Int] = []
-    var timers = TimerHeap()
+    var timers = Timers()
     /// When the timer of the run's time-out is due, once it is set.
     var runTimer: Timestamp?
     var activeCount = 0
@@ -105,24 +105,18 @@ public struct RunEngine: Sendable {
             finalMessage = status.message
             finalResults = status.results
         }
-        // A cancel that has begun is not taken back, nor a termination.
-        if phase == .cancelling {
-            if status.reason == Self.terminatingReason {
-                desired = .terminated
-            } else if desired != .terminated {
-                desired = .cancelled
-            }
+        // What has been decided is not taken back.
+        switch status.stop {
+        case .terminated: desired = .terminated
+        case .cancelled: if desired != .terminated { desired = .cancelled }
+        case .timedOut: timedOut = true
+        case nil: break
         }
-        timedOut = !phase.isFinished && status.reason == Self.timeoutReason
         output.statusChanged = status.observedGeneration != generation
         if phase != .cancelling, desired == .cancelled || desired == .terminated { noteDecision() }
         for index in tasks.indices { noteFailure(index) }
         worklist = Array(tasks.indices)
     }
-
-    /// Reasons of the run that a later engine reads back. No task that runs on has such a reason: a task's own time-out is "Timeout".
-    static let timeoutReason = "RunTimeout"
-    static let terminatingReason = "Terminating"
 
     /// Whether the run has ended and every pod of it has been let go: nothing is left to do.
     public var isDone: Bool { phase.isFinished && pods.isSettled }
@@ -315,12 +309,12 @@ public struct RunEngine: Sendable {
             case .running: .running
             }
         if phase == .pending, newPhase == .running {
-            emit(reason: "Started", "the run has started: \(tasks.count) tasks")
+            emit(reason: Reasons.started, "the run has started: \(tasks.count) tasks")
         } else if newPhase != phase, phase != .pending || newPhase != .running {
             switch newPhase {
-            case .suspended: emit(reason: "Suspended", "the run is suspended: nothing new starts")
-            case .cancelling: emit(reason: "Cancelling", "the run is being cancelled")
-            default: emit(reason: "Resumed", "the run goes on")
+            case .suspended: emit(reason: Reasons.suspended, "the run is suspended: nothing new starts")
+            case .cancelling: emit(reason: Reasons.cancelling, "the run is being cancelled")
+            default: emit(reason: Reasons.resumed, "the run goes on")
             }
         }
         if newPhase != phase {
@@ -341,7 +335,7 @@ public struct RunEngine: Sendable {
             finalMessage = "the run was \(desired == .cancelled ? "cancelled" : "terminated") by its spec.state"
         } else if timedOut, firstFailure ?? .max >= graph.mainCount {
             phase = .failed
-            finalReason = Self.timeoutReason
+            finalReason = Reasons.runTimeout
             finalMessage = "the run took longer than its timeout of \(spec.timeout.map(\.goText) ?? "")"
         } else if let firstFailure {
             phase = .failed
@@ -350,7 +344,7 @@ public struct RunEngine: Sendable {
             finalMessage = "task \(task.name) failed: \(task.message)"
         } else {
             phase = .succeeded
-            finalReason = "Succeeded"
+            finalReason = Reasons.succeeded
             finalMessage = "all tasks have ended well"
             for result in results {
                 if let value = try? result.value.substitutingReferences({ try resolve($0, in: nil) }) {
@@ -378,15 +372,6 @@ public struct RunEngine: Sendable {
         tasks[index].status.reason = reason
         tasks[index].status.message = message
         output.statusChanged = true
-    }
-}
-
-extension ObjectMeta {
-    /// Whether this is a state of the same object from before the other one. Resource versions of pods are numbers that grow; where
-    /// they are none, nothing is known.
-    func isOlder(than other: ObjectMeta) -> Bool {
-        guard let mine = UInt64(resourceVersion), let others = UInt64(other.resourceVersion) else { return false }
-        return mine < others
     }
 }
 

@@ -10,7 +10,7 @@ enum TaskResults {
     ) -> Result<JSONObject, PodFailure> {
         guard !declared.isEmpty else { return .success([:]) }
         func failure(_ problem: String) -> Result<JSONObject, PodFailure> {
-            .failure(PodFailure(.failed, reason: "InvalidResults", message: problem, exitCode: 0))
+            .failure(PodFailure(.failed, reason: Reasons.invalidResults, message: problem, exitCode: 0))
         }
         let names = declared.joined(separator: ", ")
         if message.isEmpty {

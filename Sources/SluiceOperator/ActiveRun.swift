@@ -78,7 +78,7 @@ actor ActiveRun {
     }
 
     private func take(_ news: News) {
-        if Self.isNewer(news.run, than: latest) { latest = news.run }
+        if !news.run.metadata.isOlder(than: latest.metadata) { latest = news.run }
         let desired = news.run.spec["state"]?.string.flatMap(DesiredState.init(rawValue:)) ?? .running
         driver.specChanged(to: desired, generation: news.run.metadata.generation)
         for change in news.changes {
@@ -87,13 +87,6 @@ actor ActiveRun {
             case .gone(let name, let uid): driver.podDeleted(name: name, uid: uid)
             }
         }
-    }
-
-    private static func isNewer(_ run: PipelineRun, than other: PipelineRun) -> Bool {
-        guard let new = UInt64(run.metadata.resourceVersion), let old = UInt64(other.metadata.resourceVersion) else {
-            return true
-        }
-        return new > old
     }
 
     // MARK: Creating
@@ -140,7 +133,7 @@ actor ActiveRun {
             let pod = try await cluster.pod(ObjectKey(namespace: key.namespace, name: name))
             guard pod.metadata.controller?.uid == uid else {
                 throw APIStatus(
-                    code: 422, reason: "PodNameTaken",
+                    code: 422, reason: Reasons.podNameTaken,
                     message: "a pod named \(name) exists and does not belong to this run")
             }
             return pod
@@ -152,10 +145,11 @@ actor ActiveRun {
         switch status.code {
         case 400, 413, 422:
             return .invalid(
-                reason: status.reason == "PodNameTaken" ? status.reason : "PodRejected", message: status.message)
+                reason: status.reason == Reasons.podNameTaken ? status.reason : Reasons.podRejected,
+                message: status.message)
         case 403:
             let isQuota = status.message.contains("exceeded quota")
-            return .denied(reason: isQuota ? "QuotaExceeded" : "PodRefused", message: status.message)
+            return .denied(reason: isQuota ? Reasons.quotaExceeded : Reasons.podRefused, message: status.message)
         default: return .indeterminate
         }
     }

@@ -15,7 +15,7 @@ enum RunPreparation {
     /// that it began with.
     static func prepare(_ run: PipelineRun, pipeline: (String) -> JSONValue?) -> RunPreparation {
         let report = Validator.validate(runSpec: run.spec)
-        guard report.isValid else { return .invalid(reason: "InvalidSpec", message: report.message()) }
+        guard report.isValid else { return .invalid(reason: Reasons.invalidSpec, message: report.message()) }
         let spec = PipelineRunSpec(validated: run.spec)
         guard let name = spec.pipelineRef else {
             return prepare(spec, spec.pipelineSpec ?? PipelineSpec(), snapshot: nil)
@@ -23,7 +23,7 @@ enum RunPreparation {
         guard let json = run.status.pipelineSpec ?? pipeline(name) else { return .missingPipeline(name) }
         let pipelineReport = Validator.validate(pipelineSpec: json)
         guard pipelineReport.isValid else {
-            return .invalid(reason: "InvalidPipeline", message: "Pipeline \(name): \(pipelineReport.message())")
+            return .invalid(reason: Reasons.invalidPipeline, message: "Pipeline \(name): \(pipelineReport.message())")
         }
         return prepare(spec, PipelineSpec(validated: json), snapshot: json)
     }
@@ -33,7 +33,8 @@ enum RunPreparation {
     ) -> RunPreparation {
         let (parameters, errors) = ParameterValues.resolve(spec.parameters, for: pipeline)
         guard errors.isEmpty else {
-            return .invalid(reason: "InvalidParameters", message: errors.map(\.description).joined(separator: "; "))
+            return .invalid(
+                reason: Reasons.invalidParameters, message: errors.map(\.description).joined(separator: "; "))
         }
         return .ready(spec, pipeline, parameters: parameters, snapshot: snapshot)
     }

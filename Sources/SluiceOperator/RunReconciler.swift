@@ -152,10 +152,10 @@ public final class RunReconciler: Sendable {
             let deadline = (run.metadata.creationTimestamp ?? clock.now) + settings.pipelineDeadline
             if deadline <= clock.now {
                 try await write(
-                    run, .failed, reason: "PipelineNotFound",
+                    run, .failed, reason: Reasons.pipelineNotFound,
                     message: "\(message), nor did it come within \(settings.pipelineDeadline.goText)")
             } else {
-                try await write(run, .pending, reason: "PipelineNotFound", message: "\(message); waiting for it")
+                try await write(run, .pending, reason: Reasons.pipelineNotFound, message: "\(message); waiting for it")
             }
         }
         return nil
@@ -178,12 +178,7 @@ public final class RunReconciler: Sendable {
         status.reason = reason
         status.message = message
         if phase.isFinished { status.completionTime = clock.now.wholeSecond }
-        status.conditions = Condition.list(
-            phase == .failed
-                ? [("Succeeded", "False"), ("Finished", "True"), ("Ready", "False"), ("Stalled", "True")]
-                : [("Succeeded", "Unknown"), ("Finished", "False"), ("Ready", "False"), ("Reconciling", "True")],
-            reason: reason, message: message, generation: run.metadata.generation, was: status.conditions,
-            now: clock.now)
+        status.setConditions(previous: run.status.conditions, now: clock.now)
         guard status != run.status else { return }
         let written = try await cluster.writeStatus(
             status.json, of: run.key, resourceVersion: run.metadata.resourceVersion)

@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func `E13 Cancelling by kubectl patch ends the processes`() async throws {
+    @Test func `E13: Cancelling by kubectl patch ends the processes`() async throws {
         try await LocalUp.with { cluster in
             let mark = "sleep 4242.\(Int.random(in: 1...999_999))"
             let manifest = """

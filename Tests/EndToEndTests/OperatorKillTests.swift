@@ -1,9 +1,13 @@
 import Foundation
+import SeededRandom
 import Testing
 
 @Suite(.serialized, .enabled(if: Tools.kubectl != nil, "no kubectl: set KUBECTL")) struct OperatorKillTests {
     /// How often the operator is killed; SLUICE_KILLS changes it.
     static let kills = ProcessInfo.processInfo.environment["SLUICE_KILLS"].flatMap { Int($0) } ?? 200
+
+    /// What the moments of the kills follow from; SLUICE_SEED changes it.
+    static let seed = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? 1
 
     private static func run(_ number: Int) -> String {
         """
@@ -29,7 +33,7 @@ import Testing
     }
 
     /// Issue 2: "Kill the operator with SIGKILL at any of 200 random moments during a batch of runs and start it again".
-    @Test func `E4 and E14 A batch of runs ends as it should under an operator that is killed again and again`()
+    @Test func `E4 and E14: A batch of runs ends as it should under an operator that is killed again and again`()
         async throws
     {
         try await LocalUp.with(["--no-operator"]) { cluster in
@@ -39,6 +43,7 @@ import Testing
                 environment: ["KUBECONFIG": cluster.kubeconfig, "HOME": cluster.directory])
             let count = max(4, Self.kills / 5)
             let batches = (0..<count).map(Self.run)
+            var random = SeededGenerator(seed: Self.seed)
             for kill in 0..<Self.kills {
                 // The batch comes in while the killing goes on.
                 if kill % 5 == 0, kill / 5 < count {
@@ -46,7 +51,7 @@ import Testing
                 }
                 let operation = try Program(
                     Tools.sluice, ["operator", "--kubeconfig", cluster.kubeconfig, "--no-leader-election"])
-                try await Task.sleep(for: .milliseconds(Int.random(in: 5...400)))
+                try await Task.sleep(for: .milliseconds(random.pick(5...400)))
                 operation.signal(SIGKILL)
                 #expect(await operation.waitForEnd() == -SIGKILL, "the operator ended by itself: \(operation.errors)")
             }
@@ -59,7 +64,7 @@ import Testing
             let phases = try await cluster.kubectl(
                 "get", "prun", "-o", #"jsonpath={range .items[*]}{.status.phase} {.status.progress}{"\n"}{end}"#)
             let lines = phases.split(separator: "\n")
-            #expect(lines.count == count)
+            #expect(lines.count == count, "SLUICE_SEED=\(Self.seed)")
             #expect(lines.allSatisfy { $0 == "Succeeded 6/6" }, "\(phases)")
 
             watch.signal(SIGTERM)

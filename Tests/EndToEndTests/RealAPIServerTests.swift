@@ -36,7 +36,7 @@ struct RealAPIServerTests {
         Case(name: "preempted", recordings: ["preempted-by-scheduler", "succeeded"]),
     ]
 
-    @Test func `E7 Runs end on a real API server as their recorded pods say`() async throws {
+    @Test func `E7: Runs end on a real API server as their recorded pods say`() async throws {
         try await RealAPIServer.with { server in
             let crds = try await Program.run(Tools.sluice, ["crds"])
             #expect(crds.status == 0)

@@ -136,7 +136,7 @@ import Testing
     }
 
     @Test(arguments: 0..<60 as Range<UInt64>)
-    func `E14 whatever is lost, repeated, cut off or expired, the store and its handlers end at the server's state`(
+    func `E14: whatever is lost, repeated, cut off or expired, the store and its handlers end at the server's state`(
         seed: UInt64
     ) {
         let simulation = Simulation(seed: seed)

@@ -62,7 +62,7 @@ import Testing
         #expect(store[key] == nil)
     }
 
-    @Test func `E4 an own write is seen at once, and older observations of the object are dropped`() {
+    @Test func `E4: an own write is seen at once, and older observations of the object are dropped`() {
         list([Widget("a", version: 5)], at: 9)
         store.noteWritten(Widget("a", version: 14, size: 3))
         #expect(store[key]?.size == 3)
@@ -73,7 +73,7 @@ import Testing
             recorder.lines == ["added a 5 initialList", "updated a 14 ownWrite", "updated a 15 watch"])
     }
 
-    @Test func `E4 an own write is kept over a list that is older, and not over one that is newer`() {
+    @Test func `E4: an own write is kept over a list that is older, and not over one that is newer`() {
         list([], at: 9)
         store.noteWritten(Widget("a", version: 14))
         list([], at: 12)

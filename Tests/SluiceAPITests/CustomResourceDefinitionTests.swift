@@ -101,8 +101,8 @@ struct CustomResourceDefinitionTests {
         #expect(unread(PipelineSpec.schema) { PipelineSpec(validated: $0) }.isEmpty)
         #expect(unread(ParameterSpec.schema) { ParameterSpec(validated: $0) }.isEmpty)
         #expect(unread(ResultSpec.schema) { PipelineSpec(validated: ["results": [$0]]) }.isEmpty)
-        #expect(unread(RetryPolicy.schema) { RetryPolicy(validated: $0) }.isEmpty)
-        #expect(unread(Backoff.schema) { Backoff(validated: $0) }.isEmpty)
+        #expect(unread(RetrySpec.schema) { RetrySpec(validated: $0) }.isEmpty)
+        #expect(unread(BackoffSpec.schema) { BackoffSpec(validated: $0) }.isEmpty)
         let ignoredByTask = unread(TaskSpec.schema, ["results": ["r"]]) { TaskSpec(validated: $0) }
         #expect(
             ignoredByTask == [

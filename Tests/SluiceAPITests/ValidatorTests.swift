@@ -357,7 +357,7 @@ struct ValidatorTests {
     }
 
     @Test
-    func `E11 Pipelines inside of pipelines are checked to depth 10 and refused beyond`() {
+    func `E11: Pipelines inside of pipelines are checked to depth 10 and refused beyond`() {
         func nested(_ depth: Int) -> JSONValue {
             depth == 0
                 ? ["tasks": [["name": "a", "container": ["image": "x", "imge": "y"]]]]

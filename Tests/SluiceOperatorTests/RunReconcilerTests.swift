@@ -40,7 +40,7 @@ import Testing
         #expect(state.writes <= 4 * 3)
     }
 
-    @Test func `E5 The run fails with the reason of the task that failed, and what depends on it does not start`()
+    @Test func `E5: The run fails with the reason of the task that failed, and what depends on it does not start`()
         throws
     {
         var harness = OperatorHarness(seed: 2) { task, _, _ in
@@ -83,7 +83,7 @@ import Testing
         #expect(try harness.cluster.run(named: "never")?.status.reason == "PipelineNotFound")
     }
 
-    @Test func `E13 Deleting a run deletes its pods, finished or not`() throws {
+    @Test func `E13: Deleting a run deletes its pods, finished or not`() throws {
         var harness = OperatorHarness(seed: 5) { task, _, _ in task == "b" ? .init(duration: .seconds(3600)) : .init() }
         defer { harness.end() }
         harness.cluster.addRun("gone", spec: Self.diamond)
@@ -117,7 +117,7 @@ import Testing
             })
     }
 
-    @Test func `E13 A cancelled run stops its pods, runs finally and ends Cancelled`() throws {
+    @Test func `E13: A cancelled run stops its pods, runs finally and ends Cancelled`() throws {
         var harness = OperatorHarness(seed: 7) { task, _, _ in task == "a" ? .init(duration: .seconds(3600)) : .init() }
         defer { harness.end() }
         var spec = Self.diamond
@@ -134,7 +134,7 @@ import Testing
     }
 
     @Test(arguments: 0..<20)
-    func `E4 and E14 An operator that is killed anywhere, over a server that fails, doubles and loses nothing`(
+    func `E4 and E14: An operator that is killed anywhere, over a server that fails, doubles and loses nothing`(
         seed: Int
     ) throws {
         var harness = OperatorHarness(seed: UInt64(seed), faults: seed % 3 == 0 ? 0 : 0.1) { task, attempt, run in

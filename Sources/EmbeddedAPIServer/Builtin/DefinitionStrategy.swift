@@ -70,7 +70,7 @@ struct DefinitionStrategy: ResourceStrategy {
         for (index, version) in versions.enumerated() {
             let path = FieldPath("spec.versions").index(index)
             let schemaPath = path.field("schema").field("openAPIV3Schema")
-            if let problem = NameRules.labelError(version["name"]?.string ?? "") {
+            if let problem = Names.labelProblem(version["name"]?.string ?? "") {
                 errors.append(.invalid(path.field("name"), version["name"] ?? "", problem))
             }
             if version["schema"]?["openAPIV3Schema"]?.object == nil {

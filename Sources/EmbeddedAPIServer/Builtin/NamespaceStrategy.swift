@@ -34,5 +34,5 @@ struct NamespaceStrategy: ResourceStrategy {
         if subresource != "finalize" { object["spec"] = old["spec"] }
     }
 
-    func validateName(_ name: String) -> String? { NameRules.labelError(name) }
+    func validateName(_ name: String) -> String? { Names.labelProblem(name) }
 }

@@ -38,7 +38,7 @@ enum PodRules {
 
     private static func nameErrors(_ name: String, _ path: FieldPath) -> [FieldError] {
         if name.isEmpty { return [.required(path)] }
-        return NameRules.labelError(name).map { [.invalid(path, .string(name), $0)] } ?? []
+        return Names.labelProblem(name).map { [.invalid(path, .string(name), $0)] } ?? []
     }
 
     private static func errors(_ container: JSONValue, _ path: FieldPath, _ volumes: Set<String>) -> [FieldError] {

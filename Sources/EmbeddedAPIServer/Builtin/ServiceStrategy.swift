@@ -70,7 +70,7 @@ struct ServiceStrategy: ResourceStrategy {
     }
 
     func validateName(_ name: String) -> String? {
-        guard NameRules.isLabel(name), let first = name.utf8.first, first >= 0x61 else {
+        guard Names.isLabel(name), let first = name.utf8.first, first >= 0x61 else {
             return
                 "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic"
                 + " character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for"

@@ -15,7 +15,7 @@ struct SimpleStrategy: ResourceStrategy {
     var prepare: @Sendable (_ object: inout JSONValue) -> Void = { _ in }
     /// Finalizers that admission adds at creation.
     var finalizers: [String] = []
-    var nameError: @Sendable (String) -> String? = NameRules.subdomainError
+    var nameError: @Sendable (String) -> String? = { Names.subdomainProblem($0) }
 
     /// A strategy for the struct of that name in ``BuiltinTypes``.
     init(_ kind: String) {

@@ -84,7 +84,7 @@ struct LabelSelector: Sendable, Hashable {
             guard !key.isEmpty, !"=!<>,()".contains(key.first ?? "(") else {
                 throw failure(key, "!, identifier, or 'end of string'")
             }
-            if let error = NameRules.qualifiedNameError(key) {
+            if let error = Names.qualifiedNameProblem(key) {
                 throw APIStatus.badRequest(
                     "unable to parse requirement: <nil>: Invalid value: \"\(key)\": \(error)")
             }
@@ -118,7 +118,7 @@ struct LabelSelector: Sendable, Hashable {
             if next.isEmpty || next == "," || next == ")" { return "" }
             guard !"=!<>(".contains(next.first ?? "(") else { throw failure(next, "identifier") }
             let value = token()
-            if let error = NameRules.labelValueError(value) {
+            if let error = Names.labelValueProblem(value) {
                 throw APIStatus.badRequest(
                     "unable to parse requirement: values[0][\(value)]: Invalid value: \"\(value)\": \(error)")
             }

@@ -20,10 +20,10 @@ enum MetadataRules {
         let path: FieldPath = "metadata"
         for field in ["labels", "annotations"] {
             for (key, value) in metadata[field]?.object ?? [:] {
-                if let problem = NameRules.qualifiedNameError(field == "labels" ? key : key.lowercased()) {
+                if let problem = Names.qualifiedNameProblem(field == "labels" ? key : key.lowercased()) {
                     errors.append(.invalid(path.field(field), .string(key), problem))
                 }
-                if field == "labels", let text = value.string, let problem = NameRules.labelValueError(text) {
+                if field == "labels", let text = value.string, let problem = Names.labelValueProblem(text) {
                     errors.append(.invalid("metadata.labels", .string(text), problem))
                 }
             }
@@ -35,7 +35,7 @@ enum MetadataRules {
             errors.append(.tooLong("metadata.annotations", maximum: 256 << 10))
         }
         for (index, finalizer) in (metadata["finalizers"]?.array ?? []).enumerated() {
-            if let text = finalizer.string, let problem = NameRules.qualifiedNameError(text) {
+            if let text = finalizer.string, let problem = Names.qualifiedNameProblem(text) {
                 errors.append(.invalid(path.field("finalizers").index(index), finalizer, problem))
             }
         }

@@ -81,7 +81,7 @@ extension ResourceStrategy {
     func admit(_ object: inout JSONValue, cluster: any ClusterView, now: Timestamp) throws {}
     func prepareForUpdate(_ object: inout JSONValue, old: JSONValue, subresource: String?) {}
     func validate(_ object: JSONValue, old: JSONValue?, subresource: String?) -> [FieldError] { [] }
-    func validateName(_ name: String) -> String? { NameRules.subdomainError(name) }
+    func validateName(_ name: String) -> String? { Names.subdomainProblem(name) }
     var selectableFields: [String] { [] }
     func fieldValues(_ object: JSONValue) -> [String: String] {
         var values: [String: String] = [:]

@@ -43,7 +43,7 @@ extension TaskSpec {
             "successPolicy": .string(
                 "When the gang has succeeded: All (default) or Leader (replica 0).",
                 oneOf: SuccessPolicy.allCases.map(\.rawValue)),
-            "retry": RetryPolicy.schema,
+            "retry": RetrySpec.schema,
             "timeout": .duration("Longest time of one attempt"),
             "onFailure": .string(
                 "What a failure does to the run: Fail (default) or Ignore.",
@@ -54,13 +54,13 @@ extension TaskSpec {
         ])
 }
 
-extension RetryPolicy {
+extension RetrySpec {
     /// The schema of `retry`.
     public static let schema = StructuralSchema.object(
         "When a failed attempt is followed by another.",
         [
             "limit": .integer("Most further attempts; failures of the infrastructure do not count.", from: 0, to: 1000),
-            "backoff": Backoff.schema,
+            "backoff": BackoffSpec.schema,
             "on": .list(
                 of: .string(oneOf: FailureClass.allCases.map(\.rawValue)),
                 "Failures that are retried; all when not given. In YAML quote the word on."),
@@ -69,7 +69,7 @@ extension RetryPolicy {
         ])
 }
 
-extension Backoff {
+extension BackoffSpec {
     /// The schema of `retry.backoff`.
     public static let schema = StructuralSchema.object(
         "The wait before the next attempt.",

@@ -31,7 +31,7 @@ enum PodTemplateCheck {
                 let path = path.field(field).index(index)
                 check(container: container, path, isMain: false, &report)
                 guard let name = container["name"]?.string else { continue }
-                if let problem = Names.problem(asLabel: name) {
+                if let problem = Names.plainLabelProblem(name) {
                     report.add(.invalid(path.field("name"), .string(name), problem))
                 }
                 if name == Sluice.mainContainer {

@@ -12,12 +12,12 @@ extension Validator {
         let finally = spec["finally"]?.array ?? []
         if tasks.isEmpty { report.add(.required(path.field("tasks"), "a pipeline has at least one task")) }
 
-        var graph = TaskNames()
+        var graph = DependencyCheck()
         for (list, field) in [(tasks, "tasks"), (finally, "finally")] {
             for (index, task) in list.enumerated() {
                 let taskPath = path.field(field).index(index)
                 guard let name = task["name"]?.string else { continue }
-                if let problem = Names.problem(asLabel: name) {
+                if let problem = Names.plainLabelProblem(name) {
                     report.add(.invalid(taskPath.field("name"), .string(name), problem))
                 }
                 let isNew = graph.add(name, taskPath, isFinally: field == "finally")
@@ -50,7 +50,7 @@ extension Validator {
         for (index, json) in (spec["parameters"]?.array ?? []).enumerated() {
             let path = path.field("parameters").index(index)
             guard json.object != nil, let name = json["name"]?.string else { continue }
-            if let problem = Names.problem(asIdentifier: name) {
+            if let problem = Identifier.problem(name) {
                 report.add(.invalid(path.field("name"), .string(name), problem))
             }
             let parameter = ParameterSpec(validated: json)
@@ -78,7 +78,7 @@ extension Validator {
         scope.current = nil
         for (index, result) in (spec["results"]?.array ?? []).enumerated() {
             let path = path.field("results").index(index)
-            if let name = result["name"]?.string, let problem = Names.problem(asIdentifier: name) {
+            if let name = result["name"]?.string, let problem = Identifier.problem(name) {
                 report.add(.invalid(path.field("name"), .string(name), problem))
             }
             if let value = result["value"] { scope.check(value, path.field("value"), isResult: true, &report) }
@@ -86,7 +86,7 @@ extension Validator {
     }
 
     private static func checkTask(
-        _ task: JSONValue, _ path: FieldPath, scope: inout ReferenceScope, graph: inout TaskNames, depth: Int,
+        _ task: JSONValue, _ path: FieldPath, scope: inout ReferenceScope, graph: inout DependencyCheck, depth: Int,
         _ report: inout ValidationReport
     ) {
         let name = task["name"]?.string
@@ -105,7 +105,7 @@ extension Validator {
         for (index, result) in results.enumerated() {
             guard let text = result.string else { continue }
             let path = path.field("results").index(index)
-            if let problem = Names.problem(asIdentifier: text) { report.add(.invalid(path, result, problem)) }
+            if let problem = Identifier.problem(text) { report.add(.invalid(path, result, problem)) }
             if !seen.insert(text).inserted { report.add(.duplicate(path, result)) }
         }
         if let container = task["container"], container.object != nil {
@@ -134,7 +134,7 @@ extension Validator {
     }
 
     private static func checkDependencies(
-        _ task: JSONValue, _ path: FieldPath, graph: inout TaskNames, _ report: inout ValidationReport
+        _ task: JSONValue, _ path: FieldPath, graph: inout DependencyCheck, _ report: inout ValidationReport
     ) {
         let conditions = Dependency.Condition.allCases.map(\.rawValue)
         for (index, entry) in (task["dependsOn"]?.array ?? []).enumerated() {

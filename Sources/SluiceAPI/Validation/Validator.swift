@@ -89,19 +89,19 @@ public enum Validator {
             return
         }
         // Pods carry the name of their run as a label.
-        let limit = isRun ? Names.maximumLength : 253
+        let limit = isRun ? Names.maximumLabelLength : Names.maximumSubdomainLength
         if let name = metadata["name"] {
             guard let text = name.string else {
                 report.add(.invalid(path.field("name"), name, "must be a string"))
                 return
             }
-            if let problem = Names.problem(asSubdomain: text, maximumLength: limit) {
+            if let problem = Names.plainSubdomainProblem(text, maximumLength: limit) {
                 report.add(.invalid(path.field("name"), name, problem))
             }
         } else if let prefix = metadata["generateName"]?.string, !prefix.isEmpty {
             // The server cuts the prefix to 58 characters and adds five.
             let sample = String(prefix.prefix(58)) + "x"
-            if let problem = Names.problem(asSubdomain: sample) {
+            if let problem = Names.plainSubdomainProblem(sample) {
                 report.add(.invalid(path.field("generateName"), .string(prefix), problem))
             }
         } else {
@@ -118,7 +118,7 @@ public enum Validator {
                     ? .required(path, PipelineRunSpec.oneSource)
                     : .forbidden(path.field("pipelineSpec"), PipelineRunSpec.oneSource))
         }
-        if let name = spec["pipelineRef"]?["name"]?.string, let problem = Names.problem(asSubdomain: name) {
+        if let name = spec["pipelineRef"]?["name"]?.string, let problem = Names.plainSubdomainProblem(name) {
             report.add(.invalid(path.field("pipelineRef").field("name"), .string(name), problem))
         }
         for field in ["timeout", "queueTimeout"] { checkDuration(spec[field], path.field(field), &report) }

@@ -16,37 +16,12 @@ struct TaskList {
 
     /// The tasks of a pipeline; each lies one deeper than the deepest of those it waits for.
     init(_ pipeline: PipelineSpec) {
-        var depths: [String: Int] = [:]
-        var dependencies: [String: [String]] = [:]
-        let all = pipeline.tasks + pipeline.finally
-        let names = Set(all.map(\.name))
-        for task in all {
-            dependencies[task.name] = task.dependsOn.map(\.task) + task.referencedTasks.map(\.task)
-        }
-        // Those with no dependency first, then those whose dependencies have a depth: each edge is walked once.
-        var waiting: [String: Int] = [:]
-        var dependents: [String: [String]] = [:]
-        for task in all {
-            let known = Set(dependencies[task.name] ?? []).intersection(names)
-            waiting[task.name] = known.count
-            for name in known { dependents[name, default: []].append(task.name) }
-        }
-        var next = all.map(\.name).filter { waiting[$0] == 0 }
-        var position = 0
-        while position < next.count {
-            let name = next[position]
-            position += 1
-            for dependent in dependents[name] ?? [] {
-                depths[dependent] = max(depths[dependent] ?? 0, (depths[name] ?? 0) + 1)
-                waiting[dependent, default: 0] -= 1
-                if waiting[dependent] == 0 { next.append(dependent) }
-            }
-        }
-        let finallyNames = Set(pipeline.finally.map(\.name))
-        rows = all.map {
+        let graph = TaskGraph(pipeline)
+        let depths = graph.depths
+        rows = graph.nodes.enumerated().map { index, node in
             Row(
-                name: $0.name, depth: finallyNames.contains($0.name) ? 0 : depths[$0.name] ?? 0,
-                isFinally: finallyNames.contains($0.name), status: TaskStatus(name: $0.name))
+                name: node.spec.name, depth: node.isFinally ? 0 : depths[index], isFinally: node.isFinally,
+                status: TaskStatus(name: node.spec.name))
         }
         for (index, row) in rows.enumerated() { indexByName[row.name] = index }
     }

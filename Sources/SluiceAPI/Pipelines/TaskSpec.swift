@@ -12,7 +12,7 @@ public struct TaskSpec: Sendable, Hashable {
     /// Pods of the gang.
     public var replicas = 1
     public var successPolicy = SuccessPolicy.all
-    public var retry: RetryPolicy?
+    public var retry: RetrySpec?
     /// Longest time of one attempt.
     public var timeout: Duration?
     public var onFailure = FailureEffect.fail
@@ -70,10 +70,10 @@ public enum FailureClass: String, Sendable, Hashable, CaseIterable {
 }
 
 /// When a failed attempt is followed by another.
-public struct RetryPolicy: Sendable, Hashable {
+public struct RetrySpec: Sendable, Hashable {
     /// Most further attempts after failures that are the task's own.
     public var limit: Int
-    public var backoff: Backoff
+    public var backoff: BackoffSpec
     /// Classes that are retried; nil: all.
     public var on: Set<FailureClass>?
     /// Exit codes that are retried, for class `Failed`; empty: all.
@@ -81,7 +81,7 @@ public struct RetryPolicy: Sendable, Hashable {
 
     /// A policy.
     public init(
-        limit: Int, backoff: Backoff = Backoff(), on: Set<FailureClass>? = nil, exitCodes: Set<Int> = []
+        limit: Int, backoff: BackoffSpec = BackoffSpec(), on: Set<FailureClass>? = nil, exitCodes: Set<Int> = []
     ) {
         self.limit = limit
         self.backoff = backoff
@@ -91,7 +91,7 @@ public struct RetryPolicy: Sendable, Hashable {
 }
 
 /// A growing wait: initial x factor^n, at most max.
-public struct Backoff: Sendable, Hashable {
+public struct BackoffSpec: Sendable, Hashable {
     public var initial: Duration
     /// In thousandths, so that the wait is exact: 2000 doubles.
     public var factorThousandths: Int

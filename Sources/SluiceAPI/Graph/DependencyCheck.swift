@@ -1,8 +1,9 @@
 import JSON
 import KubernetesModel
 
-/// The tasks of a pipeline by name, and what they wait for.
-struct TaskNames {
+/// The tasks of a pipeline that is being validated, what they wait for, and where the manifest says so. ``TaskGraph`` is what comes
+/// out of a valid one.
+struct DependencyCheck {
     struct Node {
         var name: String
         var path: FieldPath

@@ -34,7 +34,7 @@ extension TaskSpec {
         dependsOn = (json["dependsOn"]?.array ?? []).map(Dependency.init(validated:))
         replicas = json["replicas"]?.int.map(Int.init) ?? 1
         successPolicy = json["successPolicy"]?.string.flatMap(SuccessPolicy.init(rawValue:)) ?? .all
-        retry = json["retry"].map(RetryPolicy.init(validated:))
+        retry = json["retry"].map(RetrySpec.init(validated:))
         timeout = json["timeout"]?.string.flatMap(Duration.init(goText:))
         onFailure = json["onFailure"]?.string.flatMap(FailureEffect.init(rawValue:)) ?? .fail
         results = json["results"]?.strings ?? []
@@ -49,17 +49,17 @@ extension Dependency {
     }
 }
 
-extension RetryPolicy {
+extension RetrySpec {
     public init(validated json: JSONValue) {
         self.init(
             limit: json["limit"]?.int.map(Int.init) ?? 0,
-            backoff: json["backoff"].map(Backoff.init(validated:)) ?? Backoff(),
+            backoff: json["backoff"].map(BackoffSpec.init(validated:)) ?? BackoffSpec(),
             on: json["on"]?.strings.map { Set($0.compactMap(FailureClass.init(rawValue:))) },
             exitCodes: Set((json["exitCodes"]?.array ?? []).compactMap { $0.int.map(Int.init) }))
     }
 }
 
-extension Backoff {
+extension BackoffSpec {
     public init(validated json: JSONValue) {
         self.init()
         if let initial = json["initial"]?.string.flatMap(Duration.init(goText:)) { self.initial = initial }

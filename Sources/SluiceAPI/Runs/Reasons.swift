@@ -1,0 +1,94 @@
+/// The words that Sluice itself puts into `reason` of runs, tasks and events. Beside them stand the words of the kubelet and the
+/// control plane (OOMKilled, ImagePullBackOff, Evicted...), which are passed on as they come.
+///
+/// People and tools match on them: a word that was released stays.
+public enum Reasons {
+    // MARK: Runs
+
+    public static let started = "Started"
+    public static let suspended = "Suspended"
+    public static let resumed = "Resumed"
+    public static let cancelling = "Cancelling"
+    /// The run was cancelled and then terminated: not even `finally` runs.
+    public static let terminating = "Terminating"
+    public static let cancelled = "Cancelled"
+    public static let terminated = "Terminated"
+    public static let succeeded = "Succeeded"
+    /// The run took longer than its timeout.
+    public static let runTimeout = "RunTimeout"
+    /// A task has failed; others still run.
+    public static let taskFailed = "TaskFailed"
+    public static let invalidSpec = "InvalidSpec"
+    public static let invalidPipeline = "InvalidPipeline"
+    public static let invalidParameters = "InvalidParameters"
+    /// The Pipeline of `pipelineRef` is not there.
+    public static let pipelineNotFound = "PipelineNotFound"
+
+    // MARK: Tasks, and why they failed
+
+    public static let taskSucceeded = "TaskSucceeded"
+    public static let taskRetrying = "TaskRetrying"
+    /// The attempt took longer than its timeout.
+    public static let timeout = "Timeout"
+    /// Not all pods of the gang were scheduled in time.
+    public static let gangTimeout = "GangTimeout"
+    /// A reference cannot be resolved.
+    public static let invalidReference = "InvalidReference"
+    /// What the task wrote as its results is not what it has to write.
+    public static let invalidResults = "InvalidResults"
+    /// The container ended with a code other than 0 and the kubelet gave no other reason.
+    public static let error = "Error"
+    public static let oomKilled = "OOMKilled"
+    public static let unschedulable = "Unschedulable"
+    /// The pod is gone, and its end was not seen.
+    public static let podDeleted = "PodDeleted"
+    /// The pod failed before its containers started.
+    public static let podFailed = "PodFailed"
+    /// The API server will never take the pod.
+    public static let podRejected = "PodRejected"
+    /// The API server does not take the pod now.
+    public static let podRefused = "PodRefused"
+    /// The pod's name belongs to an object of somebody else.
+    public static let podNameTaken = "PodNameTaken"
+    public static let quotaExceeded = "QuotaExceeded"
+    /// A disruption whose condition gives no reason.
+    public static let disrupted = "Disrupted"
+}
+
+/// Why a task was skipped: its `reason`. A dependent's readiness depends on it (rule E1).
+public enum SkipCause: String, Sendable, Hashable, CaseIterable {
+    /// Its own `when` was false: for those that wait with SucceededOrSkipped it counts as done.
+    case whenFalse = "WhenFalse"
+    /// A dependency ended otherwise than it needs.
+    case dependencyNotMet = "DependencyNotMet"
+    /// A result that it refers to was never written.
+    case missingResult = "MissingResult"
+    /// Another task failed before it could start.
+    case runFailed = "RunFailed"
+    case runCancelled = "RunCancelled"
+    case runTerminated = "RunTerminated"
+    case runTimeout = "RunTimeout"
+}
+
+extension TaskStatus {
+    /// Why the task was skipped; nil when it was not.
+    public var skipCause: SkipCause? { phase == .skipped ? SkipCause(rawValue: reason) : nil }
+}
+
+/// What has been decided about a run under way and is not taken back: kept in its phase and reason.
+public enum RunStop: Sendable, Hashable {
+    case cancelled
+    case terminated
+    case timedOut
+}
+
+extension PipelineRunStatus {
+    /// What a later engine has to go on with; nil when the run just goes on, or has ended.
+    public var stop: RunStop? {
+        switch phase {
+        case .cancelling: reason == Reasons.terminating ? .terminated : .cancelled
+        case .succeeded, .failed, .cancelled: nil
+        default: reason == Reasons.runTimeout ? .timedOut : nil
+        }
+    }
+}
