@@ -156,7 +156,7 @@ extension Pod {
             ?? firstFailure(in: main.map { [$0] } ?? [], kind: "container")
         if wasDeleted(before: failed) { return .failed(deletedFailure) }
         if let failed { return .failed(failed.failure) }
-        // A sidecar that was ended with the pod, 137 or 143, is no failure: the task has done its work.
+        // A sidecar that ended with 137 or 143 was stopped with the pod after the task had done its work: not a failure.
         let sidecars = status.containers.filter { $0.name != main?.name }
         if let failed = firstFailure(in: sidecars, kind: "sidecar", ignoring: [137, 143]) {
             return .failed(failed.failure)

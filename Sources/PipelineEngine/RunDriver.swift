@@ -113,7 +113,7 @@ public struct RunDriver: Sendable {
         isDirty = true
     }
 
-    /// Whether the run has ended, its status says so, and every pod of it has been let go.
+    /// Whether the run has ended, its status says so, and every pod of it has ended and been released.
     public var isDone: Bool {
         engine.isDone && !isDirty && writing == nil && queued.isEmpty && deferred.isEmpty && allowed.isEmpty
     }

@@ -78,7 +78,7 @@ extension RunEngine {
 }
 
 extension PodFailure {
-    /// The failure of a pod that does not exist any more, and whose end nobody saw.
+    /// The failure of a pod that does not exist any more and whose end was not seen.
     static func podGone(_ name: String) -> PodFailure {
         PodFailure(.infrastructure, reason: Reasons.podDeleted, message: "the pod \(name) is gone")
     }

@@ -170,7 +170,7 @@ extension RunEngine {
             .pod(identity, of: graph.nodes[index].spec) { try resolve($0, in: identity) }
     }
 
-    /// The value of a reference; nil for what is left as it stands. `identity` is the pod it is for, if it is for one.
+    /// The value of a reference; nil for what is left unchanged in the text. `identity` is the pod that it is for, if any.
     func resolve(_ reference: Reference, in identity: PodIdentity?) throws -> JSONValue? {
         let value: JSONValue
         var isResult = false

@@ -118,7 +118,7 @@ public struct RunEngine: Sendable {
         worklist = Array(tasks.indices)
     }
 
-    /// Whether the run has ended and every pod of it has been let go: nothing is left to do.
+    /// Whether the run has ended and every pod of it has ended and been released: nothing is left to do.
     public var isDone: Bool { phase.isFinished && pods.isSettled }
 
     /// Whether something was decided that only the status can tell, and that no written status tells yet: no pod is created until

@@ -48,7 +48,7 @@ public enum Linter {
         let value = document.value
         if value.object != nil {
             let group = (value["apiVersion"]?.string ?? "").split(separator: "/", omittingEmptySubsequences: false)
-            // A document with no apiVersion or kind is nobody's, and surely a mistake.
+            // A document without apiVersion or kind belongs to no group: it is a mistake, and is checked.
             if let first = group.first, first != Sluice.group, !first.isEmpty, value["kind"]?.string != nil {
                 return nil
             }

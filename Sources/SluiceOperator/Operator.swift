@@ -32,7 +32,7 @@ public struct Operator: Sendable {
         self.logger = logger
     }
 
-    /// Works until the task is cancelled, then finishes what it has in hand, sends the events that wait and gives the lease
+    /// Works until the task is cancelled, then finishes the reconciliations under way, sends the waiting events and gives the lease
     /// back. Throws when leadership is lost or cannot be asked for: the process should then end and start anew.
     public func run() async throws {
         let namespace = configuration.namespace

@@ -196,7 +196,7 @@ public final class RunReconciler: Sendable {
         let due = completed + .seconds(ttl)
         guard due <= clock.now else { return .requeue(after: due - clock.now) }
         do {
-            // kubectl leaves its annotation on whatever it applies; that alone is no tracking.
+            // kubectl puts its annotation on whatever it applies: that alone does not mean that Git tracks the run.
             let isTracked = (Array(run.metadata.labels.keys) + run.metadata.annotations.keys).contains {
                 Sluice.isTracking($0) && !$0.hasPrefix("kubectl.kubernetes.io/")
             }
@@ -224,8 +224,8 @@ public final class RunReconciler: Sendable {
         }
     }
 
-    /// Lets go of the pods of a run that is gone, or is another one by now: with nobody to take off their finalizer they would never
-    /// go, nor would their namespace. The API server is asked first, since the cache may be behind.
+    /// Releases the pods of a run that is gone or was replaced by another of the same name. Without this their finalizer would keep
+    /// them, and their namespace, for ever. The API server is asked first, since the cache may be behind.
     private func releaseOrphans(of key: ObjectKey) async throws {
         let held = pods.entries(index: "run", value: "\(key)").compactMap(\.object)
             .filter { $0.metadata.finalizers.contains(Sluice.podFinalizer) }

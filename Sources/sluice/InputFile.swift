@@ -32,7 +32,7 @@ enum InputFile {
             }
             bytes += buffer[..<count]
             guard bytes.count <= limit else {
-                throw Unreadable(description: "\(path): larger than \(limit >> 20) MiB; this is no manifest")
+                throw Unreadable(description: "\(path): larger than \(limit >> 20) MiB; expected a manifest")
             }
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {

@@ -102,7 +102,7 @@ struct ValidatorTests {
         ),
         (
             "tasks: [{name: a, container: {image: x, args: ['$(tasks.a)']}}]",
-            #"spec.tasks[0].container.args[0]: Invalid value: "$(tasks.a)": is no reference: expected results or phase"#
+            #"spec.tasks[0].container.args[0]: Invalid value: "$(tasks.a)": is not a valid reference: expected results or phase"#
         ),
         (
             "tasks: [{name: a, container: {image: x}, timeout: 5}]",
@@ -126,7 +126,7 @@ struct ValidatorTests {
         ),
         (
             "tasks: [{name: a, container: {image: x, resources: {requests: {cpu: 1GB}}}}]",
-            #"spec.tasks[0].container.resources.requests.cpu: Invalid value: "1GB": is no quantity: the suffix "GB" is none of n u m k M G T P E Ki Mi Gi Ti Pi Ei"#
+            #"spec.tasks[0].container.resources.requests.cpu: Invalid value: "1GB": is not a valid quantity: the suffix "GB" is none of n u m k M G T P E Ki Mi Gi Ti Pi Ei"#
         ),
         (
             "tasks: [{name: a, container: {image: x, resources: {limits: {memory: -1}}}}]",

@@ -68,7 +68,7 @@ struct LinterTests {
         (
             "bad quantity", "100m", "100x",
             [
-                #"f.yaml:11:34: spec.pipelineSpec.tasks[0].container.resources.requests.cpu: Invalid value: "100x": is no quantity: the suffix "x" is none of n u m k M G T P E Ki Mi Gi Ti Pi Ei"#
+                #"f.yaml:11:34: spec.pipelineSpec.tasks[0].container.resources.requests.cpu: Invalid value: "100x": is not a valid quantity: the suffix "x" is none of n u m k M G T P E Ki Mi Gi Ti Pi Ei"#
             ]
         ),
         (

@@ -57,7 +57,7 @@ struct DependencyCheck {
             current = next.index
         }
         let cycle = Array(walk[(places[current] ?? 0)...])
-        // Begun at the task that stands first, so that the message is the same whichever way the walk came.
+        // It begins at the first task of the pipeline, so that the message does not depend on where the walk began.
         guard let first = cycle.min(), let start = cycle.firstIndex(of: first) else { return }
         let ordered = cycle[start...] + cycle[..<start] + [first]
         var text = ordered.prefix(20).map { nodes[$0].name }.joined(separator: " -> ")

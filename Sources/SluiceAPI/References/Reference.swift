@@ -39,7 +39,7 @@ public struct Reference: Sendable, Hashable {
         self.steps = steps
     }
 
-    /// The value below `value` that the steps lead to; nil when there is none.
+    /// The value below `value` that the steps lead to; nil when the value has no such part.
     public func descend(into value: JSONValue) -> JSONValue? {
         var value = value
         for step in steps {
@@ -57,8 +57,8 @@ public struct Reference: Sendable, Hashable {
 }
 
 extension Reference {
-    /// Reads what stands between `$(` and `)`: nil when it does not begin as a reference does and so belongs to the shell.
-    /// Throws ``MalformedReference`` when it begins as one and is none.
+    /// Reads the text between `$(` and `)`. Nil when it does not begin as a reference does: then it belongs to the shell.
+    /// Throws ``MalformedReference`` when it begins as a reference and is not a valid one.
     public init?(parsing text: Substring) throws {
         var rest = text.utf8[...]
         func isNameByte(_ byte: UInt8) -> Bool {
@@ -134,9 +134,9 @@ extension Reference {
     }
 }
 
-/// A `$(...)` that begins as a reference and is none.
+/// A `$(...)` that begins as a reference and is not a valid one.
 public struct MalformedReference: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What stands between the parentheses.
+    /// The text between the parentheses.
     public var text: String
     /// What is wrong with it.
     public var problem: String
@@ -146,5 +146,5 @@ public struct MalformedReference: Error, Sendable, Hashable, CustomStringConvert
         self.problem = problem
     }
 
-    public var description: String { "$(\(text)) is no reference: \(problem)" }
+    public var description: String { "$(\(text)) is not a valid reference: \(problem)" }
 }

@@ -3,9 +3,9 @@ import KubernetesModel
 
 /// What references may name (rule E3), and the check that they do.
 struct ReferenceScope {
-    /// The task that the references stand in.
+    /// The task that contains the references.
     var current: String?
-    /// Whether they stand in `finally` or behind it, where every task and the phase of the run may be read.
+    /// Whether they are in `finally` or after it, where every task and the phase of the run may be read.
     var isFinally = false
     /// Whether parameters are not known, so that none is refused.
     var isOpen = false
@@ -63,7 +63,8 @@ struct ReferenceScope {
                 case .literal: break
                 case .malformed(let malformed):
                     report.add(
-                        .invalid(place, .string("$(\(malformed.text))"), "is no reference: \(malformed.problem)"))
+                        .invalid(
+                            place, .string("$(\(malformed.text))"), "is not a valid reference: \(malformed.problem)"))
                 case .reference(let reference):
                     if let problem = problem(with: reference, isResult: isResult) {
                         report.add(.invalid(place, .string("$(\(reference))"), problem))

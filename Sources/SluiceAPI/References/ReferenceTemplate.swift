@@ -6,13 +6,13 @@ public struct ReferenceTemplate: Sendable, Hashable {
     public enum Part: Sendable, Hashable {
         case literal(String)
         case reference(Reference)
-        /// Begins as a reference and is none: kept as it stands, and refused by validation.
+        /// Begins as a reference and is not a valid one: kept unchanged, and refused by validation.
         case malformed(MalformedReference)
     }
 
     public var parts: [Part]
 
-    /// Cuts a string up. `$$(` before a reference stands for a literal `$(`; every other `$(...)`, and a `$$(` before
+    /// Cuts a string up. `$$(` before a reference gives a literal `$(`; every other `$(...)`, and a `$$(` before
     /// anything else, is left for the shell and the kubelet. O(n).
     public init(_ text: String) {
         parts = []
@@ -33,7 +33,7 @@ public struct ReferenceTemplate: Sendable, Hashable {
             }
             let start = bytes.index(dollar, offsetBy: isEscaped ? 3 : 2)
             if close < start {
-                // Looked for once for all references before it; where there is none any more, nothing can follow.
+                // Searched for once, for all references before it: without another `)` no reference can follow.
                 guard let next = bytes[start...].firstIndex(of: UInt8(ascii: ")")) else { break }
                 close = next
             }

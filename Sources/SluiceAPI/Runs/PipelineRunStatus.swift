@@ -1,7 +1,7 @@
 public import JSON
 public import KubernetesModel
 
-/// Where a run stands.
+/// The phase of a run.
 public enum RunPhase: String, Sendable, Hashable, CaseIterable {
     case pending = "Pending"
     case queued = "Queued"
@@ -12,11 +12,11 @@ public enum RunPhase: String, Sendable, Hashable, CaseIterable {
     case failed = "Failed"
     case cancelled = "Cancelled"
 
-    /// Whether nothing follows any more.
+    /// Whether it is an end: no other phase follows.
     public var isFinished: Bool { self == .succeeded || self == .failed || self == .cancelled }
 }
 
-/// Where a task stands.
+/// The phase of a task.
 public enum TaskPhase: String, Sendable, Hashable, CaseIterable {
     case pending = "Pending"
     case running = "Running"
@@ -25,7 +25,7 @@ public enum TaskPhase: String, Sendable, Hashable, CaseIterable {
     case skipped = "Skipped"
     case cancelled = "Cancelled"
 
-    /// Whether nothing follows any more.
+    /// Whether it is an end: no other phase follows.
     public var isFinished: Bool { self != .pending && self != .running }
 }
 
@@ -129,6 +129,6 @@ public struct PipelineRunStatus: Sendable, Hashable {
     /// The pipeline of `pipelineRef` as it was when the run began: later edits do not reach a run under way.
     public var pipelineSpec: JSONValue?
 
-    /// The status of a run that nobody has looked at.
+    /// The status of a run that the operator has not looked at.
     public init() {}
 }

@@ -1,5 +1,5 @@
-/// The words that Sluice itself puts into `reason` of runs, tasks and events. Beside them stand the words of the kubelet and the
-/// control plane (OOMKilled, ImagePullBackOff, Evicted...), which are passed on as they come.
+/// The words that Sluice itself puts into `reason` of runs, tasks and events. The words of the kubelet and the
+/// control plane (OOMKilled, ImagePullBackOff, Evicted...) are passed on unchanged.
 ///
 /// People and tools match on them: a word that was released stays.
 public enum Reasons {

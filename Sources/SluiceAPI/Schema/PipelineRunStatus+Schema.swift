@@ -6,7 +6,7 @@ extension PipelineRunStatus {
     /// operator writes.
     public static let schema: StructuralSchema = {
         var schema = StructuralSchema.object(
-            "Where the run stands.",
+            "The phase of the run.",
             [
                 "observedGeneration": .integer(
                     "The generation of the spec that this is about; -1: none yet.", format: "int64"),
@@ -34,7 +34,7 @@ extension PipelineRunStatus {
                 "pipelineSpec": .object(
                     "The Pipeline of pipelineRef as it was when the run began.", preservingUnknownFields: true),
             ])
-        // So that kstatus, and with it Flux, does not take a run that nobody has looked at for ready.
+        // So that kstatus, and with it Flux, does not take a run for ready before the operator has looked at it.
         schema.defaultValue = ["observedGeneration": -1]
         return schema
     }()

@@ -24,7 +24,7 @@ public enum ParameterValues {
                 continue
             }
             values.append((parameter.name, value))
-            // What is wrong with a default is said where it stands.
+            // An error in a default is reported at the default.
             guard given.contains(parameter.name) else { continue }
             if !parameter.type.accepts(value) {
                 errors.append(.invalid(path, value, "must be \(parameter.type.phrase)"))
@@ -49,7 +49,7 @@ extension ParameterType {
         }
     }
 
-    /// As it stands in a sentence.
+    /// The type as part of a sentence.
     var phrase: String {
         switch self {
         case .string: "a string"

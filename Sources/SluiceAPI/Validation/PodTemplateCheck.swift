@@ -106,7 +106,7 @@ enum PodTemplateCheck {
         do {
             if try Quantity(parsing: text).isNegative { report.add(.invalid(path, value, "must not be negative")) }
         } catch let error as QuantityError {
-            report.add(.invalid(path, value, "is no quantity: \(error.problem)"))
+            report.add(.invalid(path, value, "is not a valid quantity: \(error.problem)"))
         } catch {
             report.add(.invalid(path, value, "\(error)"))
         }

@@ -76,7 +76,7 @@ public enum Validator {
         return hint(for: name, among: parent.properties.keys)
     }
 
-    /// What may have been meant by an unknown field, as the end of a message; empty when there is no guess.
+    /// What may have been meant by an unknown field, as the end of a message; empty when nothing is similar.
     static func hint(for name: String, among known: some Collection<String>) -> String {
         if name == "true", known.contains("on") { return "YAML takes on, yes and y for true: write \"on\" in quotes" }
         return Suggestion.nearest(to: name, in: known).map { "did you mean \($0)?" } ?? ""
