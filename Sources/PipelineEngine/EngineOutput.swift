@@ -45,6 +45,6 @@ public enum PodCreateFailure: Sendable, Hashable {
     case invalid(reason: String, message: String)
     /// It may later: a quota is used up, a webhook said no.
     case denied(reason: String, message: String)
-    /// Nothing is known; the request did not get through.
-    case indeterminate
+    /// Nothing is known: the request did not get through, or the server failed.
+    case indeterminate(message: String)
 }

@@ -9,11 +9,18 @@ struct PodBuilder {
     /// The pod of one replica; `resolve` gives the values of the references of the task, and its errors pass through.
     func pod(
         _ identity: PodIdentity, of task: TaskSpec, _ resolve: (Reference) throws -> JSONValue?
-    ) rethrows -> JSONValue {
+    ) throws -> JSONValue {
         var template = runTemplate ?? [:]
         if let overlay = task.podTemplate { template = PodTemplateMerge.merge(overlay, over: template) }
-        var main = try (task.container ?? [:]).substitutingReferences(asText: true, resolve)
-        template = try template.substitutingReferences(asText: true, resolve)
+        var main = try Self.filled(task.container ?? [:], resolve)
+        var parts = template.object ?? JSONObject()
+        try parts.mapValues { name, value in
+            value =
+                name == "containers" || name == "initContainers"
+                ? .array(try (value.array ?? []).map { try Self.filled($0, resolve) })
+                : try value.substitutingReferences(asText: true, resolve)
+        }
+        template = .object(parts)
 
         main["name"] = .string(Sluice.mainContainer)
         // The file of the results is the termination log, which travels in the pod's status and cannot get lost (E12).
@@ -53,5 +60,35 @@ struct PodBuilder {
             template["activeDeadlineSeconds"] = .int(max(1, (timeout.microseconds + 999_999) / 1_000_000))
         }
         return ["apiVersion": "v1", "kind": "Pod", "metadata": metadata.json, "spec": template]
+    }
+
+    /// A container with its references filled in. The kubelet expands `$(NAME)` and `$$` in command, args and env once more, so every
+    /// `$` of a value is doubled there: the value arrives byte for byte, and cannot read the environment of the task (rule E3).
+    private static func filled(
+        _ container: JSONValue, _ resolve: (Reference) throws -> JSONValue?
+    ) throws -> JSONValue {
+        func doubled(_ reference: Reference) throws -> JSONValue? {
+            try resolve(reference).map { .string($0.rendered.replacing("$", with: "$$")) }
+        }
+        guard var fields = container.object else { return container }
+        try fields.mapValues { name, value in
+            switch name {
+            case "command", "args": value = try value.substitutingReferences(asText: true, doubled)
+            case "env":
+                value = .array(
+                    try (value.array ?? []).map { variable in
+                        guard var entry = variable.object else { return variable }
+                        try entry.mapValues { name, value in
+                            value =
+                                name == "value"
+                                ? try value.substitutingReferences(asText: true, doubled)
+                                : try value.substitutingReferences(asText: true, resolve)
+                        }
+                        return .object(entry)
+                    })
+            default: value = try value.substitutingReferences(asText: true, resolve)
+            }
+        }
+        return .object(fields)
     }
 }

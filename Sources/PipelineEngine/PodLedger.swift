@@ -11,6 +11,8 @@ struct PodLedger: Sendable {
         var pod: Pod
         /// Whether the API server has it no more.
         var isGone = false
+        /// Since when it has been seen stuck; nil while it is not.
+        var stuckSince: Timestamp?
 
         /// Whether no container of it can be running any more.
         var isOver: Bool { isGone || pod.hasEnded }
@@ -57,7 +59,7 @@ struct PodLedger: Sendable {
         }
         unanswered[name] = nil
         if !pod.holdsFinalizer { removingFinalizer.remove(name) }
-        entries[name] = Entry(task: task, identity: identity, pod: pod)
+        entries[name] = Entry(task: task, identity: identity, pod: pod, stuckSince: known?.stuckSince)
         return known == nil ? .discovery : .update
     }
 
@@ -68,6 +70,16 @@ struct PodLedger: Sendable {
         removingFinalizer.remove(name)
         entries[name]?.isGone = true
         return entries[name]
+    }
+
+    /// Notes whether a pod is stuck now; gives since when it has been (rule E8).
+    mutating func noteStuck(_ name: String, _ isStuck: Bool, now: Timestamp) -> Timestamp? {
+        if !isStuck {
+            entries[name]?.stuckSince = nil
+        } else if entries[name]?.stuckSince == nil {
+            entries[name]?.stuckSince = now
+        }
+        return entries[name]?.stuckSince
     }
 
     // MARK: What is asked for

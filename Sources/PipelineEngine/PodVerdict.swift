@@ -40,7 +40,9 @@ extension Pod {
     public var hasEnded: Bool {
         switch status.phase {
         case .succeeded, .failed: true
-        default: metadata.isBeingDeleted && nodeName.isEmpty
+        // A pod without a node runs nowhere. One that is deleted with no grace left was ended by its kubelet, or was deleted by
+        // force since its node is gone: nobody will tell more of it.
+        default: metadata.isBeingDeleted && (nodeName.isEmpty || metadata.deletionGracePeriodSeconds == 0)
         }
     }
 
@@ -50,7 +52,7 @@ extension Pod {
         case .succeeded: success
         case .failed: failedVerdict
         case .pending: pendingVerdict
-        case .running, .unknown: hasEnded ? .failed(deletedFailure) : .running
+        case .running, .unknown: hasEnded ? .failed(deletedFailure) : runningVerdict
         }
     }
 
@@ -59,9 +61,40 @@ extension Pod {
             ?? (status.containers.count == 1 ? status.containers[0] : nil)
     }
 
+    private var isDisrupted: Bool { status.condition("DisruptionTarget")?.status == "True" }
+
+    /// Whether the main container ended well before the pod was disrupted or its deletion was asked for: the task has done its work,
+    /// whatever becomes of containers beside it.
+    private var endedWellFirst: Bool {
+        guard let end = main?.termination, end.exitCode == 0, end.reason != "OOMKilled" else { return false }
+        guard let finished = end.finishedAt else { return !isDisrupted && !metadata.isBeingDeleted }
+        let disruption = isDisrupted ? status.condition("DisruptionTarget")?.lastTransitionTime : nil
+        return [disruption, deletionRequested].compactMap(\.self).allSatisfy { finished < $0 }
+    }
+
     private var success: PodVerdict {
         let message = main?.termination?.message ?? ""
         return .succeeded(message: message, truncated: message.utf8.count >= PodVerdict.terminationMessageLimit)
+    }
+
+    // MARK: Running
+
+    /// A pod whose phase is Running may have a main container that has ended, or never comes up, beside one that runs on: a
+    /// webhook's sidecar. The main container is the task.
+    private var runningVerdict: PodVerdict {
+        guard let main else { return .running }
+        switch main.state {
+        case .running: return .running
+        case .waiting(let reason, let message):
+            return waitingVerdict(reason, message) ?? .running
+        case .terminated(let end):
+            if endedWellFirst { return success }
+            // A pod that is being deleted or disrupted is judged when all of it has ended.
+            guard !metadata.isBeingDeleted, !isDisrupted, end.exitCode != 0 || end.reason == "OOMKilled" else {
+                return .running
+            }
+            return failedVerdict
+        }
     }
 
     // MARK: Pending
@@ -70,18 +103,7 @@ extension Pod {
         if hasEnded { return .failed(deletedFailure) }
         for container in status.initContainers + status.containers {
             guard case .waiting(let reason, let message) = container.state else { continue }
-            let text = message.isEmpty ? reason : message
-            switch reason {
-            case "InvalidImageName", "ErrImageNeverPull":
-                return .failed(PodFailure(.imageError, reason: reason, message: text))
-            case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable",
-                "SignatureValidationFailed", "CreateContainerConfigError", "CreateContainerError",
-                "RunContainerError", "PreCreateHookError", "PreStartHookError", "PostStartHookError":
-                return .stuck(PodFailure(.imageError, reason: reason, message: text))
-            case "CrashLoopBackOff":
-                return .stuck(PodFailure(.failed, reason: reason, message: text))
-            default: continue
-            }
+            if let verdict = waitingVerdict(reason, message) { return verdict }
         }
         if let scheduled = status.condition("PodScheduled"), scheduled.status == "False",
             scheduled.reason == "Unschedulable"
@@ -89,6 +111,21 @@ extension Pod {
             return .stuck(PodFailure(.infrastructure, reason: Reasons.unschedulable, message: scheduled.message))
         }
         return .starting
+    }
+
+    /// What a waiting container means; nil when nothing is wrong with it.
+    private func waitingVerdict(_ reason: String, _ message: String) -> PodVerdict? {
+        let text = message.isEmpty ? reason : message
+        switch reason {
+        case "InvalidImageName", "ErrImageNeverPull":
+            return .failed(PodFailure(.imageError, reason: reason, message: text))
+        case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable",
+            "SignatureValidationFailed", "CreateContainerConfigError", "CreateContainerError",
+            "RunContainerError", "PreCreateHookError", "PreStartHookError", "PostStartHookError":
+            return .stuck(PodFailure(.imageError, reason: reason, message: text))
+        case "CrashLoopBackOff": return .stuck(PodFailure(.failed, reason: reason, message: text))
+        default: return nil
+        }
     }
 
     // MARK: Failed
@@ -142,6 +179,7 @@ extension Pod {
                 PodFailure(
                     .timeout, reason: Reasons.timeout, message: status.message, exitCode: main?.termination?.exitCode))
         }
+        if endedWellFirst { return success }
         if let disruption = status.condition("DisruptionTarget"), disruption.status == "True" {
             return .failed(
                 PodFailure(
@@ -156,11 +194,6 @@ extension Pod {
             ?? firstFailure(in: main.map { [$0] } ?? [], kind: "container")
         if wasDeleted(before: failed) { return .failed(deletedFailure) }
         if let failed { return .failed(failed.failure) }
-        // A sidecar that ended with 137 or 143 was stopped with the pod after the task had done its work: not a failure.
-        let sidecars = status.containers.filter { $0.name != main?.name }
-        if let failed = firstFailure(in: sidecars, kind: "sidecar", ignoring: [137, 143]) {
-            return .failed(failed.failure)
-        }
         if main?.termination?.exitCode == 0 { return success }
         let text = [status.reason, status.message].filter { !$0.isEmpty }.joined(separator: ": ")
         return .failed(
@@ -170,12 +203,10 @@ extension Pod {
     }
 
     private func firstFailure(
-        in containers: [ContainerStatus], kind: String, except: Set<String> = [], ignoring: Set<Int> = []
+        in containers: [ContainerStatus], kind: String, except: Set<String> = []
     ) -> (failure: PodFailure, finishedAt: Timestamp?)? {
         for container in containers where !except.contains(container.name) {
-            guard let end = container.termination, end.exitCode != 0 || end.reason == "OOMKilled",
-                !ignoring.contains(end.exitCode)
-            else { continue }
+            guard let end = container.termination, end.exitCode != 0 || end.reason == "OOMKilled" else { continue }
             let label = container.name == Sluice.mainContainer ? "" : "\(kind) \(container.name): "
             let failure: PodFailure
             if end.reason == "OOMKilled" {

@@ -39,7 +39,10 @@ extension RunEngine {
         var succeeded = 0
         var unscheduled = 0
         var stuck: (failure: PodFailure, since: Timestamp?)?
+        var startingSince: (failure: PodFailure, since: Timestamp?)?
+        var deletedPod: Pod?
         var began: Timestamp?
+        var isTold = true
         let leaderEnd = leaderEnd(of: index)
         func isAfterLeader(_ known: PodLedger.Entry) -> Bool {
             guard let leaderEnd else { return false }
@@ -62,13 +65,23 @@ extension RunEngine {
             case .failed(let failure):
                 if isAfterLeader(known) { continue }
                 if !pod.hasEnded { noteDecision() }
-                failAttempt(index, failure, now: now)
+                failAttempt(index, labelled(failure, index, replica), now: now)
                 return
-            case .succeeded: succeeded += 1
+            case .succeeded:
+                succeeded += 1
+                // A sidecar that is not ours still runs, so that only the status will tell this decision for sure.
+                if !pod.hasEnded { isTold = false }
             case .stuck(let failure):
-                if stuck == nil { stuck = (failure, pod.metadata.creationTimestamp) }
-            case .starting, .running: break
+                let since = pods.noteStuck(name, true, now: now)
+                if stuck == nil { stuck = (labelled(failure, index, replica), since) }
+            case .starting:
+                _ = pods.noteStuck(name, false, now: now)
+                if let starting = notStarted(pod), startingSince == nil {
+                    startingSince = (labelled(starting.failure, index, replica), starting.since)
+                }
+            case .running: _ = pods.noteStuck(name, false, now: now)
             }
+            if pod.metadata.isBeingDeleted, !pod.hasEnded, leaderEnd == nil, deletedPod == nil { deletedPod = pod }
             if known.isGone, !pod.hasEnded {
                 if leaderEnd != nil { continue }
                 noteDecision()
@@ -80,6 +93,7 @@ extension RunEngine {
         if succeeded == spec.replicas || leaderEnd != nil,
             case .succeeded(let message, let truncated)? = pods[podName(index, replica: 0)]?.pod.verdict
         {
+            if !isTold { noteDecision() }
             completeAttempt(index, message, truncated: truncated, now: now)
             return
         }
@@ -87,12 +101,44 @@ extension RunEngine {
             createPods(index, missing, now: now)
             guard tasks[index].status.phase == .running, tasks[index].status.stopping == nil else { return }
         }
-        if isOverdue(index, began: began, stuck: stuck, unscheduled: unscheduled + missing.count, now: now) { return }
+        if isOverdue(
+            index, began: began, stuck: stuck ?? startingSince, unscheduled: unscheduled + missing.count, now: now)
+        {
+            return
+        }
         if let stuck {
             setWaitingReason(index, reason: stuck.failure.reason, message: stuck.failure.message)
+        } else if let deletedPod {
+            setWaitingReason(
+                index, reason: Reasons.podDeleted,
+                message: "pod \(deletedPod.metadata.name) is being deleted"
+                    + (deletedPod.nodeName.isEmpty ? "" : " on node \(deletedPod.nodeName)")
+                    + "; what follows waits for its end")
         } else if missing.isEmpty {
             setWaitingReason(index, reason: "", message: "")
         }
+    }
+
+    /// The failure, with the replica in its message where there are several.
+    func labelled(_ failure: PodFailure, _ index: Int, _ replica: Int) -> PodFailure {
+        guard graph.nodes[index].spec.replicas > 1 else { return failure }
+        var failure = failure
+        failure.message = "replica \(replica): " + failure.message
+        return failure
+    }
+
+    /// A pod that has a node and whose containers do not come up, with nothing wrong in its status: a volume that does not mount or
+    /// a network that is not there, which only events tell. Gives the failure that this becomes at the start-up deadline, and since
+    /// when the pod has had its node (rule E8).
+    private func notStarted(_ pod: Pod) -> (failure: PodFailure, since: Timestamp?)? {
+        guard !pod.nodeName.isEmpty, !pod.hasEnded else { return nil }
+        let since = pod.status.condition("PodScheduled")?.lastTransitionTime ?? pod.metadata.creationTimestamp
+        let failure = PodFailure(
+            .imageError, reason: "ContainerCreating",
+            message:
+                "node \(pod.nodeName) has not started its containers: a volume or the network may be missing, which "
+                + "kubectl describe pod \(pod.metadata.name) tells")
+        return (failure, since)
     }
 
     private mutating func beginAttempt(_ index: Int, _ attempt: Int) {
@@ -148,9 +194,11 @@ extension RunEngine {
         }
         if let timeout = spec.timeout {
             check(began, timeout) {
-                PodFailure(
+                // What kept it from starting is what a person needs to know.
+                let waited = stuck.map { "; it has not started: \($0.failure.reason): \($0.failure.message)" } ?? ""
+                return PodFailure(
                     .timeout, reason: Reasons.timeout,
-                    message: "the attempt took longer than its timeout of \(timeout.goText)")
+                    message: "the attempt took longer than its timeout of \(timeout.goText)\(waited)")
             }
         }
         if let stuck {
@@ -230,7 +278,8 @@ extension RunEngine {
                 finish(index, .failed, reason: reason, message: message, now: now)
                 return
             }
-            let next = (attemptEnd(index) ?? now) + wait
+            // By the pod's own time, but a node whose clock is ahead must not make the task wait for it.
+            let next = min(attemptEnd(index) ?? now, now) + wait
             let earliest = tasks[index].status.nextAttemptTime ?? next
             beginAttempt(index, attempt + 1)
             tasks[index].status.nextAttemptTime = max(next, earliest)

@@ -12,7 +12,9 @@ extension RunEngine {
         let attempt = tasks[index].status.attempt
         let members = tasks[index].pods.compactMap { pods[$0] }
             .filter { $0.identity.attempt == attempt && $0.identity.replica < spec.replicas }
-        let failures = members.compactMap(Self.failure)
+        let failures = members.compactMap { member in
+            Self.failure(member).map { (failure: labelled($0.failure, index, member.identity.replica), rank: $0.rank) }
+        }
         guard let first = failures.min(by: { $0.rank < $1.rank }) else { return false }
         let leaderEnd = leaderEnd(of: index)
         switch cause {

@@ -60,8 +60,14 @@ extension RunEngine {
         case .finished: true
         case .failed: other.phase == .failed
         case .succeeded: other.phase == .succeeded
-        case .succeededOrSkipped: other.phase == .succeeded || other.skipCause == .whenFalse
+        case .succeededOrSkipped:
+            other.phase == .succeeded || other.skipCause == .whenFalse || isForgiven(dependency.index)
         }
+    }
+
+    /// Whether a task has failed for good and its `onFailure: Ignore` forgives that.
+    func isForgiven(_ index: Int) -> Bool {
+        tasks[index].status.phase == .failed && graph.nodes[index].spec.onFailure == .ignore
     }
 
     /// Starts the first of the ready tasks if there is room; whether it did.
@@ -136,8 +142,8 @@ extension RunEngine {
     /// When a task ended: what its pods say, which is whole seconds rounded down, or this moment where that lies within the
     /// same second and so is nearer.
     private func completionTime(_ index: Int, now: Timestamp) -> Timestamp {
-        guard let end = attemptEnd(index) else { return now }
-        return end <= now && now < end + .seconds(1) ? now : end
+        guard let end = attemptEnd(index), end <= now else { return now }
+        return now < end + .seconds(1) ? now : end
     }
 
     /// Keeps the failure that is the run's: of the main tasks before `finally`, the one that ended first, ties by position.
@@ -209,6 +215,11 @@ extension RunEngine {
             throw ReferenceProblem(
                 isMissingResult: isResult,
                 message: "$(\(reference)): the value \(value.text.prefix(80)) has no such part")
+        }
+        if case .string(let text) = found, text.utf8.contains(0) {
+            // A C string ends there: the task would get the rest cut off without a word.
+            throw ReferenceProblem(
+                isMissingResult: false, message: "$(\(reference)): the value contains a NUL character")
         }
         return found
     }

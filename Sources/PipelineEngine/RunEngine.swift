@@ -193,7 +193,7 @@ public struct RunEngine: Sendable {
         guard let index = graph.indexByName[identity.task] else { return }
         let name = identity.name(in: run)
         pods.endCreate(name)
-        if failure == .indeterminate { pods.createUnanswered(name, until: now + settings.unansweredGrace) }
+        if case .indeterminate = failure { pods.createUnanswered(name, until: now + settings.unansweredGrace) }
         worklist.append(index)
         guard tasks[index].status.phase == .running, tasks[index].status.attempt == identity.attempt,
             tasks[index].status.stopping == nil
@@ -206,6 +206,9 @@ public struct RunEngine: Sendable {
         }
         tasks[index].refusals += 1
         tasks[index].createAfter = now + settings.refusalBackoff.wait(afterFailures: tasks[index].refusals)
+        if case .indeterminate(let message) = failure, !message.isEmpty {
+            setWaitingReason(index, reason: Reasons.podCreateFailed, message: message)
+        }
         if case .denied(let reason, let message) = failure {
             setWaitingReason(index, reason: reason, message: message)
             if graph.nodes[index].spec.replicas > 1 {
@@ -345,7 +348,12 @@ public struct RunEngine: Sendable {
         } else {
             phase = .succeeded
             finalReason = Reasons.succeeded
-            finalMessage = "all tasks have ended well"
+            let forgiven = tasks.indices.filter(isForgiven).map { tasks[$0].status.name }
+            finalMessage =
+                forgiven.isEmpty
+                ? "all tasks have ended well"
+                : "the run succeeded; forgiven failures: \(forgiven.prefix(10).joined(separator: ", "))"
+                    + (forgiven.count > 10 ? " and \(forgiven.count - 10) more" : "")
             for result in results {
                 if let value = try? result.value.substitutingReferences({ try resolve($0, in: nil) }) {
                     finalResults[result.name] = value

@@ -32,9 +32,48 @@ enum TaskResults {
         var results = JSONObject()
         for name in declared {
             guard let result = object[name] else { return failure("the result \(name) was not written") }
-            results[name] = result
+            do {
+                results[name] = try normal(result, depth: 0)
+            } catch let problem as Problem {
+                return failure("the result \(name) \(problem.text)")
+            } catch {
+                return failure("the result \(name) cannot be read: \(error)")
+            }
         }
         return .success(results)
+    }
+
+    private struct Problem: Error {
+        var text: String
+    }
+
+    /// How deep a result may be nested.
+    static let maximumDepth = 32
+
+    /// The value as the API server will give it back: 1.0 is 1 there. Throws ``Problem`` for what it would not keep: null, numbers
+    /// that lose digits, values that are nested too deeply.
+    private static func normal(_ value: JSONValue, depth: Int) throws -> JSONValue {
+        guard depth < maximumDepth else { throw Problem(text: "is nested more than \(maximumDepth) deep") }
+        switch value {
+        case .null:
+            if depth == 0 { throw Problem(text: "is null, which the API server does not keep") }
+            return value
+        case .double(let number):
+            guard number.rounded() == number else { return value }
+            guard let integer = Int64(exactly: number), number.magnitude < 9_007_199_254_740_992 else {
+                throw Problem(
+                    text: "has the number \(value.text), which does not keep all its digits; write it as a string")
+            }
+            return .int(integer)
+        case .string(let text):
+            guard !text.utf8.contains(0) else { throw Problem(text: "contains a NUL character") }
+            return value
+        case .array(let elements): return .array(try elements.map { try normal($0, depth: depth + 1) })
+        case .object(var fields):
+            try fields.mapValues { _, field in field = try normal(field, depth: depth + 1) }
+            return .object(fields)
+        default: return value
+        }
     }
 }
 

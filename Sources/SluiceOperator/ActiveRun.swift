@@ -140,17 +140,21 @@ actor ActiveRun {
         }
     }
 
+    /// What a failed create means. A webhook's or a policy's denial may be lifted, whatever code it came with (rule Q8): 400 without a
+    /// code of its own, 403 or 422.
     private static func failure(_ error: any Error) -> PodCreateFailure {
-        guard let status = error as? APIStatus else { return .indeterminate }
+        guard let status = error as? APIStatus else { return .indeterminate(message: "\(error)") }
+        let isDenial = status.message.contains("denied the request") || status.message.contains("denied request")
         switch status.code {
-        case 400, 413, 422:
+        case 400 where !isDenial, 413 where !isDenial, 422 where !isDenial:
             return .invalid(
                 reason: status.reason == Reasons.podNameTaken ? status.reason : Reasons.podRejected,
                 message: status.message)
-        case 403:
+        case 400, 403, 413, 422:
             let isQuota = status.message.contains("exceeded quota")
-            return .denied(reason: isQuota ? Reasons.quotaExceeded : Reasons.podRefused, message: status.message)
-        default: return .indeterminate
+            return .denied(
+                reason: isQuota ? Reasons.quotaExceeded : Reasons.podRefused, message: status.message)
+        default: return .indeterminate(message: status.message)
         }
     }
 

@@ -12,11 +12,11 @@ struct DependencyTests {
 
     /// How `b` stands, with `on: condition` towards an `a` that has come to that end.
     private func stateOfDependent(_ condition: String, _ end: End) -> String {
-        var bench = Bench([
-            task("root", ["onFailure": "Ignore"]),
-            task("a", ["onFailure": "Ignore", "dependsOn": ["root"]]),
-            task("b", ["dependsOn": [["task": "a", "on": .string(condition)]]]),
-        ])
+        var bench = Bench(
+            [
+                task("root"), task("a", ["dependsOn": ["root"]]),
+                task("b", ["dependsOn": [["task": "a", "on": .string(condition)]]]),
+            ], run: ["failurePolicy": "Continue"])
         switch end {
         case .succeeded:
             bench.succeed("root")
@@ -54,23 +54,45 @@ struct DependencyTests {
     }
 
     @Test func `E1: a dependency that cannot be met spreads, and stops where any end will do`() {
-        var bench = Bench([
-            task("a", ["onFailure": "Ignore"]), task("b", ["dependsOn": ["a"]]), task("c", ["dependsOn": ["b"]]),
-            task("d", ["dependsOn": [["task": "c", "on": "Finished"]]]), task("e", ["dependsOn": ["d"]]),
-        ])
+        var bench = Bench(
+            [
+                task("a"), task("b", ["dependsOn": ["a"]]), task("c", ["dependsOn": ["b"]]),
+                task("d", ["dependsOn": [["task": "c", "on": "Finished"]]]), task("e", ["dependsOn": ["d"]]),
+            ], run: ["failurePolicy": "Continue"])
         bench.fail("a")
         #expect(bench.states("b", "c") == ["Skipped/DependencyNotMet", "Skipped/DependencyNotMet"])
         #expect(bench.states("d", "e") == ["Running", "Pending"])
         bench.succeed("d")
         bench.succeed("e")
-        #expect(bench.outcome() == "Succeeded/Succeeded")
+        #expect(bench.outcome() == "Failed/Error")
         #expect(bench.status.progress == "5/5")
     }
 
-    @Test func `E1: a task is decided on when all dependencies have ended, not at the first that is not met`() {
+    @Test(arguments: [
+        ("SucceededOrSkipped", "Running"), ("Succeeded", "Skipped/DependencyNotMet"), ("Failed", "Running"),
+        ("Finished", "Running"),
+    ])
+    func `E1: a failure that onFailure forgives is good enough by default, and not for Succeeded`(
+        condition: String, expected: String
+    ) {
         var bench = Bench([
-            task("a", ["onFailure": "Ignore"]), task("b"), task("c", ["dependsOn": ["a", "b"]]),
+            task("a", ["onFailure": "Ignore"]), task("b", ["dependsOn": [["task": "a", "on": .string(condition)]]]),
         ])
+        bench.fail("a")
+        #expect(bench.state("b") == expected)
+    }
+
+    @Test func `E5: a run that succeeded with forgiven failures says so and names them`() {
+        var bench = Bench([task("a", ["onFailure": "Ignore"]), task("b")])
+        bench.fail("a")
+        bench.succeed("b")
+        #expect(bench.outcome() == "Succeeded/Succeeded")
+        #expect(bench.status.message == "the run succeeded; forgiven failures: a")
+    }
+
+    @Test func `E1: a task is decided on when all dependencies have ended, not at the first that is not met`() {
+        var bench = Bench(
+            [task("a"), task("b"), task("c", ["dependsOn": ["a", "b"]])], run: ["failurePolicy": "Continue"])
         bench.fail("a")
         bench.succeed("b")
         #expect(bench.state("c") == "Skipped/DependencyNotMet")

@@ -206,7 +206,7 @@ struct GangTests {
                 // It came into being, but the answer was lost, and the watch has not told yet.
                 _ = bench.create(create)
                 made = create.name
-                bench.driver.podCreateFailed(identity, .indeterminate, now: bench.now)
+                bench.driver.podCreateFailed(identity, .indeterminate(message: ""), now: bench.now)
             } else {
                 bench.driver.podCreateFailed(
                     identity, .denied(reason: "Forbidden", message: "exceeded quota"), now: bench.now)
@@ -226,7 +226,7 @@ struct GangTests {
 
     @Test func `E7: a create with no answer that made nothing holds the next attempt up for a minute only`() {
         var bench = Bench([task("g", ["replicas": 2])], run: ["state": "Suspended"])
-        bench.refusals[bench.name("g", 0)] = [.indeterminate]
+        bench.refusals[bench.name("g", 0)] = [.indeterminate(message: "")]
         bench.refusals[bench.name("g", 1)] = [.denied(reason: "Forbidden", message: "exceeded quota")]
         bench.want(.running)
         bench.pass(59)

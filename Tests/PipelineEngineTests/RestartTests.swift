@@ -171,7 +171,7 @@ struct RestartTests {
         bench.want(.running, settling: false)
         guard case .create(let create)? = bench.step().first else { return }
         let name = create.name
-        bench.driver.podCreateFailed(create.identity, .indeterminate, now: bench.now)
+        bench.driver.podCreateFailed(create.identity, .indeterminate(message: ""), now: bench.now)
         bench.want(.cancelled)
         bench.pass(60)
         #expect(bench.outcome() == "Cancelled/Cancelled")

@@ -91,7 +91,7 @@ struct StuckPodTests {
             return
         }
         _ = bench.create(create)
-        bench.driver.podCreateFailed(create.identity, .indeterminate, now: bench.now)
+        bench.driver.podCreateFailed(create.identity, .indeterminate(message: ""), now: bench.now)
         bench.settle()
         #expect(bench.createdCount[create.name] == 1)
         bench.succeed("a")

@@ -48,6 +48,8 @@ public enum Reasons {
     public static let podRejected = "PodRejected"
     /// The API server does not take the pod now.
     public static let podRefused = "PodRefused"
+    /// The API server did not answer the create of a pod, or failed at it: it is asked again.
+    public static let podCreateFailed = "PodCreateFailed"
     /// The pod's name belongs to an object of somebody else.
     public static let podNameTaken = "PodNameTaken"
     public static let quotaExceeded = "QuotaExceeded"

@@ -64,13 +64,16 @@ struct Oracle {
     func ends() -> (tasks: [String: End], run: RunPhase) {
         var ends: [String: End] = [:]
         var run = RunPhase.succeeded
+        let forgiven = Set(scenario.tasks.filter { $0.onFailure == .ignore }.map(\.name))
         for task in scenario.tasks {
             let isMet = task.dependsOn.allSatisfy { dependency in
                 let phase = ends[dependency.task]?.phase
                 return switch dependency.on {
                 case .finished: true
                 case .failed: phase == .failed
-                case .succeeded, .succeededOrSkipped: phase == .succeeded
+                case .succeeded: phase == .succeeded
+                case .succeededOrSkipped:
+                    phase == .succeeded || (phase == .failed && forgiven.contains(dependency.task))
                 }
             }
             let end = isMet ? end(of: task) : End(phase: .skipped, reason: "DependencyNotMet")

@@ -36,7 +36,10 @@ extension Simulator {
                 switch dependency.on {
                 case .finished: phase.isFinished
                 case .failed: phase == .failed
-                case .succeeded, .succeededOrSkipped: phase == .succeeded && hasSucceeded(dependency.task)
+                case .succeeded: phase == .succeeded && hasSucceeded(dependency.task)
+                case .succeededOrSkipped:
+                    (phase == .succeeded && hasSucceeded(dependency.task))
+                        || (phase == .failed && world.specs[dependency.task]?.onFailure == .ignore)
                 }
             guard isMet, !isLive(dependency.task) else {
                 throw Broken(description: "E1: \(name) though \(dependency.task) is \(phase) and not \(dependency.on)")

@@ -270,13 +270,13 @@ struct Simulator {
         if random.chance(roughness.requestFails), failuresOfName[name, default: 0] < 2 {
             failuresOfName[name, default: 0] += 1
             switch random.pick(0...2) {
-            case 0: answer = .failure(Refused(refusal: .indeterminate))
+            case 0: answer = .failure(Refused(refusal: .indeterminate(message: "")))
             case 1 where !scenario.isCalm || world.specs[identity.task]?.replicas == 1:
                 answer = .failure(Refused(refusal: .denied(reason: "QuotaExceeded", message: "exceeded quota")))
             default:
                 // It was made, but the answer got lost.
                 _ = try make(identity, name, manifest)
-                answer = .failure(Refused(refusal: .indeterminate))
+                answer = .failure(Refused(refusal: .indeterminate(message: "")))
             }
         } else {
             answer = .success(try make(identity, name, manifest))
