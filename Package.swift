@@ -85,7 +85,7 @@ let package = Package(
         // Sluice's resources and decisions: pure.
         module("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema"]),
         module("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
-        module("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI", heap]),
+        module("PipelineEngine", ["JSON", "KubernetesModel", "KubernetesSchema", "SluiceAPI", heap]),
 
         module(
             "SluiceOperator",
@@ -130,7 +130,10 @@ let package = Package(
             ]),
         tests(
             "EmbeddedAPIServer",
-            ["JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "HTTPServing", log],
+            [
+                "JSON", "KubernetesModel", "KubernetesSchema", "KubernetesClient", "KubernetesRuntime", "HTTPServing",
+                log,
+            ],
             resources: [.copy("Resources")]),
         tests("ProcessNode", ["JSON", "KubernetesModel"]),
         tests(

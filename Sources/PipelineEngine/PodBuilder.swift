@@ -7,11 +7,12 @@ struct PodBuilder {
     var run: RunIdentity
     var runTemplate: JSONValue?
     /// The pod of one replica; `resolve` gives the values of the references of the task, and its errors pass through.
+    /// Throws `StrategicMergeError` when the templates cannot be merged.
     func pod(
         _ identity: PodIdentity, of task: TaskSpec, _ resolve: (Reference) throws -> JSONValue?
     ) throws -> JSONValue {
         var template = runTemplate ?? [:]
-        if let overlay = task.podTemplate { template = PodTemplateMerge.merge(overlay, over: template) }
+        if let overlay = task.podTemplate { template = try PodTemplateMerge.merge(overlay, over: template) }
         var main = try Self.filled(task.container ?? [:], resolve)
         var parts = template.object ?? JSONObject()
         try parts.mapValues { name, value in

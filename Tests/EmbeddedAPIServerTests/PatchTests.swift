@@ -4,6 +4,7 @@
 import HTTPServing
 import JSON
 import KubernetesModel
+import KubernetesSchema
 import SeededRandom
 import Testing
 
@@ -119,6 +120,17 @@ import Testing
         switch result {
         case .success(let value): #expect(value.text == expected)
         case .failure: #expect(expected == "error")
+        }
+    }
+
+    @Test func `The fields of every kind are in the table, and its own lists are patched by their first key`() {
+        for resource in BuiltinResources.all {
+            let name = resource.group == "events.k8s.io" ? "EventV1" : resource.kind
+            let fields = TypeTable.kubernetes.types[name]?.fields ?? []
+            #expect(!fields.isEmpty, "\(name)")
+            for field in fields {
+                #expect(resource.strategy.type.patched(field: field.name)?.list == field.listPatch, "\(name)")
+            }
         }
     }
 

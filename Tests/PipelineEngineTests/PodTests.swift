@@ -96,6 +96,32 @@ struct PodTests {
             ])
     }
 
+    @Test func `E4: the template of a task is laid over its run's, and tolerations add up`() throws {
+        let run: JSONValue = [
+            "nodeSelector": ["disk": "ssd"], "initContainers": [["name": "a", "env": [["name": "A", "value": "1"]]]],
+            "tolerations": [["key": "gpu", "operator": "Exists"], ["key": "spot", "effect": "NoSchedule"]],
+            "schedulingGates": [["name": "g"]],
+        ]
+        let task: JSONValue = [
+            "nodeSelector": ["zone": "b"],
+            "initContainers": [["name": "b"], ["name": "a", "env": [["name": "B", "value": "2"]]]],
+            "tolerations": [["key": "spot", "effect": "NoSchedule", "value": "x"], ["key": "spot"]],
+            "schedulingGates": [["name": "h"]],
+        ]
+        #expect(
+            try PodTemplateMerge.merge(task, over: run) == [
+                "nodeSelector": ["disk": "ssd", "zone": "b"],
+                "initContainers": [
+                    ["name": "a", "env": [["name": "A", "value": "1"], ["name": "B", "value": "2"]]], ["name": "b"],
+                ],
+                "tolerations": [
+                    ["key": "gpu", "operator": "Exists"], ["key": "spot", "effect": "NoSchedule", "value": "x"],
+                    ["key": "spot"],
+                ],
+                "schedulingGates": [["name": "g"], ["name": "h"]],
+            ])
+    }
+
     @Test func `E4: a pod of another owner is not ours, whatever its name and labels say`() {
         var bench = Bench([task("a")])
         var stranger = bench.pods[bench.name("a")] ?? Pod()

@@ -1,7 +1,7 @@
 import JSON
 import KubernetesSchema
 
-/// Types of core/v1, read from ``CoreTypeTable``.
+/// Types of core/v1 as Sluice checks them, from the table of KubernetesSchema.
 enum CoreTypes {
     /// What a field holds.
     indirect enum Shape: Sendable {
@@ -20,47 +20,8 @@ enum CoreTypes {
     }
 
     /// The fields of every type, by its name.
-    static let types: [String: [Field]] = {
-        var result: [String: [Field]] = [:]
-        var current = ""
-        for line in CoreTypeTable.text.split(separator: "\n") {
-            var words = line.split(separator: " ")
-            if words.count > 1, words[1] == "=" {
-                current = String(words[0])
-                words.removeFirst(2)
-            }
-            result[current, default: []] += words.compactMap(field)
-        }
-        return result
-    }()
-
-    private static func field(_ word: Substring) -> Field? {
-        guard let colon = word.firstIndex(of: ":") else { return nil }
-        let name = word[..<colon]
-        let isRequired = name.last == "!"
-        return Field(
-            name: String(isRequired ? name.dropLast() : name), isRequired: isRequired,
-            shape: shape(word[word.index(after: colon)...]))
-    }
-
-    private static func shape(_ text: Substring) -> Shape {
-        switch text {
-        case "s": return .string(allowed: [])
-        case "b": return .boolean
-        case "i": return .int32
-        case "l": return .int64
-        case "q": return .quantity
-        case "p": return .intOrString
-        case "*": return .anything
-        default: break
-        }
-        switch text.first {
-        case "[": return .list(shape(text.dropFirst().dropLast()))
-        case "{": return .map(shape(text.dropFirst().dropLast()))
-        default:
-            guard text.hasPrefix("s(") else { return .type(String(text)) }
-            return .string(allowed: text.dropFirst(2).dropLast().split(separator: "|").map { String($0) })
-        }
+    static let types: [String: [Field]] = TypeTable.kubernetes.types.mapValues { type in
+        type.fields.map { Field(name: $0.name, isRequired: $0.isRequired, shape: Shape($0.shape)) }
     }
 
     /// The elements of these lists have names that must differ.
@@ -95,5 +56,24 @@ enum CoreTypes {
         case .map(let value): .map(of: schema(of: value))
         case .type(let name): schema(of: name)
         }
+    }
+}
+
+extension CoreTypes.Shape {
+    fileprivate init(_ shape: TypeTable.Shape) {
+        self =
+            switch shape {
+            case .string(let allowed): .string(allowed: allowed)
+            case .time, .bytes: .string(allowed: [])
+            case .boolean: .boolean
+            case .int32: .int32
+            case .int64: .int64
+            case .quantity: .quantity
+            case .intOrString: .intOrString
+            case .anything: .anything
+            case .list(let element): .list(Self(element))
+            case .map(let value): .map(Self(value))
+            case .type(let name): .type(name)
+            }
     }
 }

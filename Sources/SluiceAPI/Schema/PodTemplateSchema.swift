@@ -10,7 +10,10 @@ enum PodTemplateSchema {
 
     /// `podTemplate` of a run or a task.
     static let podTemplate: StructuralSchema = {
-        var schema = CoreTypes.schema(of: "PodSpec")
+        // Sluice sets what is left out, and gives a container to pods that have none.
+        var schema = CoreTypes.schema(
+            of: "PodSpec", without: ["activeDeadlineSeconds", "ephemeralContainers", "nodeName", "restartPolicy"])
+        schema.required = []
         schema.properties["metadata"] = .object(
             "Labels and annotations of the pods.",
             ["labels": .map(of: .string()), "annotations": .map(of: .string())])

@@ -1,12 +1,6 @@
-/// The fields of core/v1 types that a task's container and a pod template may have, as Kubernetes 1.36 serves them.
-///
-/// A line for each type: its name and its fields as `name:type`, `!` after the name of a required one. Types: s string,
-/// b boolean, i and l integers of 32 and 64 bits, q quantity, p integer or string, [x] list, {x} map, * anything, or
-/// another line; in parentheses the values that a string may have. Left out are fields that Sluice sets itself
-/// (restartPolicy, activeDeadlineSeconds, nodeName, ephemeralContainers); volumes that are rarely used are taken as
-/// they come.
-enum CoreTypeTable {
-    static let text = """
+/// What pods are made of, as Kubernetes 1.36 serves it. Volumes that are rarely used are taken as they come.
+extension TypeTable {
+    static let podTypes = """
         Affinity = nodeAffinity:NodeAffinity podAffinity:PodAffinity podAntiAffinity:PodAntiAffinity
         AppArmorProfile = localhostProfile:s type!:s
         CSIVolumeSource = driver!:s fsType:s nodePublishSecretRef:LocalObjectReference readOnly:b
@@ -14,20 +8,20 @@ enum CoreTypeTable {
         Capabilities = add:[s] drop:[s]
         ClusterTrustBundleProjection = labelSelector:LabelSelector name:s optional:b path!:s signerName:s
         ConfigMapEnvSource = name:s optional:b
-        ConfigMapKeySelector = key!:s name:s optional:b
+        ConfigMapKeySelector! = key!:s name:s optional:b
         ConfigMapProjection = items:[KeyToPath] name:s optional:b
         ConfigMapVolumeSource = defaultMode:i items:[KeyToPath] name:s optional:b
-        Container = args:[s] command:[s] env:[EnvVar] envFrom:[EnvFromSource] image:s
+        Container = args:[s] command:[s] env:[EnvVar]@name envFrom:[EnvFromSource] image:s
             imagePullPolicy:s(Always|IfNotPresent|Never) lifecycle:Lifecycle livenessProbe:Probe name!:s
-            ports:[ContainerPort] readinessProbe:Probe resizePolicy:[ContainerResizePolicy]
-            resources:ResourceRequirements restartPolicy:s restartPolicyRules:[ContainerRestartRule]
-            securityContext:SecurityContext startupProbe:Probe stdin:b stdinOnce:b terminationMessagePath:s
-            terminationMessagePolicy:s(File|FallbackToLogsOnError) tty:b volumeDevices:[VolumeDevice]
-            volumeMounts:[VolumeMount] workingDir:s
+            ports:[ContainerPort]@containerPort,protocol readinessProbe:Probe
+            resizePolicy:[ContainerResizePolicy] resources:ResourceRequirements restartPolicy:s
+            restartPolicyRules:[ContainerRestartRule] securityContext:SecurityContext startupProbe:Probe stdin:b
+            stdinOnce:b terminationMessagePath:s terminationMessagePolicy:s(File|FallbackToLogsOnError) tty:b
+            volumeDevices:[VolumeDevice]@devicePath volumeMounts:[VolumeMount]@mountPath workingDir:s
         ContainerPort = containerPort!:i hostIP:s hostPort:i name:s protocol:s(TCP|UDP|SCTP)
         ContainerResizePolicy = resourceName!:s restartPolicy!:s
         ContainerRestartRule = action!:s exitCodes:ContainerRestartRuleOnExitCodes
-        ContainerRestartRuleOnExitCodes = operator!:s values:[i]
+        ContainerRestartRuleOnExitCodes = operator!:s values:[i]$/
         DownwardAPIProjection = items:[DownwardAPIVolumeFile]
         DownwardAPIVolumeFile = fieldRef:ObjectFieldSelector mode:i path!:s
             resourceFieldRef:ResourceFieldSelector
@@ -37,8 +31,9 @@ enum CoreTypeTable {
         EnvVar = name!:s value:s valueFrom:EnvVarSource
         EnvVarSource = configMapKeyRef:ConfigMapKeySelector fieldRef:ObjectFieldSelector
             fileKeyRef:FileKeySelector resourceFieldRef:ResourceFieldSelector secretKeyRef:SecretKeySelector
+        EphemeralContainer = +Container targetContainerName:s
         ExecAction = command:[s]
-        FileKeySelector = key!:s optional:b path!:s volumeName!:s
+        FileKeySelector! = key!:s optional:b path!:s volumeName!:s
         GRPCAction = port!:i service:s
         HTTPGetAction = host:s httpHeaders:[HTTPHeader] path:s port!:p scheme:s(HTTP|HTTPS)
         HTTPHeader = name!:s value!:s
@@ -46,18 +41,16 @@ enum CoreTypeTable {
         HostPathVolumeSource = path!:s type:s
         ImageVolumeSource = pullPolicy:s(Always|IfNotPresent|Never) reference:s
         KeyToPath = key!:s mode:i path!:s
-        LabelSelector = matchExpressions:[LabelSelectorRequirement] matchLabels:{s}
-        LabelSelectorRequirement = key!:s operator!:s values:[s]
         Lifecycle = postStart:LifecycleHandler preStop:LifecycleHandler stopSignal:s
         LifecycleHandler = exec:ExecAction httpGet:HTTPGetAction sleep:SleepAction tcpSocket:TCPSocketAction
-        LocalObjectReference = name:s
+        LocalObjectReference! = name:s
         NFSVolumeSource = path!:s readOnly:b server!:s
         NodeAffinity = preferredDuringSchedulingIgnoredDuringExecution:[PreferredSchedulingTerm]
             requiredDuringSchedulingIgnoredDuringExecution:NodeSelector
-        NodeSelector = nodeSelectorTerms!:[NodeSelectorTerm]
+        NodeSelector! = nodeSelectorTerms!:[NodeSelectorTerm]
         NodeSelectorRequirement = key!:s operator!:s values:[s]
-        NodeSelectorTerm = matchExpressions:[NodeSelectorRequirement] matchFields:[NodeSelectorRequirement]
-        ObjectFieldSelector = apiVersion:s fieldPath!:s
+        NodeSelectorTerm! = matchExpressions:[NodeSelectorRequirement] matchFields:[NodeSelectorRequirement]
+        ObjectFieldSelector! = apiVersion:s fieldPath!:s
         PersistentVolumeClaimVolumeSource = claimName!:s readOnly:b
         PodAffinity = preferredDuringSchedulingIgnoredDuringExecution:[WeightedPodAffinityTerm]
             requiredDuringSchedulingIgnoredDuringExecution:[PodAffinityTerm]
@@ -79,29 +72,32 @@ enum CoreTypeTable {
             seLinuxChangePolicy:s seLinuxOptions:SELinuxOptions seccompProfile:SeccompProfile
             supplementalGroups:[l] supplementalGroupsPolicy:s sysctls:[Sysctl]
             windowsOptions:WindowsSecurityContextOptions
-        PodSpec = affinity:Affinity automountServiceAccountToken:b containers:[Container] dnsConfig:PodDNSConfig
+        PodSpec = activeDeadlineSeconds:l affinity:Affinity automountServiceAccountToken:b
+            containers!:[Container]@name dnsConfig:PodDNSConfig
             dnsPolicy:s(ClusterFirst|ClusterFirstWithHostNet|Default|None) enableServiceLinks:b
-            hostAliases:[HostAlias] hostIPC:b hostNetwork:b hostPID:b hostUsers:b hostname:s hostnameOverride:s
-            imagePullSecrets:[LocalObjectReference] initContainers:[Container] nodeSelector:{s} os:PodOS
-            overhead:{q} preemptionPolicy:s(Never|PreemptLowerPriority) priority:i priorityClassName:s
-            readinessGates:[PodReadinessGate] resourceClaims:[PodResourceClaim] resources:ResourceRequirements
-            runtimeClassName:s schedulerName:s schedulingGates:[PodSchedulingGate]
-            schedulingGroup:PodSchedulingGroup securityContext:PodSecurityContext serviceAccount:s
-            serviceAccountName:s setHostnameAsFQDN:b shareProcessNamespace:b subdomain:s
-            terminationGracePeriodSeconds:l tolerations:[Toleration]
-            topologySpreadConstraints:[TopologySpreadConstraint] volumes:[Volume]
+            ephemeralContainers:[EphemeralContainer]@name hostAliases:[HostAlias]@ip hostIPC:b hostNetwork:b
+            hostPID:b hostUsers:b hostname:s hostnameOverride:s imagePullSecrets:[LocalObjectReference]@name
+            initContainers:[Container]@name nodeName:s nodeSelector:{s}! os:PodOS overhead:{q}
+            preemptionPolicy:s(Never|PreemptLowerPriority) priority:i priorityClassName:s
+            readinessGates:[PodReadinessGate] resourceClaims:[PodResourceClaim]@name
+            resources:ResourceRequirements restartPolicy:s runtimeClassName:s schedulerName:s
+            schedulingGates:[PodSchedulingGate]@name schedulingGroup:PodSchedulingGroup
+            securityContext:PodSecurityContext serviceAccount:s serviceAccountName:s setHostnameAsFQDN:b
+            shareProcessNamespace:b subdomain:s terminationGracePeriodSeconds:l tolerations:[Toleration]
+            topologySpreadConstraints:[TopologySpreadConstraint]@topologyKey,whenUnsatisfiable
+            volumes:[Volume]@name
         PreferredSchedulingTerm = preference!:NodeSelectorTerm weight!:i
         Probe = exec:ExecAction failureThreshold:i grpc:GRPCAction httpGet:HTTPGetAction initialDelaySeconds:i
             periodSeconds:i successThreshold:i tcpSocket:TCPSocketAction terminationGracePeriodSeconds:l
             timeoutSeconds:i
         ProjectedVolumeSource = defaultMode:i sources:[VolumeProjection]
         ResourceClaim = name!:s request:s
-        ResourceFieldSelector = containerName:s divisor:q resource!:s
-        ResourceRequirements = claims:[ResourceClaim] limits:{q} requests:{q}
+        ResourceFieldSelector! = containerName:s divisor:q resource!:s
+        ResourceRequirements = claims:[ResourceClaim]@name/ limits:{q} requests:{q}
         SELinuxOptions = level:s role:s type:s user:s
         SeccompProfile = localhostProfile:s type!:s
         SecretEnvSource = name:s optional:b
-        SecretKeySelector = key!:s name:s optional:b
+        SecretKeySelector! = key!:s name:s optional:b
         SecretProjection = items:[KeyToPath] name:s optional:b
         SecretVolumeSource = defaultMode:i items:[KeyToPath] optional:b secretName:s
         SecurityContext = allowPrivilegeEscalation:b appArmorProfile:AppArmorProfile capabilities:Capabilities
