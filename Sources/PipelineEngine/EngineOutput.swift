@@ -1,5 +1,6 @@
 public import JSON
 public import KubernetesModel
+import SluiceAPI
 
 /// Something that the engine wants done. Each is safe to do again.
 public enum EngineAction: Sendable, Hashable {
@@ -20,6 +21,14 @@ public struct EngineEvent: Sendable, Hashable {
     public var isWarning: Bool
     public var reason: String
     public var message: String
+
+    /// Whether it is about the run as a whole: that it has started, was suspended, or has ended.
+    public var isAboutRun: Bool {
+        [
+            Reasons.started, Reasons.suspended, Reasons.resumed, Reasons.cancelling, RunPhase.succeeded.rawValue,
+            RunPhase.failed.rawValue, RunPhase.cancelled.rawValue,
+        ].contains(reason)
+    }
 
     /// An event.
     public init(isWarning: Bool, reason: String, message: String) {

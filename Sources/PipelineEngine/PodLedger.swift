@@ -14,6 +14,9 @@ struct PodLedger: Sendable {
         /// Since when it has been seen stuck; nil while it is not.
         var stuckSince: Timestamp?
 
+        /// Whether it belongs to no task, is being deleted and has been released: the API server and its kubelet do the rest.
+        var isReleasedStray: Bool { task < 0 && pod.metadata.isBeingDeleted && !pod.holdsFinalizer }
+
         /// Whether no container of it can be running any more.
         var isOver: Bool { isGone || pod.hasEnded }
     }
@@ -42,7 +45,9 @@ struct PodLedger: Sendable {
     /// Whether no request is under way and every pod is gone, or has ended and holds no finalizer. O(pods).
     var isSettled: Bool {
         removingFinalizer.isEmpty && creating.isEmpty
-            && entries.values.allSatisfy { $0.isGone || ($0.pod.hasEnded && !$0.pod.holdsFinalizer) }
+            && entries.values.allSatisfy {
+                $0.isGone || ($0.pod.hasEnded && !$0.pod.holdsFinalizer) || $0.isReleasedStray
+            }
     }
 
     // MARK: What is seen

@@ -23,17 +23,20 @@ public struct RunDriver: Sendable {
         public var statusInterval: Duration
         /// Most pods that one ``next(now:monotonic:)`` asks for.
         public var createBatch: Int
-        /// When a request that failed is made again.
+        /// When a request that failed is made again; twice as long after each further round with failures.
         public var retryDelay: Duration
+        /// The longest such wait.
+        public var maximumRetryDelay: Duration
 
         /// Settings; everything has a default.
         public init(
             statusInterval: Duration = .milliseconds(250), createBatch: Int = 64,
-            retryDelay: Duration = .milliseconds(500)
+            retryDelay: Duration = .milliseconds(500), maximumRetryDelay: Duration = .seconds(30)
         ) {
             self.statusInterval = statusInterval
             self.createBatch = createBatch
             self.retryDelay = retryDelay
+            self.maximumRetryDelay = maximumRetryDelay
         }
     }
 
@@ -103,6 +106,9 @@ public struct RunDriver: Sendable {
     private var allowed: [Release] = []
     /// Requests that failed are not repeated before.
     private var retryAt: Duration?
+    /// How many times in a row releases were made of which some failed.
+    private var failedRounds = 0
+    private var hasFailed = false
 
     /// A driver of a run whose status is `written` now.
     public init(_ engine: RunEngine, written: PipelineRunStatus, settings: Settings = Settings()) {
@@ -167,10 +173,13 @@ public struct RunDriver: Sendable {
         covered = []
     }
 
-    /// A release has failed: it is asked for again after ``Settings/retryDelay``.
+    /// A release has failed: it is asked for again after ``Settings/retryDelay``, and later and later while others fail as well.
     public mutating func requestFailed(name: String, monotonic: Duration) {
         engine.requestFailed(name: name)
-        retryAt = monotonic + settings.retryDelay
+        if !hasFailed { failedRounds += 1 }
+        hasFailed = true
+        let doublings = min(failedRounds - 1, 16)
+        retryAt = monotonic + min(settings.retryDelay * (1 << doublings), settings.maximumRetryDelay)
     }
 
     // MARK: What may be done
@@ -200,6 +209,10 @@ public struct RunDriver: Sendable {
             retryAt = nil
             effects.releases = allowed
             allowed = []
+            if !effects.releases.isEmpty {
+                if !hasFailed { failedRounds = 0 }
+                hasFailed = false
+            }
         }
         return effects
     }

@@ -126,10 +126,9 @@ extension RunEngine {
             if tasks[dependent].unmet == 0 { worklist.append(dependent) }
         }
         let task = tasks[index].status
-        switch phase {
-        case .failed: emit(isWarning: true, reason: Reasons.taskFailed, "task \(task.name) failed: \(message)")
-        case .succeeded: emit(reason: Reasons.taskSucceeded, "task \(task.name) succeeded")
-        default: break
+        // What a person must hear; that a task has simply succeeded the status tells.
+        if phase == .failed {
+            emit(isWarning: true, reason: Reasons.taskFailed, "task \(task.name) failed: \(message)")
         }
         let failedBefore = firstFailure != nil
         noteFailure(index)

@@ -20,6 +20,8 @@ public struct RunEngine: Sendable {
     var desired: DesiredState
     var tasks: [TaskState]
     var pods = PodLedger()
+    /// Pods of the run that belong to none of its tasks.
+    private var strays: Set<String> = []
 
     var phase = RunPhase.pending
     var startTime: Timestamp?
@@ -114,6 +116,8 @@ public struct RunEngine: Sendable {
         }
         output.statusChanged = status.observedGeneration != generation
         if phase != .cancelling, desired == .cancelled || desired == .terminated { noteDecision() }
+        // Which pipeline the run has is told by the status alone: an edit of the Pipeline must not reach a run that has pods.
+        if pipelineSnapshot != nil, status.pipelineSpec == nil { noteDecision() }
         for index in tasks.indices { noteFailure(index) }
         worklist = Array(tasks.indices)
     }
@@ -154,6 +158,7 @@ public struct RunEngine: Sendable {
     /// A pod as it is now. Pods that are not of this run are passed over, and so is a state that the pod has left behind.
     public mutating func podObserved(_ pod: Pod) {
         guard let identity = PodIdentity(pod.metadata, in: run), let task = graph.indexByName[identity.task] else {
+            strayObserved(pod)
             return
         }
         let name = pod.metadata.name
@@ -177,9 +182,39 @@ public struct RunEngine: Sendable {
         worklist.append(task)
     }
 
+    /// A pod of this run that belongs to none of its tasks: of a pipeline that the run had before a crash, or with labels that
+    /// somebody has changed. It is ended, and its finalizer taken off, or it and its namespace would stay for ever.
+    private mutating func strayObserved(_ pod: Pod) {
+        guard pod.metadata.controller?.uid == run.uid, pod.holdsFinalizer || pods[pod.metadata.name] != nil else {
+            return
+        }
+        let identity = PodIdentity(task: "", attempt: 0, replica: 0)
+        if pods.observe(pod, identity, task: Self.noTask) != .outdated { strays.insert(pod.metadata.name) }
+    }
+
+    private static let noTask = -1
+
+    private mutating func releaseStrays() {
+        for name in strays.sorted() {
+            guard let known = pods[name], !known.isGone else {
+                strays.remove(name)
+                continue
+            }
+            if known.pod.hasEnded || known.pod.metadata.isBeingDeleted {
+                if pods.beginRemovingFinalizer(known) {
+                    output.actions.append(.removeFinalizer(name: name, uid: known.pod.metadata.uid))
+                } else if !known.pod.holdsFinalizer {
+                    strays.remove(name)
+                }
+            } else if pods.beginDelete(known) {
+                output.actions.append(.deletePod(name: name, uid: known.pod.metadata.uid))
+            }
+        }
+    }
+
     /// The pod of that name and UID does not exist any more.
     public mutating func podDeleted(name: String, uid: String) {
-        if let known = pods.markGone(name, uid: uid) { worklist.append(known.task) }
+        if let known = pods.markGone(name, uid: uid), known.task != Self.noTask { worklist.append(known.task) }
     }
 
     /// The pod that was asked for exists: the one just made, or one that an earlier create had made.
@@ -237,7 +272,7 @@ public struct RunEngine: Sendable {
     /// A delete or the removal of a finalizer has failed: it is asked for again at the next step.
     public mutating func requestFailed(name: String) {
         pods.requestFailed(name)
-        if let known = pods[name] { worklist.append(known.task) }
+        if let known = pods[name], known.task != Self.noTask { worklist.append(known.task) }
     }
 
     /// A status is written that includes so many decisions (``decisionCount`` when it was rendered). Whether pods were held back
@@ -279,6 +314,7 @@ public struct RunEngine: Sendable {
             break
         }
         worklist.removeAll(keepingCapacity: true)
+        if !strays.isEmpty { releaseStrays() }
         finishIfOver(now: now)
         updatePhase()
         output.wakeUp = phase.isFinished ? nil : timers.earliest

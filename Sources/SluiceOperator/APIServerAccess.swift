@@ -7,9 +7,20 @@ public import SluiceAPI
 /// ``ClusterAccess`` over a real API server.
 public struct APIServerAccess: ClusterAccess {
     private let client: APIClient
+    private let namespace: String?
 
-    /// Access by a client.
-    public init(_ client: APIClient) { self.client = client }
+    /// Access by a client, to the runs of one namespace or of all.
+    public init(_ client: APIClient, namespace: String? = nil) {
+        self.client = client
+        self.namespace = namespace
+    }
+
+    public func runs() async throws -> [PipelineRun] {
+        // One that cannot be read is left out, as in the cache.
+        try await client.resource(PipelineRun.self, namespace: namespace).listAll().items.compactMap { item in
+            if case .object(let run) = item { run } else { nil }
+        }
+    }
 
     public func run(_ key: ObjectKey) async throws -> PipelineRun {
         try await client.resource(PipelineRun.self, namespace: key.namespace).get(key.name)

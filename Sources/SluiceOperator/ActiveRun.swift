@@ -172,10 +172,16 @@ actor ActiveRun {
                 return true
             } catch let error as APIStatus where error.isConflict {
                 let live = try await cluster.run(key)
-                guard live.metadata.uid == uid, live.status == driver.written else { return false }
-                // The run was labelled, or its spec edited: the status is still ours to write.
+                guard live.metadata.uid == uid else { return false }
                 latest = live
                 runs.noteWritten(live)
+                if live.status == write.status {
+                    // It had its effect, and only the answer was lost.
+                    driver.statusWritten(write, monotonic: clock.monotonic)
+                    return true
+                }
+                guard live.status == driver.written else { return false }
+                // The run was labelled, or its spec edited: the status is still ours to write.
             }
         }
         throw APIStatus(
@@ -208,10 +214,11 @@ actor ActiveRun {
             case .removeFinalizer(_, let uid): try await cluster.removeFinalizer(pod, uid: uid)
             }
             return false
-        } catch let status as APIStatus where status.isNotFound || status.isConflict {
-            // Gone, or another pod of that name: the watch tells.
+        } catch let status as APIStatus where status.isNotFound {
             return false
         } catch {
+            // 409 as well: somebody else wrote at the same moment. Where it means that another pod has the name by now, the watch
+            // tells that ours is gone, and nothing is repeated.
             return true
         }
     }

@@ -9,6 +9,8 @@ public import SluiceAPI
 /// All throw `APIStatus` for what the API server answered, other errors for requests that did not get through.
 public protocol ClusterAccess: Sendable {
     func run(_ key: ObjectKey) async throws -> PipelineRun
+    /// All runs that the operator looks after, as they are now: never from a cache.
+    func runs() async throws -> [PipelineRun]
     /// Replaces the status of the run at that resourceVersion: a conflict says that the run has changed since.
     func writeStatus(_ status: JSONValue, of key: ObjectKey, resourceVersion: String) async throws -> PipelineRun
     func deleteRun(_ key: ObjectKey, uid: String) async throws

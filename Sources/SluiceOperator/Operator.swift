@@ -47,16 +47,19 @@ public struct Operator: Sendable {
         let pipelines = Informer(client.resource(Pipeline.self, namespace: namespace).listWatch, logger: logger)
         let pods = Informer(
             client.resource(Pod.self, namespace: namespace).listWatch, store: Store(indexes: [RunReconciler.podsByRun]),
-            labelSelector: "\(Sluice.Label.managedBy)=\(Sluice.Label.manager)", logger: logger)
+            labelSelector: Sluice.Label.run, logger: logger)
         let reconciler = RunReconciler(
-            cluster: APIServerAccess(client), runs: runs.store, pipelines: pipelines.store, pods: pods.store,
+            cluster: APIServerAccess(client, namespace: namespace), runs: runs.store, pipelines: pipelines.store,
+            pods: pods.store,
             events: { run, isWarning, reason, message in
                 recorder.record(isWarning ? .warning : .normal, reason: reason, message: message, on: run)
             }, settings: configuration.runs, logger: logger)
         manager.add(runs)
         manager.add(pipelines)
         manager.add(pods)
-        manager.add(reconciler.controller(workers: configuration.workers))
+        let controller = reconciler.controller(workers: configuration.workers)
+        manager.add(controller)
+        manager.add("take-over", whileLeading: true) { try await reconciler.takeOver(controller) }
         try await manager.run()
     }
 }

@@ -24,11 +24,26 @@ final class PodInbox: Sendable {
             guard let pod = entry.object else { return }
             change = .observed(pod)
         }
-        changes.withLock { $0[run, default: []].append(change) }
+        changes.withLock { $0[run]?.append(change) }
     }
 
+    /// Collects the changes of a run's pods from now on. Of other runs nothing is kept.
+    func open(_ run: ObjectKey) { changes.withLock { $0[run] = [] } }
+
+    /// Collects no more for a run, and forgets what there is.
+    func close(_ run: ObjectKey) { changes.withLock { $0[run] = nil } }
+
     /// Takes what there is for a run.
-    func take(_ run: ObjectKey) -> [Change] { changes.withLock { $0.removeValue(forKey: run) ?? [] } }
+    func take(_ run: ObjectKey) -> [Change] {
+        changes.withLock { changes in
+            guard let taken = changes[run] else { return [] }
+            changes[run] = []
+            return taken
+        }
+    }
+
+    /// How many changes wait.
+    var count: Int { changes.withLock { $0.values.reduce(0) { $0 + $1.count } } }
 
     /// The run that a pod is of, by its owner reference; nil for pods of others.
     static func run(of pod: ObjectMeta) -> ObjectKey? {

@@ -18,6 +18,8 @@ public final class RunReconciler: Sendable {
     private let logger: Logger
     private let inbox = PodInbox()
     private let active = Mutex<[ObjectKey: ActiveRun]>([:])
+    /// Whether this process works on runs. A standby follows the caches and keeps nothing beside them.
+    private let isLeading = Mutex(false)
 
     /// The index by which the store of pods finds those of a run, whatever UID the run had: "namespace/name".
     public static let podsByRun = StoreIndex<Pod>("run") { entry in
@@ -47,17 +49,18 @@ public final class RunReconciler: Sendable {
             limiter: RetryLimiter(base: .milliseconds(50), maximum: .seconds(30)),
             clock: clock, logger: logger
         ) { [self] key in try await reconcile(key) }
-        controller.watch(runs) { event in
+        controller.watch(runs) { [self] event in
             // Our own status writes are known already.
-            event.origin == .ownWrite ? [] : [event.key]
+            event.origin == .ownWrite || !leads ? [] : [event.key]
         }
-        controller.watch(pods) { [inbox] event in
-            guard let run = PodInbox.run(of: event.entry.metadata), event.origin != .ownWrite else { return [] }
+        controller.watch(pods) { [self] event in
+            guard let run = PodInbox.run(of: event.entry.metadata), event.origin != .ownWrite, leads else { return [] }
             inbox.add(event, for: run)
             return [run]
         }
-        controller.watch(pipelines) { [runs] event in
-            runs.entries { entry in
+        controller.watch(pipelines) { [self] event in
+            guard leads else { return [] }
+            return runs.entries { entry in
                 entry.key.namespace == event.key.namespace && entry.object?.status.phase == .pending
                     && entry.object?.spec["pipelineRef"]?["name"]?.string == event.key.name
             }.map(\.key)
@@ -65,30 +68,60 @@ public final class RunReconciler: Sendable {
         return controller
     }
 
-    /// Forgets all that is under way: what comes next is read from the API server. For a leader that was deposed.
-    public func reset() { active.withLock { $0.removeAll() } }
+    /// Changes of pods that wait for their run to be reconciled: bounded by what is under way.
+    public var keptChanges: Int { inbox.count }
+
+    private var leads: Bool { isLeading.withLock { $0 } }
+
+    /// Begins to work: this process leads from now on. Before any run is touched the runs are read from the API server, since the
+    /// cache of a standby may be behind what the leader before it has written. Tries until that succeeds; throws
+    /// `CancellationError`.
+    public func takeOver(_ controller: Controller) async throws {
+        var delay = Duration.milliseconds(200)
+        while true {
+            do {
+                for run in try await cluster.runs() { runs.noteWritten(run) }
+                break
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                logger.warning("the runs cannot be read, trying again", metadata: ["error": "\(error)"])
+                try await clock.sleep(for: delay)
+                delay = min(delay * 2, .seconds(10))
+            }
+        }
+        isLeading.withLock { $0 = true }
+        var keys = Set(runs.entries().map(\.key))
+        keys.formUnion(pods.entries().compactMap { PodInbox.run(of: $0.metadata) })
+        for key in keys.sorted() { controller.enqueue(key, priority: .low) }
+    }
+
+    private func forget(_ key: ObjectKey) {
+        active.withLock { _ = $0.removeValue(forKey: key) }
+        inbox.close(key)
+    }
 
     /// Looks at one run.
     public func reconcile(_ key: ObjectKey) async throws -> ReconcileResult {
         guard let run = runs[key] else {
-            active.withLock { _ = $0.removeValue(forKey: key) }
-            _ = inbox.take(key)
+            forget(key)
             try await releaseOrphans(of: key)
             return .done
         }
         if run.metadata.isBeingDeleted {
-            active.withLock { _ = $0.removeValue(forKey: key) }
-            _ = inbox.take(key)
+            forget(key)
             try await endPods(of: key)
             return .done
         }
         let known = active.withLock { $0[key] }
         let current: ActiveRun
-        var changes = inbox.take(key)
+        var changes: [PodInbox.Change]
         if let known, known.uid == run.metadata.uid {
             current = known
+            changes = inbox.take(key)
         } else {
-            // What the store holds is as new as every change that was taken out above.
+            // Opened before the store is read: a change is in the one or in the other, or in both.
+            inbox.open(key)
             let existing = pods.entries(index: "run", value: "\(key)").compactMap(\.object)
             if existing.contains(where: { $0.metadata.controller?.uid != run.metadata.uid }) {
                 try await releaseOrphans(of: key)
@@ -96,13 +129,26 @@ public final class RunReconciler: Sendable {
             if run.status.phase.isFinished,
                 existing.allSatisfy({ !$0.metadata.finalizers.contains(Sluice.podFinalizer) })
             {
-                return try await expire(run)
+                forget(key)
+                return try await expire(try await acknowledge(run))
             }
-            guard let engine = try await begin(run) else { return try await waitOrExpire(run) }
+            guard let engine = try await begin(run) else {
+                forget(key)
+                // A run that cannot begin may have pods of an earlier life.
+                if !existing.isEmpty, runs[key]?.status.phase.isFinished ?? true { try await endPods(of: key) }
+                return try await waitOrExpire(run)
+            }
             current = ActiveRun(
                 run, engine: engine, cluster: cluster, pods: pods, runs: runs, settings: settings, clock: clock,
-                emit: { [events] run, event in events(run, event.isWarning, event.reason, event.message) })
+                emit: { [events, logger] run, event in
+                    events(run, event.isWarning, event.reason, event.message)
+                    guard event.isAboutRun else { return }
+                    logger.info(
+                        "run \(event.reason.lowercased())",
+                        metadata: ["run": "\(run.key)", "message": "\(event.message)"])
+                })
             changes = existing.map(PodInbox.Change.observed)
+            changes += try await missingPods(of: run, known: Set(existing.map(\.metadata.name)))
             active.withLock { $0[key] = current }
         }
         let outcome: ActiveRun.Outcome
@@ -123,17 +169,47 @@ public final class RunReconciler: Sendable {
         if outcome.isSuperseded {
             logger.warning(
                 "the status of the run was written by another hand; reading it anew", metadata: ["run": "\(key)"])
-            active.withLock { _ = $0.removeValue(forKey: key) }
+            forget(key)
             return .requeue(after: .milliseconds(100))
         }
         if outcome.isDone {
-            active.withLock { _ = $0.removeValue(forKey: key) }
-            return try await expire(runs[key] ?? run)
+            forget(key)
+            return try await expire(try await acknowledge(runs[key] ?? run))
         }
         return outcome.wakeUp.map { .requeue(after: max($0, .milliseconds(1))) } ?? .done
     }
 
     // MARK: Beginning
+
+    /// The pods that the status names and the cache does not have. A cache that is behind must not make a pod count as gone, or its
+    /// task would be started a second time beside it: the API server is asked for each.
+    private func missingPods(of run: PipelineRun, known: Set<String>) async throws -> [PodInbox.Change] {
+        var found: [PodInbox.Change] = []
+        for task in run.status.tasks where task.phase == .running {
+            for name in task.pods where !known.contains(name) {
+                do {
+                    found.append(
+                        .observed(try await cluster.pod(ObjectKey(namespace: run.metadata.namespace, name: name))))
+                } catch let status as APIStatus where status.isNotFound {
+                    continue
+                }
+            }
+        }
+        return found
+    }
+
+    /// A finished run whose spec was edited since (its ttl): the status says that it has been seen, or kstatus and with it Flux wait
+    /// for it for ever.
+    private func acknowledge(_ run: PipelineRun) async throws -> PipelineRun {
+        guard run.status.phase.isFinished, run.status.observedGeneration < run.metadata.generation else { return run }
+        var status = run.status
+        status.observedGeneration = run.metadata.generation
+        status.setConditions(previous: run.status.conditions, now: clock.now)
+        let written = try await cluster.writeStatus(
+            status.json, of: run.key, resourceVersion: run.metadata.resourceVersion)
+        runs.noteWritten(written)
+        return written
+    }
 
     /// The engine of a run; nil when the run cannot begin, which its status then says.
     private func begin(_ run: PipelineRun) async throws -> RunEngine? {
@@ -249,7 +325,8 @@ public final class RunReconciler: Sendable {
         try await ignoringGone { try await cluster.removeFinalizer(pod.key, uid: pod.metadata.uid) }
     }
 
+    /// A conflict passes through and is tried again: somebody else wrote at the same moment, or the cache is behind.
     private func ignoringGone(_ body: () async throws -> Void) async throws {
-        do { try await body() } catch let status as APIStatus where status.isNotFound || status.isConflict {}
+        do { try await body() } catch let status as APIStatus where status.isNotFound {}
     }
 }

@@ -26,7 +26,6 @@ public enum Reasons {
 
     // MARK: Tasks, and why they failed
 
-    public static let taskSucceeded = "TaskSucceeded"
     public static let taskRetrying = "TaskRetrying"
     /// The attempt took longer than its timeout.
     public static let timeout = "Timeout"

@@ -10,16 +10,32 @@ import Synchronization
 /// An API server and a kubelet in memory and in virtual time, which fail as often as they are told to: requests get lost
 /// before or after they took effect, answers are 409, 429 or 500, watches break, come late and repeat themselves.
 final class FakeCluster: Sendable {
+    struct Change {
+        var version: Int
+        var kind: String
+        var isDeletion: Bool
+        var object: JSONValue
+        var time: Duration
+    }
+
     struct State {
         var version = 100
         var uids = 0
         var runs: [ObjectKey: JSONValue] = [:]
         var pods: [ObjectKey: JSONValue] = [:]
         var pipelines: [ObjectKey: JSONValue] = [:]
-        var log: [(version: Int, kind: String, isDeletion: Bool, object: JSONValue)] = []
+        var log: [Change] = []
+        /// How late watches of a kind tell of a change.
+        var lags: [String: Duration] = [:]
         /// Every pod that was ever made, by name: more than one under a name is the failure that the tests look for.
         var created: [String: Int] = [:]
         var writes = 0
+        /// Removals of finalizers that are still to be answered with a conflict.
+        var conflicts = 0
+        /// The user cancels the run just before a write that says that it is suspended and that no task of it runs.
+        var cancelsAtWrite = false
+        /// Status writes that are still to have their effect and no answer.
+        var lostStatusAnswers = 0
         /// Finished pods that were deleted for good.
         var statusesSeen: [ObjectKey: [RunPhase]] = [:]
     }
@@ -65,7 +81,8 @@ final class FakeCluster: Sendable {
         case "runs": state.runs[key] = object
         default: state.pipelines[key] = object
         }
-        state.log.append((state.version, kind, false, object))
+        state.log.append(
+            Change(version: state.version, kind: kind, isDeletion: false, object: object, time: clock.monotonic))
         return object
     }
 
@@ -74,7 +91,8 @@ final class FakeCluster: Sendable {
         guard var object else { return }
         state.version += 1
         object["metadata"]?["resourceVersion"] = .string(String(state.version))
-        state.log.append((state.version, kind, true, object))
+        state.log.append(
+            Change(version: state.version, kind: kind, isDeletion: true, object: object, time: clock.monotonic))
     }
 
     static func key(_ object: JSONValue) -> ObjectKey {
@@ -104,6 +122,21 @@ final class FakeCluster: Sendable {
             let object = stamp(
                 &state, ["metadata": ["name": .string(name), "namespace": .string(namespace)], "spec": spec])
             _ = store(&state, "pipelines", object)
+        }
+    }
+
+    /// A pod with Sluice's finalizer that a run owns, and that is of none of its tasks.
+    func addPod(_ name: String, of run: PipelineRun) {
+        state.withLock { state in
+            var metadata = ObjectMeta(name: name, namespace: run.metadata.namespace)
+            metadata.labels = [Sluice.Label.run: run.metadata.name, Sluice.Label.task: "no-such-task"]
+            metadata.finalizers = [Sluice.podFinalizer]
+            metadata.ownerReferences = [
+                OwnerReference(
+                    apiVersion: Sluice.apiVersion, kind: "PipelineRun", name: run.metadata.name, uid: run.metadata.uid)
+            ]
+            let object = stamp(&state, ["metadata": metadata.json, "status": ["phase": "Pending"]])
+            _ = store(&state, "pods", object)
         }
     }
 
@@ -177,12 +210,25 @@ extension FakeCluster: ClusterAccess {
         return try read(state.withLock { $0.runs[key] })
     }
 
+    func runs() async throws -> [PipelineRun] {
+        try await delay()
+        try mayFail()
+        return try state.withLock { try $0.runs.values.map { try PipelineRun($0) } }
+    }
+
     func writeStatus(_ status: JSONValue, of key: ObjectKey, resourceVersion: String) async throws -> PipelineRun {
         try await delay()
         try mayFail()
         let written: JSONValue = try state.withLock { state in
             guard var run = state.runs[key] else {
                 throw APIStatus(code: 404, reason: "NotFound", message: "not found")
+            }
+            if state.cancelsAtWrite, status["phase"] == "Suspended", status["counts"]?["Running"] == nil {
+                state.cancelsAtWrite = false
+                run["spec"]?["state"] = "Cancelled"
+                let generation = run["metadata"]?["generation"]?.int ?? 1
+                run["metadata"]?["generation"] = .int(generation + 1)
+                run = store(&state, "runs", run)
             }
             guard run["metadata"]?["resourceVersion"]?.string == resourceVersion else {
                 throw APIStatus(code: 409, reason: "Conflict", message: "the object has been modified")
@@ -194,6 +240,11 @@ extension FakeCluster: ClusterAccess {
             }
             return store(&state, "runs", run)
         }
+        let isLost = state.withLock { state in
+            state.lostStatusAnswers -= 1
+            return state.lostStatusAnswers >= 0
+        }
+        if isLost { throw ConnectionLost() }
         try mayFail()
         return try PipelineRun(written)
     }
@@ -248,6 +299,10 @@ extension FakeCluster: ClusterAccess {
         try await delay()
         try mayFail()
         try state.withLock { state in
+            if state.conflicts > 0 {
+                state.conflicts -= 1
+                throw APIStatus(code: 409, reason: "Conflict", message: "the object has been modified")
+            }
             guard var pod = state.pods[key], pod["metadata"]?["uid"]?.string == uid else {
                 throw APIStatus(code: 404, reason: "NotFound", message: "not found")
             }
@@ -289,7 +344,8 @@ struct FakeSource<Object: KubernetesObject>: ListWatch {
             let news = cluster.state.withLock { state in
                 // Looked for from the end: what is new is short.
                 let start = state.log.lastIndex { $0.version <= from }.map { $0 + 1 } ?? 0
-                return Array(state.log[start...])
+                let until = cluster.clock.monotonic - (state.lags[kind] ?? .zero)
+                return Array(state.log[start...].prefix { $0.time <= until })
             }
             var events: [WatchEvent<Object>] = []
             for entry in news {

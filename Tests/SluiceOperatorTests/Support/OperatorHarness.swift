@@ -12,6 +12,22 @@ struct OperatorHarness {
     let simulation: Simulation
     let cluster: FakeCluster
     private var running: Task<Void, any Error>?
+    /// Set when the operator that was started last is to lead.
+    private let isPromoted: Promotion
+
+    final class Promotion: Sendable {
+        let flag = Mutex(false)
+    }
+
+    /// The reconciler that was started last.
+    let observer = Observer()
+
+    final class Observer: Sendable {
+        private let reconciler = Mutex<RunReconciler?>(nil)
+        func withLock(_ body: (inout RunReconciler?) -> Void) { reconciler.withLock { body(&$0) } }
+        /// How many changes of pods it keeps.
+        var keptChanges: Int { reconciler.withLock { $0?.keptChanges ?? 0 } }
+    }
     private var kubelet: Task<Void, any Error>?
 
     init(
@@ -22,13 +38,28 @@ struct OperatorHarness {
         }
     ) {
         simulation = Simulation(seed: seed)
+        isPromoted = Promotion()
         cluster = FakeCluster(clock: simulation.clock, faults: faults, random: simulation.random)
         let kubelet = FakeKubelet(cluster: cluster, outcome: outcome)
         self.kubelet = simulation.start { try await kubelet.run() }
     }
 
-    /// Starts an operator that knows nothing.
-    mutating func startOperator() {
+    /// Another operator over the same cluster, in the same simulation.
+    init(beside other: OperatorHarness) {
+        simulation = other.simulation
+        cluster = other.cluster
+        isPromoted = Promotion()
+        kubelet = nil
+    }
+
+    /// Lets the standby lead.
+    func promote() { isPromoted.flag.withLock { $0 = true } }
+
+    /// Starts an operator that knows nothing; a standby follows the cluster and does nothing until ``promote()``.
+    mutating func startOperator(asStandby: Bool = false) {
+        isPromoted.flag.withLock { $0 = !asStandby }
+        let promotion = isPromoted
+        let seen = observer
         let cluster = cluster
         let clock = simulation.clock
         let random = simulation.random
@@ -46,6 +77,7 @@ struct OperatorHarness {
                 cluster: cluster, runs: runs.store, pipelines: pipelines.store, pods: pods.store,
                 events: { _, _, _, _ in }, clock: clock, logger: logger)
             let controller = reconciler.controller(workers: 4)
+            seen.withLock { $0 = reconciler }
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await runs.run() }
                 group.addTask { await pipelines.run() }
@@ -55,6 +87,8 @@ struct OperatorHarness {
                         try await runs.waitUntilSynced()
                         try await pipelines.waitUntilSynced()
                         try await pods.waitUntilSynced()
+                        while !promotion.flag.withLock({ $0 }) { try await clock.sleep(for: .milliseconds(20)) }
+                        try await reconciler.takeOver(controller)
                     } catch { return }
                     await controller.run()
                 }
