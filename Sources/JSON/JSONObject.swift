@@ -2,7 +2,8 @@
 ///
 /// The fixed order makes equal objects compare equal field by field and gives them the same text. A look-up is a binary
 /// search, O(log n); adding a field in the middle is O(n). Of a repeated name the last value is kept, as in Go's
-/// decoder.
+/// decoder. Names are compared by their UTF-8 bytes: two that only look the same, as `é` can be written in two ways, are
+/// two names.
 public struct JSONObject: Sendable, Hashable {
     @usableFromInline var fields: [Field]
 
@@ -15,6 +16,43 @@ public struct JSONObject: Sendable, Hashable {
             self.key = key
             self.value = value
         }
+
+        // As strings the keys would be equal when they look the same.
+        @usableFromInline static func == (left: Field, right: Field) -> Bool {
+            isSame(left.key, right.key) && left.value == right.value
+        }
+
+        @usableFromInline func hash(into hasher: inout Hasher) {
+            hasher.combine(key)
+            hasher.combine(value)
+        }
+    }
+
+    /// Whether two strings have the same bytes.
+    static func isSame(_ left: String, _ right: String) -> Bool {
+        guard left.utf8.count == right.utf8.count else { return false }
+        let answer = left.utf8.withContiguousStorageIfAvailable { left in
+            right.utf8.withContiguousStorageIfAvailable { right in
+                for index in left.indices where left[index] != right[index] { return false }
+                return true
+            }
+        }
+        if let answer, let answer { return answer }
+        return left.utf8.elementsEqual(right.utf8)
+    }
+
+    /// Whether the bytes of one string come before those of another.
+    static func precedes(_ left: String, _ right: String) -> Bool {
+        let answer = left.utf8.withContiguousStorageIfAvailable { left in
+            right.utf8.withContiguousStorageIfAvailable { right in
+                for index in 0..<Swift.min(left.count, right.count) where left[index] != right[index] {
+                    return left[index] < right[index]
+                }
+                return left.count < right.count
+            }
+        }
+        if let answer, let answer { return answer }
+        return left.utf8.lexicographicallyPrecedes(right.utf8)
     }
 
     /// Creates an object without fields.
@@ -28,7 +66,8 @@ public struct JSONObject: Sendable, Hashable {
 
     init(unordered: [Field]) {
         var isOrdered = true
-        for index in unordered.indices.dropFirst() where !(unordered[index - 1].key < unordered[index].key) {
+        for index in unordered.indices.dropFirst() where !Self.precedes(unordered[index - 1].key, unordered[index].key)
+        {
             isOrdered = false
             break
         }
@@ -38,12 +77,13 @@ public struct JSONObject: Sendable, Hashable {
         }
         // Sorted by name and then by position, so that the last of equal names is the last of its group.
         let order = unordered.indices.sorted {
-            (unordered[$0].key, $0) < (unordered[$1].key, $1)
+            let (left, right) = (unordered[$0].key, unordered[$1].key)
+            return Self.isSame(left, right) ? $0 < $1 : Self.precedes(left, right)
         }
         fields = []
         fields.reserveCapacity(unordered.count)
         for index in order {
-            if let last = fields.last, last.key == unordered[index].key {
+            if let last = fields.last, Self.isSame(last.key, unordered[index].key) {
                 fields[fields.count - 1] = unordered[index]
             } else {
                 fields.append(unordered[index])
@@ -56,9 +96,9 @@ public struct JSONObject: Sendable, Hashable {
         var high = fields.count
         while low < high {
             let middle = (low + high) / 2
-            if fields[middle].key < key { low = middle + 1 } else { high = middle }
+            if Self.precedes(fields[middle].key, key) { low = middle + 1 } else { high = middle }
         }
-        return (low, low < fields.count && fields[low].key == key)
+        return (low, low < fields.count && Self.isSame(fields[low].key, key))
     }
 
     /// The value of a field. Setting nil removes the field. O(log n) to read, O(n) to add or remove.

@@ -1,8 +1,9 @@
 /// A pull parser over the bytes of one JSON text. The caller asks for the values it expects and skips the others; no
 /// tree is built.
 ///
-/// Strict as RFC 8259: UTF-8 without overlong forms or surrogates, no leading zeros, no trailing commas, nesting of at
-/// most ``maximumDepth``. Skipped values must be well formed as well. The reader borrows the bytes and must not outlive
+/// Strict as RFC 8259: UTF-8 without overlong forms or surrogates, no leading zeros, no trailing commas, nesting of what
+/// is read of at most ``maximumDepth``. Skipped values must be well formed as well, and may be nested as deep as they
+/// like. The reader borrows the bytes and must not outlive
 /// the closure of ``withReader(_:_:)``. All reading methods throw ``JSONError`` when the text is malformed or the next
 /// value is of another kind.
 public struct JSONReader {
@@ -135,9 +136,10 @@ public struct JSONReader {
 
         /// Whether the name equals a literal, so that `switch` works on keys.
         public static func ~= (pattern: StaticString, key: Key) -> Bool {
-            if let unescaped = key.unescaped { return unescaped == pattern.description }
-            guard key.bytes.count == pattern.utf8CodeUnitCount else { return false }
             let other = UnsafeBufferPointer(start: pattern.utf8Start, count: pattern.utf8CodeUnitCount)
+            // Not as strings: those are equal when they look the same.
+            if let unescaped = key.unescaped { return unescaped.utf8.elementsEqual(other) }
+            guard key.bytes.count == pattern.utf8CodeUnitCount else { return false }
             for index in key.bytes.indices where key.bytes[index] != other[index] { return false }
             return true
         }
@@ -365,20 +367,20 @@ public struct JSONReader {
 
     // MARK: Whole values
 
-    /// Skips the next value, whatever its kind, without recursion. Throws ``JSONError`` at a syntax error.
+    /// Skips the next value, whatever its kind and depth, without recursion. Throws ``JSONError`` at a syntax error.
     public mutating func skip() throws {
         let outer = depth
-        // One bit per level would suffice; an array of closing bytes is simpler and no longer than `maximumDepth`.
+        // One bit per level would suffice; an array of closing bytes is simpler and no longer than the text.
         var open: [UInt8] = []
         var expectsValue = true
         repeat {
             if expectsValue {
                 switch try peek() {
                 case .object:
-                    try beginObject()
+                    skipOpening()
                     open.append(UInt8(ascii: "}"))
                 case .array:
-                    try beginArray()
+                    skipOpening()
                     open.append(UInt8(ascii: "]"))
                 case .string: _ = try scanString()
                 case .number: _ = try scanNumber()
@@ -398,6 +400,14 @@ public struct JSONReader {
             }
         } while depth > outer || expectsValue
         isFirst = false
+    }
+
+    /// Enters a container that is skipped. There is no limit: nothing recurses, and a text that the server has stored
+    /// must not hide what stands beside it.
+    private mutating func skipOpening() {
+        offset += 1
+        depth += 1
+        isFirst = true
     }
 
     /// Skips the next value and returns its bytes. They are valid only as long as the reader. Throws ``JSONError`` at a

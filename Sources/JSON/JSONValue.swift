@@ -11,6 +11,21 @@ public enum JSONValue: Sendable, Hashable {
 }
 
 extension JSONValue {
+    // Written out because strings are compared by their bytes. Two that only look the same are two values: a change of
+    // one to the other is a change.
+    public static func == (left: JSONValue, right: JSONValue) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.bool(let left), .bool(let right)): left == right
+        case (.int(let left), .int(let right)): left == right
+        case (.double(let left), .double(let right)): left == right
+        case (.string(let left), .string(let right)): JSONObject.isSame(left, right)
+        case (.array(let left), .array(let right)): left == right
+        case (.object(let left), .object(let right)): left == right
+        default: false
+        }
+    }
+
     /// The boolean, or nil for any other kind.
     public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     /// The integer, or nil for any other kind. A double counts if its value is integral; others are not rounded.

@@ -50,7 +50,8 @@ struct TreeBuilder {
         case .mapping(let mapping):
             try checkTag(mapping.tag, "map", at: position)
             var fields = try fields(of: mapping)
-            fields.sort { $0.key < $1.key }
+            // The order of JSONObject.
+            fields.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
             return (
                 .object(JSONObject(fields.map { ($0.key, $0.value) })),
                 SourcePlaces(position: position, children: fields.map(\.places))
@@ -69,13 +70,15 @@ struct TreeBuilder {
     /// a `<<` after a key replaces its value, although YAML's specification of merging says otherwise.
     private mutating func fields(of mapping: Node.Mapping) throws -> [Field] {
         var fields: [Field] = []
-        var indexes: [String: Int] = [:]
-        var known: Set<String> = []
+        // By their bytes: as strings, keys that only look the same would be equal.
+        var indexes: [[UInt8]: Int] = [:]
+        var known: Set<[UInt8]> = []
         func set(_ field: Field) {
-            if let index = indexes[field.key] {
+            let bytes = Array(field.key.utf8)
+            if let index = indexes[bytes] {
                 fields[index] = field
             } else {
-                indexes[field.key] = fields.count
+                indexes[bytes] = fields.count
                 fields.append(field)
             }
         }
@@ -86,7 +89,7 @@ struct TreeBuilder {
                 continue
             }
             let key = try key(of: keyNode, at: position)
-            guard known.insert(key).inserted else {
+            guard known.insert(Array(key.utf8)).inserted else {
                 throw error("the key \(JSONValue.string(key).text) is given twice in one mapping", at: position)
             }
             var (value, places) = try build(valueNode)

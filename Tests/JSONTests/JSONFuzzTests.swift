@@ -121,7 +121,7 @@ struct JSONFuzzTests {
     }
 
     @Test
-    func `Nesting is read to 512 levels and refused beyond`() throws {
+    func `Nesting is read to 512 levels and refused beyond, and skipped at any depth`() throws {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             func text(_ depth: Int) -> String {
                 String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth)
@@ -129,9 +129,39 @@ struct JSONFuzzTests {
             #expect(try JSONValue(parsing: text(512)) == JSONValue(parsing: JSONValue(parsing: text(512)).bytes))
             for depth in [513, 100_000] {
                 #expect(throws: JSONError.self) { try JSONValue(parsing: text(depth)) }
-                #expect(throws: JSONError.self) { try JSONReader.withReader(Array(text(depth).utf8)) { try $0.skip() } }
+                try JSONReader.withReader(Array(text(depth).utf8)) { try $0.skip() }
+                let raw = try JSONReader.withReader(Array(text(depth).utf8)) { Array(try $0.readRaw()) }
+                #expect(raw == Array(text(depth).utf8))
+                let broken = Array(text(depth).utf8.dropLast())
+                #expect(throws: JSONError.self) { try JSONReader.withReader(broken) { try $0.skip() } }
             }
         }
+    }
+
+    @Test
+    func `Names and strings that only look the same are different ones`() throws {
+        let (one, two) = ("caf\u{e9}", "cafe\u{301}")
+        let value = try JSONValue(parsing: #"{"cafe\u0301":2,"caf\u00e9":1,"z":3}"#)
+        #expect(value.object?.count == 3)
+        #expect(value[one] == 1 && value[two] == 2)
+        #expect(try JSONValue(parsing: value.bytes) == value)
+        #expect(JSONValue.string(one) != .string(two))
+        #expect(
+            value.object?.keys.map { Array($0.utf8) }
+                == [two, one, "z"].map { Array($0.utf8) }.sorted { $0.lexicographicallyPrecedes($1) })
+        var changed = value
+        changed[two] = nil
+        #expect(changed[one] == 1 && changed.object?.count == 2)
+        // The sign of kelvin looks like a K.
+        let isKind = try JSONReader.withReader(Array(#"{"\u212Aind":1}"#.utf8)) { reader in
+            try reader.beginObject()
+            let key = try reader.nextKey()
+            let found = if case "Kind"? = key { true } else { false }
+            try reader.skip()
+            _ = try reader.nextKey()
+            return found
+        }
+        #expect(!isKind)
     }
 
     @Test(
