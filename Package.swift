@@ -116,7 +116,8 @@ let package = Package(
         tests("CurlHTTP", resources: [.copy("Resources")]),
         tests("KubernetesClient", ["CurlHTTP", "JSON", "KubernetesModel", log], resources: [.copy("Resources")]),
         tests(
-            "KubernetesRuntime", ["JSON", "KubernetesModel", "KubernetesClient", "KubernetesTesting", log],
+            "KubernetesRuntime",
+            ["CurlHTTP", "JSON", "KubernetesModel", "KubernetesClient", "KubernetesTesting", log],
             resources: [.copy("Resources")]),
         tests("HTTPServing", ["COpenSSL", log, nioCore, nioPosix]),
         tests("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "YAML"]),

@@ -1,3 +1,4 @@
+import CurlHTTP
 import JSON
 import KubernetesClient
 import KubernetesModel
@@ -91,6 +92,69 @@ import Testing
         #expect(machine.received([.error(error)]).failure == error)
         #expect(machine.request == .watch(resourceVersion: "7"))
         machine.failed(CancellationError())
+        #expect(machine.request == .watch(resourceVersion: "7"))
+    }
+
+    @Test func `A list in one piece that fails is followed by pages again`() {
+        for error in [Self.expired, KubernetesClientError(.transport, "the answer is too large")] as [any Error] {
+            var machine = WatchMachine<Widget>(pageSize: 2)
+            _ = machine.received(page(["a", "b"], token: "t"))
+            machine.failed(Self.expired)
+            #expect(machine.request == .list(continueToken: nil, limit: nil))
+            machine.failed(error)
+            #expect(machine.request == .list(continueToken: nil, limit: 2))
+        }
+    }
+
+    @Test(
+        arguments: [
+            KubernetesClientError(.unexpectedBody, "no event"),
+            APIStatus(code: 400, reason: "BadRequest", message: "no"),
+            APIStatus(code: 0, reason: "", message: "unknown"),
+            APIStatus(code: 404, reason: "NotFound", message: "gone"),
+        ] as [any Error])
+    func `What asking again from the same version cannot mend leads to a list at once`(error: any Error) {
+        var machine = WatchMachine<Widget>(pageSize: 2)
+        _ = machine.received(page(["a"]))
+        machine.failed(error, hadWorked: true)
+        #expect(machine.request == .list(continueToken: nil, limit: 2))
+        _ = machine.received(page(["a"]))
+        if let status = error as? APIStatus {
+            _ = machine.received([.error(status)])
+            #expect(machine.request == .list(continueToken: nil, limit: 2))
+        }
+    }
+
+    @Test func `A version or a token with which the server fails time after time leads to a list`() {
+        let error = APIStatus(code: 500, reason: "InternalError", message: "etcd")
+        var machine = WatchMachine<Widget>(pageSize: 2)
+        _ = machine.received(page(["a", "b"], token: "t"))
+        for _ in 0..<4 { machine.failed(error) }
+        #expect(machine.request == .list(continueToken: "t", limit: 2))
+        machine.failed(error)
+        #expect(machine.request == .list(continueToken: nil, limit: 2))
+        _ = machine.received(page(["a"]))
+        for version in 8..<20 {
+            // Progress begins the count anew.
+            for _ in 0..<4 { _ = machine.received([.error(error)]) }
+            _ = machine.received([.added(.object(Widget("a", version: UInt64(version))))])
+        }
+        #expect(machine.request == .watch(resourceVersion: "19"))
+        for _ in 0..<5 { machine.failed(error) }
+        #expect(machine.request == .list(continueToken: nil, limit: 2))
+    }
+
+    @Test func `A server that is busy or not reached is not listed for that`() {
+        var unreachable = KubernetesClientError(.transport, "connection refused")
+        unreachable.transport = HTTPError(
+            .connect, "connection refused", method: "GET", url: "", mayHaveBeenSent: false)
+        var machine = WatchMachine<Widget>(pageSize: 2)
+        _ = machine.received(page(["a"]))
+        for _ in 0..<20 {
+            machine.failed(unreachable)
+            machine.failed(APIStatus(code: 429, reason: "TooManyRequests", message: "later"))
+            machine.failed(KubernetesClientError(.transport, "broke"), hadWorked: true)
+        }
         #expect(machine.request == .watch(resourceVersion: "7"))
     }
 

@@ -32,5 +32,8 @@ public struct KubernetesClientError: Error, Sendable, Hashable, CustomStringConv
         self.transport = transport
     }
 
+    /// Whether the server may have seen the request. Also true where that is not known.
+    public var mayHaveBeenSent: Bool { transport?.mayHaveBeenSent ?? true }
+
     public var description: String { method.isEmpty ? message : "\(method) \(url): \(message)" }
 }

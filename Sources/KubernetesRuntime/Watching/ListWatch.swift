@@ -8,7 +8,8 @@ public protocol ListWatch<Object>: Sendable {
     /// Returns one page of the list. Throws when the server refused the request or could not be reached.
     func list(_ options: ListOptions) async throws -> ObjectList<Object>
 
-    /// Passes the events after `options.resourceVersion` to `onEvents`, in order and in batches. Returns when the
+    /// Passes the events after `options.resourceVersion` to `onEvents`, in order and in batches; first an empty batch when
+    /// the server has accepted the watch. Returns when the
     /// server has ended the watch. Throws when the watch broke, and rethrows errors of `onEvents` after closing the
     /// connection.
     func watch(_ options: WatchOptions, onEvents: ([WatchEvent<Object>]) async throws -> Void) async throws

@@ -13,6 +13,7 @@ public struct ResourceListWatch<Object: KubernetesObject>: ListWatch {
     public func watch(_ options: WatchOptions, onEvents: ([WatchEvent<Object>]) async throws -> Void) async throws {
         let stream = try await resource.watch(options)
         do {
+            try await onEvents([])
             for try await batch in stream { try await onEvents(batch) }
         } catch {
             stream.cancel()

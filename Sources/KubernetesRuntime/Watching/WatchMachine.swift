@@ -32,6 +32,11 @@ public struct WatchMachine<Object: KubernetesObject>: Sendable {
     /// Set when a continue token has expired. The list took longer than its pages are kept, so the next one is not
     /// paged.
     private var takesListWhole = false
+    /// How often the present page or watch was asked for in vain.
+    private var failures = 0
+    /// After so many failures of one page, or of watches from one version, the next request is a new list: the token or
+    /// the version may be what the server, or what it sends, fails at.
+    private static var patience: Int { 5 }
 
     /// Creates a machine that knows nothing yet.
     public init(pageSize: Int = 500) { self.pageSize = pageSize }
@@ -51,6 +56,7 @@ public struct WatchMachine<Object: KubernetesObject>: Sendable {
         events.reserveCapacity(page.items.count + 2)
         if case .empty = state { events.append(.initStart) }
         for item in page.items { events.append(.initApply(item)) }
+        failures = 0
         if let token = page.continueToken, !token.isEmpty {
             state = .paging(continueToken: token)
         } else {
@@ -62,7 +68,7 @@ public struct WatchMachine<Object: KubernetesObject>: Sendable {
     }
 
     /// Accepts a batch of a watch and returns the events to report. `failure` is the status of an ERROR event, which
-    /// ends the watch; ``failed(_:)`` was called for it, and the rest of the batch is ignored.
+    /// ends the watch; ``failed(_:hadWorked:)`` was called for it, and the rest of the batch is ignored.
     public mutating func received(
         _ batch: [WatchEvent<Object>]
     ) -> (events: [WatcherEvent<Object>], failure: APIStatus?) {
@@ -87,16 +93,49 @@ public struct WatchMachine<Object: KubernetesObject>: Sendable {
         return (events, nil)
     }
 
-    /// Notes that a list or a watch failed. If the server no longer accepts the version or the token, the next request
-    /// is a new list; otherwise the same request is repeated.
-    public mutating func failed(_ error: any Error) {
-        guard let status = error as? APIStatus, status.isExpired || status.isVersionTooLarge else { return }
-        if case .paging = state { takesListWhole = true }
+    /// Notes that a list or a watch failed. The same request is repeated where the failure says nothing about it: the
+    /// server was not reached, has too much to do, or is out of order. Otherwise, and when it has failed several times,
+    /// the next request is a new list.
+    ///
+    /// - Parameters:
+    ///   - error: What the list or the watch threw.
+    ///   - hadWorked: Whether it was a watch that had worked until then. That it broke is no failure of its version.
+    public mutating func failed(_ error: any Error, hadWorked: Bool = false) {
+        if case .empty = state {
+            // The whole list may have failed because it is whole: pages are tried again.
+            takesListWhole = false
+            return
+        }
+        if !mustListAnew(after: error) {
+            if hadWorked || !isFailureOfRequest(error) { return }
+            failures += 1
+            if failures < Self.patience { return }
+        }
+        failures = 0
+        if case .paging = state { takesListWhole = (error as? APIStatus)?.isExpired == true }
         state = .empty
+    }
+
+    /// Whether asking for the same again would be pointless.
+    private func mustListAnew(after error: any Error) -> Bool {
+        if let status = error as? APIStatus {
+            if status.isExpired || status.isVersionTooLarge { return true }
+            return ![429, 500, 502, 503, 504].contains(status.code)
+        }
+        // What cannot be read would come again from the same version.
+        return (error as? KubernetesClientError)?.code == .unexpectedBody
+    }
+
+    /// Whether the request itself may be what the server fails at.
+    private func isFailureOfRequest(_ error: any Error) -> Bool {
+        if let status = error as? APIStatus { return status.code != 429 }
+        if let error = error as? KubernetesClientError { return error.code == .transport && error.mayHaveBeenSent }
+        return !(error is CancellationError)
     }
 
     private mutating func advance(to version: String) {
         guard !version.isEmpty else { return }
+        if request != .watch(resourceVersion: version) { failures = 0 }
         state = .watching(resourceVersion: version)
     }
 }

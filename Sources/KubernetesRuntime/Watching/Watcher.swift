@@ -41,9 +41,22 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
                 try await step(&machine, deliver: deliver)
             } catch {
                 if Task.isCancelled { return }
-                machine.failed(error)
-                onFailure(error)
-                await pause(after: error, &backoff, &lastRelistAtOnce)
+                let broken = error as? WorkingWatchBroke
+                let event = error as? ErrorEvent
+                let cause = broken?.cause ?? event?.status ?? error
+                // The machine has noted the event itself.
+                if event == nil { machine.failed(cause, hadWorked: broken != nil) }
+                if broken != nil, case .watch = machine.request {
+                    // Balancers cut connections, servers restart: that is no reason to be blind for a while. The next
+                    // failure counts as the first.
+                    backoff = Backoff()
+                    logger.debug(
+                        "watch of \(Object.resourceType.plural) broke and is opened again",
+                        metadata: ["error": "\(cause)"])
+                    continue
+                }
+                onFailure(cause)
+                await pause(after: cause, &backoff, &lastRelistAtOnce)
             }
         }
     }
@@ -59,20 +72,28 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
                     labelSelector: labelSelector, fieldSelector: fieldSelector, limit: limit, continueToken: token))
             deliver(machine.received(page))
         case .watch(let version):
-            let started = clock.monotonic
-            var hasAnswered = false
+            var openedAt: Duration?
             // Random, so that the watches of many clients do not end at the same time.
             let timeout = Duration.seconds(300) + .seconds(300) * random()
             let options = WatchOptions(
                 labelSelector: labelSelector, fieldSelector: fieldSelector, resourceVersion: version,
                 timeout: .seconds(timeout.components.seconds))
-            try await source.watch(options) { batch in
-                hasAnswered = true
-                let (events, failure) = machine.received(batch)
-                if !events.isEmpty { deliver(events) }
-                if let failure { throw failure }
+            // It was open for a while, or has brought something new.
+            func hasWorked() -> Bool {
+                if machine.request != .watch(resourceVersion: version) { return true }
+                return openedAt.map { clock.monotonic - $0 >= .seconds(1) } ?? false
             }
-            if !hasAnswered, clock.monotonic - started < .seconds(1) { throw WatchEndedAtOnce() }
+            do {
+                try await source.watch(options) { batch in
+                    openedAt = openedAt ?? clock.monotonic
+                    let (events, failure) = machine.received(batch)
+                    if !events.isEmpty { deliver(events) }
+                    if let failure { throw ErrorEvent(status: failure) }
+                }
+            } catch  where !(error is APIStatus) && !(error is ErrorEvent) && hasWorked() {
+                throw WorkingWatchBroke(cause: error)
+            }
+            if !hasWorked() { throw WatchEndedAtOnce() }
         }
     }
 
@@ -94,6 +115,16 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
         // The loop notices cancellation.
         try? await clock.sleep(for: delay)
     }
+}
+
+/// The stream of a watch ended with an ERROR event.
+private struct ErrorEvent: Error {
+    let status: APIStatus
+}
+
+/// A watch broke that had worked until then.
+private struct WorkingWatchBroke: Error {
+    let cause: any Error
 }
 
 /// The server ended a watch at once and without an event. An error, so that the next watch is delayed.

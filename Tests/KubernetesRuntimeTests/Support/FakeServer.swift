@@ -26,6 +26,14 @@ final class FakeServer: ListWatch {
         var requests: [String] = []
         var failures: [any Error] = []
         var isDown = false
+        /// What comes in place of events: an error of the stream, or a status as an ERROR event.
+        var eventFailures: [any Error] = []
+        /// When something between server and client cuts each watch.
+        var watchLifetime: Duration?
+        /// How many continue tokens are still to expire.
+        var listFailures = 0
+        /// Lists with no limit fail.
+        var refusesWholeLists = false
         /// Raised by every restart: watches of another epoch end.
         var epoch = 0
         var undecodable: Set<String> = []
@@ -108,10 +116,15 @@ final class FakeServer: ListWatch {
         let limit = options.limit.map(String.init) ?? "all"
         try enter("list \(limit)\(options.continueToken == nil ? "" : " continued")")
         await Task.yield()
+        if options.limit == nil, state.withLock(\.refusesWholeLists) { throw Broken() }
         return try state.withLock { state in
             var items: [Widget]
             let version: UInt64
             if let token = options.continueToken {
+                if state.listFailures > 0 {
+                    state.listFailures -= 1
+                    throw Self.expired
+                }
                 guard let page = state.pages[token] else { throw Self.expired }
                 (items, version) = page
             } else {
@@ -143,6 +156,8 @@ final class FakeServer: ListWatch {
         guard var position = UInt64(options.resourceVersion ?? "") else { throw Broken() }
         let end = clock.monotonic + options.timeout
         let epoch = state.withLock(\.epoch)
+        let lifetime = state.withLock(\.watchLifetime)
+        try await onEvents([])
         while clock.monotonic < end {
             let events: [WatchEvent<Widget>]? = state.withLock { state in
                 if state.epoch != epoch || state.isDown { return nil }
@@ -165,6 +180,15 @@ final class FakeServer: ListWatch {
                 return events
             }
             guard let events else { throw Broken() }
+            if let lifetime, clock.monotonic >= end - options.timeout + lifetime { throw Broken() }
+            let unreadable: (any Error)? = state.withLock { state in
+                events.isEmpty || state.eventFailures.isEmpty ? nil : state.eventFailures.removeFirst()
+            }
+            if let status = unreadable as? APIStatus {
+                try await onEvents([.error(status)])
+                return
+            }
+            if let unreadable { throw unreadable }
             if !events.isEmpty { try await onEvents(events) }
             if random() < chaos { throw Broken() }
             try await clock.sleep(for: .milliseconds(Int64(1 + random() * 200)))
