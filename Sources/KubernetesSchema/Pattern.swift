@@ -139,6 +139,18 @@ indirect enum PatternNode {
     case choice([PatternNode])
     case repeated(PatternNode, minimum: Int, maximum: Int?)
 
+    /// Whether the counts of nested repetitions multiply to `limit` at most, by Go's rule: a repetition without a count,
+    /// and one of zero, multiply by one.
+    func repetitionsFit(_ limit: Int) -> Bool {
+        switch self {
+        case .empty, .scalar, .assert: true
+        case .sequence(let nodes), .choice(let nodes): nodes.allSatisfy { $0.repetitionsFit(limit) }
+        case .repeated(_, _, maximum: 0): true
+        case .repeated(let node, let minimum, let maximum):
+            maximum ?? minimum <= limit && node.repetitionsFit(limit / max(1, maximum ?? minimum))
+        }
+    }
+
     /// A condition on the two scalars around a position.
     enum Assertion: Sendable {
         case start, end, boundary, noBoundary

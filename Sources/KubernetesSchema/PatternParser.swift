@@ -20,6 +20,8 @@ struct PatternParser {
     mutating func parse() throws -> PatternNode {
         let node = try choice()
         guard at == scalars.count else { throw PatternError(message: "unexpected )") }
+        // Before anything is compiled: the work of nested repetitions is their product, even around an empty group.
+        guard node.repetitionsFit(Self.maximumRepetition) else { throw PatternError(message: "invalid repeat count") }
         return node
     }
 

@@ -112,6 +112,15 @@ struct PatternTests {
         #expect(try !Pattern("^(a+)+$").matches(text))
         #expect(try !Pattern("^(a|a)*$").matches(text))
         #expect(throws: PatternError.self) { try Pattern("((a{1000}){1000}){1000}") }
+        // As Go: the product of nested counts is at most 1,000, whatever is repeated.
+        for text in ["((((){1000}){1000}){10})", "((){2}){501}", "(a{2,}){501}", "(a{0,2}b){501}", "x|(a{2}){501}"] {
+            #expect(throws: PatternError.self, "\(text)") { try Pattern(text) }
+        }
+        for text in [
+            "((){2}){500}", "(a{2,}){500}", "(a*){1000}", "(a{1000})*", "(a{1000}|b{1000}){0}", "(a{10}b{100}){10}",
+        ] {
+            #expect(throws: Never.self, "\(text)") { try Pattern(text) }
+        }
         #expect(throws: PatternError.self) { try Pattern(String(repeating: "(", count: 100_000)) }
     }
 }
