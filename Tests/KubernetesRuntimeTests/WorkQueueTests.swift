@@ -107,6 +107,61 @@ import Testing
         #expect(RetryLimiter().delay(afterFailures: 1_000_000) == .seconds(300))
     }
 
+    @Test func `Events do not make a queue grow in which items wait for late times`() {
+        var queue = WorkQueueState<Int>(limiter: RetryLimiter())
+        var now = Duration.zero
+        for number in 0..<100_000 {
+            let key = number % 100
+            now += .milliseconds(1)
+            queue.add(key, after: seconds(3600), priority: .high, at: now)
+            queue.add(key, priority: .high, at: now)
+            #expect(queue.take(at: now)?.key == key)
+            queue.add(key, after: seconds(7200), priority: .high, at: now)
+            queue.done(key, at: now)
+        }
+        #expect(queue.metrics.delayed == 100 && queue.metrics.depth == 0)
+        for key in 0..<100 { queue.add(key, after: seconds(3600), priority: .high, at: now) }
+        for number in 0..<100_000 {
+            let key = number % 100
+            queue.add(key, priority: .low, at: now)
+            queue.add(key, priority: .high, at: now)
+            _ = queue.take(at: now)
+            queue.done(key, at: now)
+            queue.add(key, after: seconds(3600), priority: .high, at: now)
+        }
+        #expect(queue.entryCount <= 2 * 100 + 64 + 64 + 1, "\(queue.entryCount)")
+        #expect(queue.metrics.delayed == 100)
+        now += seconds(3600)
+        var taken: Set<Int> = []
+        while let (key, _) = queue.take(at: now) { taken.insert(key) }
+        #expect(taken.count == 100)
+    }
+
+    @Test func `Items that failed together come back spread out, within the share that was said`() {
+        let limiter = RetryLimiter(base: .seconds(10), maximum: .seconds(60), jitter: 0.5)
+        #expect(limiter.delay(afterFailures: 0, random: 0) == seconds(10))
+        #expect(limiter.delay(afterFailures: 1, random: 0.5) == seconds(25))
+        #expect(limiter.delay(afterFailures: 9, random: 1) == seconds(90))
+        let simulation = Simulation(seed: 11)
+        let queue = WorkQueue<Int>(
+            limiter: RetryLimiter(base: .seconds(10)), clock: simulation.clock, random: simulation.random)
+        for key in 0..<50 { queue.retry(key) }
+        let came = Mutex<Set<Double>>([])
+        let tasks = [
+            simulation.start { await queue.run() },
+            simulation.start {
+                while let item = await queue.next() {
+                    came.withLock { _ = $0.insert(queue.clockTime) }
+                    queue.done(item.key)
+                }
+            },
+        ]
+        simulation.run(for: .seconds(13))
+        let times = came.withLock { $0 }
+        #expect(times.count > 40 && times.allSatisfy { (10...12).contains($0) }, "\(times)")
+        for task in tasks { task.cancel() }
+    }
+
     @Test func `A queue that is shut down takes nothing in and drops what waits, or finishes it`() {
         for finishing in [false, true] {
             var queue = WorkQueueState<String>(limiter: RetryLimiter())

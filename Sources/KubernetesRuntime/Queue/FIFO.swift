@@ -20,4 +20,10 @@ struct FIFO<Element: Sendable>: Sendable {
     }
 
     mutating func removeAll() { self = FIFO() }
+
+    /// Keeps only the elements that satisfy a condition. O(n).
+    mutating func keep(where condition: (Element) -> Bool) {
+        elements = elements[head...].filter(condition)
+        head = 0
+    }
 }

@@ -17,18 +17,23 @@ public struct RetryLimiter: Sendable, Hashable {
     /// The longest delay.
     public var maximum: Duration
 
+    /// The largest share of the delay that is added at random, so that items that failed together, as they do when the
+    /// server is away, do not all come back at the same instants.
+    public var jitter: Double
+
     /// Creates a limiter: the delay is `base` after the first failure and doubles with each further one, up to
-    /// `maximum`.
-    public init(base: Duration = .milliseconds(5), maximum: Duration = .seconds(300)) {
+    /// `maximum`, and up to `jitter` of it more.
+    public init(base: Duration = .milliseconds(5), maximum: Duration = .seconds(300), jitter: Double = 0.2) {
         self.base = base
         self.maximum = maximum
+        self.jitter = jitter
     }
 
-    /// The delay after a failure that `count` failures in a row came before.
-    public func delay(afterFailures count: Int) -> Duration {
+    /// The delay after a failure that `count` failures in a row came before. `random`, in 0..<1, decides on the jitter.
+    public func delay(afterFailures count: Int, random: Double = 0) -> Duration {
         var delay = base
         for _ in 0..<min(count, 64) where delay < maximum { delay *= 2 }
-        return min(delay, maximum)
+        return min(delay, maximum) * (1 + jitter * random)
     }
 }
 
@@ -54,13 +59,18 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
 
     private let state: Mutex<State>
     let clock: any RuntimeClock
+    private let random: RandomSource
     private let timer = AsyncSignal()
     private let drained = AsyncLatch()
 
     /// Creates an empty queue.
-    public init(limiter: RetryLimiter = RetryLimiter(), clock: any RuntimeClock = SystemClock()) {
+    public init(
+        limiter: RetryLimiter = RetryLimiter(), clock: any RuntimeClock = SystemClock(),
+        random: @escaping RandomSource = systemRandom
+    ) {
         state = Mutex(State(queue: WorkQueueState(limiter: limiter)))
         self.clock = clock
+        self.random = random
     }
 
     // MARK: Adding
@@ -78,7 +88,8 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
 
     /// Adds an item that failed. It becomes ready after the limiter's delay.
     public func retry(_ key: Key, priority: WorkPriority = .high) {
-        change { $0.retry(key, priority: priority, at: $1) }
+        let random = random()
+        change { $0.retry(key, priority: priority, at: $1, random: random) }
     }
 
     /// Resets the item's count of failures. Call it when the item succeeded or is given up.

@@ -53,6 +53,9 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
 
     var isProcessing: Bool { !processing.isEmpty }
 
+    /// The number of entries kept for delayed and ready items, those included that no longer count.
+    var entryCount: Int { heap.count + lines.values.reduce(0) { $0 + $1.count } }
+
     /// When the first delayed item becomes ready.
     var nextDeadline: Duration? {
         mutating get {
@@ -96,13 +99,18 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
         }
         waiting[key] = entry
         heap.insert(Delay(deadline: entry.deadline, ticket: entry.ticket, key: key))
+        // Delays that no longer count leave the heap only when they come to its top, which may take hours.
+        if heap.count > 2 * waiting.count + 64 {
+            heap = Heap(waiting.map { Delay(deadline: $1.deadline, ticket: $1.ticket, key: $0) })
+        }
     }
 
-    mutating func retry(_ key: Key, priority: WorkPriority, at now: Duration) {
+    /// `random`, in 0..<1, decides on the jitter.
+    mutating func retry(_ key: Key, priority: WorkPriority, at now: Duration, random: Double = 0) {
         let count = failures[key] ?? 0
         failures[key] = count + 1
         counters.retries += 1
-        add(key, after: limiter.delay(afterFailures: count), priority: priority, at: now)
+        add(key, after: limiter.delay(afterFailures: count, random: random), priority: priority, at: now)
     }
 
     mutating func forget(_ key: Key) { failures[key] = nil }
@@ -158,6 +166,11 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
         dirty[key]?.ticket = ticket
         lines[priority]?.append((key, ticket))
         count(priority, 1)
+        // The line of low priority is not looked at while there is work of high priority.
+        let depth = priority == .high ? counters.depthHigh : counters.depthLow
+        if let length = lines[priority]?.count, length > 2 * depth + 64 {
+            lines[priority]?.keep { dirty[$0.key]?.ticket == $0.ticket }
+        }
     }
 
     private mutating func nextTicket() -> UInt64 {
