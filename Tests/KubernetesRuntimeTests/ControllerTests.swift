@@ -21,7 +21,7 @@ import Testing
 
     @Test func `Errors are tried again with growing delays, terminal ones are not`() {
         let tries = Mutex<[String: [Duration]]>([:])
-        let controller = Controller(name: "test", clock: simulation.clock, logger: logger) {
+        let controller = Controller(name: "test", clock: simulation.clock, random: { 0 }, logger: logger) {
             [simulation] key in
             tries.withLock { $0[key.name, default: []].append(simulation.clock.monotonic) }
             switch key.name {
@@ -43,6 +43,31 @@ import Testing
         simulation.settle()
         #expect(tries.withLock { $0["hopeless"]?.count } == 2)
         task.cancel()
+        simulation.settle()
+    }
+
+    @Test func `Where work must not begin any more the key is left for whoever runs the controller next`() {
+        let mayWork = Mutex(true)
+        let names = Mutex<[String]>([])
+        let controller = Controller(name: "test", clock: simulation.clock, logger: logger) { key in
+            names.withLock { $0.append(key.name) }
+            return .done
+        }
+        controller.begin { mayWork.withLock { $0 } }
+        let task = simulation.start { await controller.run() }
+        controller.enqueue(key("a"))
+        simulation.settle()
+        mayWork.withLock { $0 = false }
+        controller.enqueue(key("b"))
+        simulation.settle()
+        #expect(names.withLock { $0 } == ["a"])
+        task.cancel()
+        simulation.settle()
+        mayWork.withLock { $0 = true }
+        let next = simulation.start { await controller.run() }
+        simulation.settle()
+        #expect(names.withLock { $0 } == ["a", "b"])
+        next.cancel()
         simulation.settle()
     }
 

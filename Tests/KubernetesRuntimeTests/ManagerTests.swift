@@ -172,6 +172,63 @@ import Testing
         task.cancel()
     }
 
+    /// Work that does not look at its cancellation.
+    final class Stubborn: Sendable {
+        private let waiting = Mutex<[CheckedContinuation<Void, Never>]>([])
+        func work() async { await withCheckedContinuation { waiting in self.waiting.withLock { $0.append(waiting) } } }
+        func end() { for waiting in waiting.withLock({ $0 }) { waiting.resume() } }
+    }
+
+    @Test(arguments: ["lost", "drain", "part"])
+    func `A process whose work ignores its cancellation is dead, and is ended`(cause: String) throws {
+        let clock = simulation.clock
+        let leases = LeaseClient(LeaseServer(), clock: clock)
+        let elector = LeaderElector(
+            leases,
+            configuration: try LeaderElector.Configuration(
+                lease: ObjectKey(namespace: "ns", name: "l"), identity: "me"),
+            clock: clock, random: simulation.random, logger: logger)
+        let stubborn = Stubborn()
+        let manager = Manager(
+            elector: elector, timeouts: .init(drain: .seconds(5), ending: .seconds(7)), clock: clock, logger: logger,
+            onStuck: { [log] in log.add("stuck") })
+        let controller = Controller(name: "stubborn", clock: clock, logger: logger) { _ in
+            await stubborn.work()
+            return .done
+        }
+        if cause == "part" {
+            manager.add("part") { await stubborn.work() }
+        } else {
+            manager.add(controller)
+            controller.enqueue(ObjectKey(name: "a"))
+        }
+        let task = run(manager)
+        simulation.run(for: .seconds(60))
+        #expect(manager.isAlive && log.all.isEmpty)
+        // When what must end is cancelled: after the renewal deadline, after the time for running work, at once.
+        let limit: Int
+        switch cause {
+        case "lost":
+            leases.isCutOff.withLock { $0 = true }
+            limit = 10 + 7
+        case "drain":
+            manager.stop()
+            limit = 5 + 7
+        default:
+            manager.stop()
+            limit = 7
+        }
+        simulation.run(for: .seconds(limit - 4))
+        #expect(manager.isAlive && log.all.isEmpty)
+        simulation.run(for: .seconds(5))
+        #expect(!manager.isAlive && log.all == ["stuck"])
+        stubborn.end()
+        simulation.run(for: .seconds(5))
+        #expect(log.all.count == 2)
+        task.cancel()
+        simulation.settle()
+    }
+
     @Test func `A part that fails stops the manager in an orderly way, and its error is thrown`() throws {
         struct Broken: Error, CustomStringConvertible { let description = "broken" }
         let parts = try parts()

@@ -18,6 +18,7 @@ public final class Controller: Sendable {
     private let logger: Logger
     private let reconcile: Reconcile
     private let counters = Mutex(ControllerMetrics())
+    private let mayWork = Mutex<@Sendable () -> Bool>({ true })
 
     /// Creates a controller; it does nothing until ``run()``.
     ///
@@ -26,17 +27,18 @@ public final class Controller: Sendable {
     ///   - workers: How many keys are reconciled concurrently, at least one.
     ///   - limiter: The delays after errors.
     ///   - clock: The clock for delays and durations.
+    ///   - random: The jitter of the delays.
     ///   - logger: Gets `controller` added to its metadata.
     ///   - reconcile: The work for one key.
     public init(
         name: String, workers: Int = 1, limiter: RetryLimiter = RetryLimiter(), clock: any RuntimeClock = SystemClock(),
-        logger: Logger, reconcile: @escaping Reconcile
+        random: @escaping RandomSource = systemRandom, logger: Logger, reconcile: @escaping Reconcile
     ) {
         self.name = name
         self.workers = max(1, workers)
         self.clock = clock
         self.reconcile = reconcile
-        queue = WorkQueue(limiter: limiter, clock: clock)
+        queue = WorkQueue(limiter: limiter, clock: clock, random: random)
         var logger = logger
         logger[metadataKey: "controller"] = "\(name)"
         self.logger = logger
@@ -90,8 +92,18 @@ public final class Controller: Sendable {
     /// Counts and durations of the reconciliations so far.
     public var metrics: ControllerMetrics { counters.withLock { $0 } }
 
+    /// Makes workers begin nothing while `condition` is false. The manager asks the elector: leadership ends at an
+    /// instant, and the cancellation that follows it takes its time.
+    func begin(onlyWhile condition: @escaping @Sendable () -> Bool) { mayWork.withLock { $0 = condition } }
+
     private func work() async {
         while let item = await queue.next() {
+            guard mayWork.withLock({ $0 })() else {
+                // For whoever runs the controller next. The cancellation is on its way.
+                queue.add(item.key, priority: item.priority)
+                queue.done(item.key)
+                return
+            }
             counters.withLock { $0.active += 1 }
             let started = clock.monotonic
             let outcome: ControllerMetrics.Outcome

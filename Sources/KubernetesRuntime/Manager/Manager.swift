@@ -2,6 +2,14 @@ public import KubernetesModel
 public import Logging
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// Starts and stops the parts of an operator in order.
 ///
 /// Start: informers and the parts that always run; when all informers have synced, leader election; then controllers
@@ -15,11 +23,17 @@ public final class Manager: Sendable {
         public var drain: Duration
         /// The limit for sending the events that wait.
         public var events: Duration
+        /// How long what was cancelled may take to end: the work of a lost leader, reconciliations after `drain`, and
+        /// all that runs from the start. Then ``Manager/isAlive`` is false and the process is ended.
+        public var ending: Duration
 
-        /// Creates time-outs. The defaults fit into the 30 s that Kubernetes grants a pod.
-        public init(drain: Duration = .seconds(20), events: Duration = .seconds(5)) {
+        /// Creates time-outs. `drain` and `events` fit into the 30 s that Kubernetes grants a pod.
+        public init(
+            drain: Duration = .seconds(20), events: Duration = .seconds(5), ending: Duration = .seconds(15)
+        ) {
             self.drain = drain
             self.events = events
+            self.ending = ending
         }
     }
 
@@ -44,7 +58,12 @@ public final class Manager: Sendable {
         var liveChecks: [(name: String, check: @Sendable () -> Bool)] = []
         var isRunning = false
         var hasEnded = false
+        /// Something was cancelled and did not end.
+        var isStuck = false
     }
+
+    /// Ends the process at once, with exit code 70.
+    public static let endProcess: @Sendable () -> Void = { _exit(70) }
 
     private let elector: LeaderElector?
     private let recorder: EventRecorder?
@@ -53,12 +72,26 @@ public final class Manager: Sendable {
     private let logger: Logger
     private let state = Mutex(State())
     private let stopped = AsyncLatch()
+    private let onStuck: @Sendable () -> Void
+    /// Open when something has been cancelled that has to end before the manager can.
+    private let cancelled = AsyncLatch()
 
     /// Creates a manager. Without an elector it always leads.
+    ///
+    /// - Parameters:
+    ///   - elector: Decides when this process leads.
+    ///   - recorder: Sends the events.
+    ///   - timeouts: How long the steps of stopping may take.
+    ///   - clock: The clock for the time-outs.
+    ///   - logger: Gets what starts, stops and fails.
+    ///   - onStuck: Called when something was cancelled and has not ended within ``Timeouts/ending``. It can only end
+    ///     the process, so that another one takes over; the default does that, with exit code 70.
     public init(
         elector: LeaderElector? = nil, recorder: EventRecorder? = nil, timeouts: Timeouts = Timeouts(),
-        clock: any RuntimeClock = SystemClock(), logger: Logger
+        clock: any RuntimeClock = SystemClock(), logger: Logger,
+        onStuck: @escaping @Sendable () -> Void = Manager.endProcess
     ) {
+        self.onStuck = onStuck
         self.elector = elector
         self.recorder = recorder
         self.timeouts = timeouts
@@ -115,7 +148,7 @@ public final class Manager: Sendable {
 
     /// Whether the process works without a restart. A long queue or an unreachable API server does not make it false.
     public var isAlive: Bool {
-        let (hasEnded, checks) = state.withLock { ($0.hasEnded, $0.liveChecks) }
+        let (hasEnded, checks) = state.withLock { ($0.hasEnded || $0.isStuck, $0.liveChecks) }
         return !hasEnded && checks.allSatisfy { $0.check() }
     }
 
@@ -141,6 +174,31 @@ public final class Manager: Sendable {
     }
 
     func runParts() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.runAll() }
+            group.addTask { await self.watchEnding() }
+            defer { group.cancelAll() }
+            // The other one ends only when it is cancelled.
+            try await group.next()
+        }
+    }
+
+    /// Waits until something is cancelled that then does not end. Returns only when it is cancelled itself.
+    private func watchEnding() async {
+        do {
+            try await cancelled.wait()
+            try await clock.sleep(for: timeouts.ending)
+        } catch {
+            return
+        }
+        state.withLock { $0.isStuck = true }
+        logger.critical("work that was cancelled does not end: this process can do nothing more")
+        onStuck()
+        // A substitute of a test comes here.
+        try? await AsyncLatch().wait()
+    }
+
+    private func runAll() async throws {
         let (informers, always) = state.withLock { state in
             state.isRunning = true
             return (state.informers, state.always)
@@ -179,6 +237,7 @@ public final class Manager: Sendable {
                 switch ending {
                 case .main(let error):
                     failure = failure ?? error
+                    cancelled.open()
                     group.cancelAll()
                 case .part(let error):
                     failure = failure ?? error
@@ -227,6 +286,14 @@ public final class Manager: Sendable {
     /// Runs the leader's work until the manager is stopped and running work has finished. Throws the first error of a
     /// part.
     private func work() async throws {
+        try await withTaskCancellationHandler {
+            try await lead()
+        } onCancel: {
+            cancelled.open()
+        }
+    }
+
+    private func lead() async throws {
         let (controllers, leading) = state.withLock { ($0.controllers, $0.leading) }
         enum Ending: Sendable {
             case part((any Error)?)
@@ -237,6 +304,7 @@ public final class Manager: Sendable {
         }
         let failure = await withTaskGroup(of: Ending.self) { group in
             for controller in controllers {
+                if let elector { controller.begin { elector.isLeader } }
                 group.addTask {
                     await controller.run()
                     return .part(nil)
@@ -280,6 +348,7 @@ public final class Manager: Sendable {
                     }
                 case .drainTimeout:
                     logger.warning("running work did not end in time and is cancelled")
+                    cancelled.open()
                     group.cancelAll()
                 case .nothing: break
                 }
