@@ -240,6 +240,53 @@ import Testing
         simulation.settle()
     }
 
+    @Test func `Renewals that are carried out but answered too late do not cost leadership`() throws {
+        let log = Log()
+        let client = LeaseClient(server, clock: simulation.clock)
+        let elector = try elector("a", client)
+        let task = lead(elector, log)
+        simulation.run(for: .seconds(5))
+        client.answerDelay.withLock { $0 = .seconds(6) }
+        for _ in 0..<300 {
+            simulation.run(for: .seconds(1))
+            #expect(elector.isLeader, "at \(simulation.clock.monotonic)")
+        }
+        client.answerDelay.withLock { $0 = .zero }
+        simulation.run(for: .seconds(60))
+        #expect(log.all == ["0 a leads"], "\(log.all)")
+        task.cancel()
+        simulation.settle()
+    }
+
+    @Test func `A lease that was replaced at our version is renewed at once`() throws {
+        let log = Log()
+        let task = lead(try elector("a"), log)
+        simulation.run(for: .seconds(5))
+        var touched = try #require(server.lease)
+        touched.leaseTransitions = 40
+        _ = try server.put(touched, creating: false)
+        let before = server.writes.withLock { $0.count }
+        simulation.run(for: .milliseconds(2100))
+        #expect(server.writes.withLock { $0.count } > before)
+        #expect(server.lease?.leaseTransitions == 40 && log.all == ["0 a leads"])
+        task.cancel()
+        simulation.settle()
+    }
+
+    @Test func `A lease that somebody deletes is made anew by the leader`() throws {
+        let log = Log()
+        let elector = try elector("a")
+        let task = lead(elector, log)
+        simulation.run(for: .seconds(5))
+        server.state.withLock { $0.lease = nil }
+        simulation.run(for: .seconds(3))
+        #expect(server.lease?.holderIdentity == "a" && elector.isLeader)
+        simulation.run(for: .seconds(60))
+        #expect(log.all == ["0 a leads"])
+        task.cancel()
+        simulation.settle()
+    }
+
     @Test func `A candidate that withdraws returns without having led; a leader leads on`() throws {
         let log = Log()
         let end = AsyncLatch()

@@ -6,7 +6,8 @@ import Synchronization
 ///
 /// The leader renews the lease every `retryPeriod`. When no renewal has succeeded for `renewDeadline`, counted from the
 /// start of the last successful one, it stops leading. Others take over `leaseDuration` after the last renewal they
-/// saw. The time between the two is for the old leader's unfinished work.
+/// saw. The time between the two is for the old leader's unfinished work. A lease that somebody deletes is made anew by
+/// the leader; whoever makes it first leads, so that two may lead until the old one notices at its next renewal.
 public final class LeaderElector: Sendable {
     /// The lease, this process's identity, and the timing.
     public struct Configuration: Sendable, Hashable {
@@ -65,6 +66,8 @@ public final class LeaderElector: Sendable {
         var record: LeaseRecord
         /// When leadership ends if no renewal succeeds, in monotonic time; nil while not leading.
         var leadsUntil: Duration?
+        /// What was written last and when, until it is known whether it was carried out.
+        var unanswered: (started: Duration, lease: Lease)?
     }
 
     public let configuration: Configuration
@@ -151,8 +154,7 @@ public final class LeaderElector: Sendable {
     /// Tries once to acquire or renew the lease. Returns false when another process holds it. Throws ``TimedOut`` and
     /// what the store throws.
     private func attempt() async throws -> Bool {
-        let limit = max(configuration.retryPeriod, configuration.renewDeadline / 2)
-        return try await withTimeout(limit, clock: clock) { [self] in
+        try await withTimeout(answerLimit, clock: clock) { [self] in
             // A leader relies on what it wrote last. If that is outdated the update fails, and the next try reads the
             // lease again.
             if !isLeader {
@@ -162,21 +164,21 @@ public final class LeaderElector: Sendable {
             }
             let started = clock.monotonic
             let calendar = clock.now
+            let decision = state.withLock { $0.record.decide(at: started, calendar: calendar) }
             let written: Lease
-            do {
-                switch state.withLock({ $0.record.decide(at: started, calendar: calendar) }) {
-                case .create(let lease): written = try await leases.create(lease)
-                case .update(let lease): written = try await leases.update(lease)
-                case .wait: return false
-                }
-            } catch {
-                // The write may have succeeded or not: read the lease to find out.
-                if isLeader { try await look() }
-                throw error
+            switch decision {
+            case .create(let lease):
+                state.withLock { $0.unanswered = (started, lease) }
+                written = try await leases.create(lease)
+            case .update(let lease):
+                state.withLock { $0.unanswered = (started, lease) }
+                written = try await leases.update(lease)
+            case .wait: return false
             }
             let now = clock.monotonic
             state.withLock { state in
                 state.record.observe(written, at: now)
+                state.unanswered = nil
                 // Other processes count from when they see the record, which is after this request began.
                 state.leadsUntil = started + configuration.renewDeadline
             }
@@ -184,10 +186,25 @@ public final class LeaderElector: Sendable {
         }
     }
 
+    /// How long one step of acquiring or renewing may take. Two of them fit into the time without a renewal, so that even
+    /// when no answer comes in time there is always one write that is known to have been carried out.
+    private var answerLimit: Duration { max(configuration.retryPeriod, configuration.renewDeadline * 0.45) }
+
+    /// Reads the lease after a renewal that failed, which may have been carried out all the same. If it was, leadership
+    /// is as long as if it had been answered.
     private func look() async throws {
-        let lease = try await leases.get(configuration.lease)
+        let lease = try await withTimeout(answerLimit, clock: clock) { [self] in
+            try await leases.get(configuration.lease)
+        }
         let now = clock.monotonic
-        state.withLock { $0.record.observe(lease, at: now) }
+        state.withLock { state in
+            state.record.observe(lease, at: now)
+            defer { state.unanswered = nil }
+            guard let (started, sent) = state.unanswered, state.record.isOurs, lease?.renewTime == sent.renewTime,
+                let until = state.leadsUntil, now < until
+            else { return }
+            state.leadsUntil = max(until, started + configuration.renewDeadline)
+        }
     }
 
     // MARK: Leading
@@ -230,16 +247,29 @@ public final class LeaderElector: Sendable {
     }
 
     private func renew() async -> Ending {
+        var mustHurry = false
         while true {
-            do { try await clock.sleep(for: configuration.retryPeriod) } catch { return .cancelled }
+            if !mustHurry {
+                do { try await clock.sleep(for: configuration.retryPeriod) } catch { return .cancelled }
+            }
+            let began = clock.monotonic
             do {
                 // Another process holds it.
                 if try await !attempt() { return .lost }
+                mustHurry = false
             } catch {
                 if Task.isCancelled { return .cancelled }
                 logger.warning("lease could not be renewed", metadata: ["error": "\(error)"])
-                let isTaken = state.withLock { !$0.record.isOurs }
+                do { try await look() } catch {
+                    if Task.isCancelled { return .cancelled }
+                    mustHurry = false
+                    continue
+                }
+                // A lease that somebody has deleted is made anew, unless another process was faster.
+                let isTaken = state.withLock { $0.record.lease != nil && !$0.record.isOurs }
                 if isTaken { return .lost }
+                // The version is known again: renew at once, but not in a tight loop.
+                mustHurry = !mustHurry || clock.monotonic - began >= configuration.retryPeriod
             }
         }
     }

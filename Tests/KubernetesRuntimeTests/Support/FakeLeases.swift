@@ -41,6 +41,8 @@ final class LeaseClient: LeaseStore {
     let random: RandomSource
     let chaos: Mutex<Double>
     let isCutOff = Mutex(false)
+    /// How late the answer of an update comes, which has been carried out at once.
+    let answerDelay = Mutex(Duration.zero)
 
     init(
         _ server: LeaseServer, clock: any RuntimeClock, random: @escaping RandomSource = { 0.5 }, chaos: Double = 0
@@ -77,6 +79,7 @@ final class LeaseClient: LeaseStore {
     func update(_ lease: Lease) async throws -> Lease {
         try await travel()
         let written = try server.put(lease, creating: false)
+        try await clock.sleep(for: answerDelay.withLock { $0 })
         try await travel()
         return written
     }
