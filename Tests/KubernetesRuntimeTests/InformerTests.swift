@@ -1,3 +1,4 @@
+import JSON
 import KubernetesClient
 import KubernetesModel
 import KubernetesTesting
@@ -88,6 +89,55 @@ import Testing
         task.cancel()
     }
 
+    @Test(
+        arguments: [
+            KubernetesClientError(.unexpectedBody, "no event"),
+            APIStatus(code: 400, reason: "BadRequest", message: "no"),
+        ] as [any Error])
+    func `An event that cannot be read is passed by a list, and the informer goes on`(failure: any Error) {
+        let server = FakeServer(clock: simulation.clock)
+        let informer = informer(server)
+        let task = simulation.start { await informer.run() }
+        simulation.settle()
+        server.state.withLock { $0.eventFailures = [failure] }
+        server.put("a", size: 1)
+        simulation.run(for: .seconds(3))
+        #expect(informer.store.contents == server.contents)
+        #expect(server.requests == ["list 500", "watch 100", "list 500", "watch 101"])
+        task.cancel()
+    }
+
+    @Test func `Watches that are cut after they worked are opened again at once`() {
+        let server = FakeServer(clock: simulation.clock)
+        server.state.withLock { $0.watchLifetime = .seconds(50) }
+        let informer = informer(server)
+        let task = simulation.start { await informer.run() }
+        simulation.run(for: .seconds(3600))
+        #expect((71...72).contains(server.requests.count { $0.hasPrefix("watch") }), "\(server.requests.count)")
+        #expect(server.requests.count { $0.hasPrefix("list") } == 1)
+        #expect(informer.lastError == nil)
+        // One that breaks at once does wait.
+        server.state.withLock { $0.watchLifetime = .zero }
+        let before = server.requests.count
+        simulation.run(for: .seconds(50 + 60))
+        #expect((3...10).contains(server.requests.count - before), "\(server.requests.suffix(20))")
+        task.cancel()
+    }
+
+    @Test func `A list whose token expires once is not asked for in one piece for ever`() {
+        let server = FakeServer(clock: simulation.clock)
+        for index in 0..<5 { server.put("w\(index)", size: index) }
+        server.state.withLock {
+            $0.refusesWholeLists = true
+            $0.listFailures = 1
+        }
+        let informer = informer(server, pageSize: 2)
+        let task = simulation.start { await informer.run() }
+        simulation.run(for: .seconds(60))
+        #expect(informer.hasSynced && informer.store.contents == server.contents, "\(server.requests)")
+        task.cancel()
+    }
+
     @Test func `A server that is away is waited for with growing delays, and its coming back is noticed`() {
         let server = FakeServer(clock: simulation.clock)
         server.put("a", size: 1)
@@ -122,7 +172,7 @@ import Testing
         task.cancel()
     }
 
-    @Test func `One object that cannot be decoded leaves the others in the list`() {
+    @Test func `One object that cannot be decoded leaves the others in the list`() throws {
         let server = FakeServer(clock: simulation.clock)
         server.put("a", size: 1)
         server.put("bad", size: 1)
@@ -131,7 +181,12 @@ import Testing
         let task = simulation.start { await informer.run() }
         simulation.settle()
         #expect(informer.store.count == 2)
-        #expect(informer.store.entry(ObjectKey(namespace: "ns", name: "bad"))?.decodingError != nil)
+        let bad = ObjectKey(namespace: "ns", name: "bad")
+        #expect(informer.store.entry(bad)?.decodingError != nil)
+        // Nil would say that it is gone.
+        #expect(throws: JSONError.self) { try informer.store.object(bad) }
+        #expect(try informer.store.object(ObjectKey(namespace: "ns", name: "a"))?.size == 1)
+        #expect(try informer.store.object(ObjectKey(namespace: "ns", name: "gone")) == nil)
         task.cancel()
     }
 

@@ -39,8 +39,18 @@ public final class Store<Object: KubernetesObject>: Sendable {
 
     // MARK: Reading
 
-    /// The object, or nil when it does not exist or could not be decoded. O(1).
+    /// The object, or nil when it does not exist or could not be decoded. O(1). Where nil is taken to mean that the object
+    /// is gone, use ``object(_:)``.
     public subscript(key: ObjectKey) -> Object? { entry(key)?.object }
+
+    /// The object, or nil when it does not exist. O(1). Throws `JSONError` when it exists and could not be decoded.
+    public func object(_ key: ObjectKey) throws -> Object? {
+        switch entry(key)?.value {
+        case .object(let object): object
+        case .undecodable(_, let error): throw error
+        case nil: nil
+        }
+    }
 
     /// The entry, or nil when the object does not exist. O(1).
     public func entry(_ key: ObjectKey) -> Entry? { state.withLock { $0.objects.entries[key] } }
