@@ -36,15 +36,43 @@ public protocol KubernetesObject: Sendable, JSONReadable {
 
 /// An object of any kind, with all its fields.
 public struct DynamicObject: Sendable, Hashable, JSONReadable, JSONWritable {
-    /// The whole object, including apiVersion, kind and managedFields.
-    public var json: JSONValue
-    /// The parsed metadata.
-    public var metadata: ObjectMeta
+    private var tree: JSONValue
+    private var parsed: ObjectMeta
+
+    /// The whole object, including apiVersion, kind and managedFields. Setting it sets ``metadata`` too; a tree whose
+    /// metadata are not well formed leaves them as they were.
+    public var json: JSONValue {
+        get { tree }
+        set {
+            let isChanged = newValue["metadata"] != tree["metadata"]
+            tree = newValue
+            guard isChanged else { return }
+            if let metadata = tree["metadata"] {
+                parsed = (try? ObjectMeta(metadata)) ?? parsed
+            } else {
+                parsed = ObjectMeta()
+            }
+        }
+    }
+
+    /// The parsed metadata. Setting them sets those fields of ``json``; other fields there, as managedFields, stay.
+    public var metadata: ObjectMeta {
+        get { parsed }
+        set {
+            let (old, new) = (parsed.json.object ?? JSONObject(), newValue.json.object ?? JSONObject())
+            parsed = newValue
+            guard old != new else { return }
+            var fields = tree["metadata"]?.object ?? JSONObject()
+            for key in old.keys where !new.contains(key) { fields[key] = nil }
+            for (key, value) in new where old[key] != value { fields[key] = value }
+            tree["metadata"] = .object(fields)
+        }
+    }
 
     /// Creates an object from its tree. Throws ``JSONError`` when its metadata are not well formed.
     public init(_ json: JSONValue) throws {
-        self.json = json
-        metadata = try json["metadata"].map { try ObjectMeta($0) } ?? ObjectMeta()
+        tree = json
+        parsed = try json["metadata"].map { try ObjectMeta($0) } ?? ObjectMeta()
     }
 
     public init(from reader: inout JSONReader) throws { try self.init(try reader.readValue()) }
