@@ -11,7 +11,8 @@ extension HTTPError {
             case CURLE_COULDNT_CONNECT: .connect
             // Connecting is the only time-out that curl is given; the others are in `TransferLoop`.
             case CURLE_OPERATION_TIMEDOUT: .connectTimeout
-            case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
+            case CURLE_SSL_CONNECT_ERROR: .handshake
+            case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
                 CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CIPHER, CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ISSUER_ERROR,
                 CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CLIENTCERT, CURLE_SSL_PINNEDPUBKEYNOTMATCH:
                 .tls
@@ -22,7 +23,7 @@ extension HTTPError {
             }
         let isBeforeSending =
             switch code {
-            case .invalidRequest, .resolve, .connect, .connectTimeout, .tls, .proxy: requestBytes == 0
+            case .invalidRequest, .resolve, .connect, .connectTimeout, .handshake, .tls, .proxy: requestBytes == 0
             default: false
             }
         let general = String(cString: curl_easy_strerror(result))

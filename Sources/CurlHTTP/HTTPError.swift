@@ -2,7 +2,11 @@
 public struct HTTPError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kind of failure.
     public enum Code: String, Sendable, Hashable {
-        case invalidRequest, resolve, connect, connectTimeout, tls, proxy
+        case invalidRequest, resolve, connect, connectTimeout, proxy
+        /// The TLS handshake did not come to its end: the connection broke, or the server refused something in it.
+        case handshake
+        /// A certificate or key: the server's is not trusted, the client's cannot be used, or an authority cannot be read.
+        case tls
         case responseTimeout, idleTimeout, connectionLost, bodyTooLarge, shutDown, other
     }
 

@@ -132,6 +132,15 @@ struct RetryTests {
         #expect(test.slept.value.count == 4)
     }
 
+    @Test func `A TLS handshake that breaks off is tried again, also for a create`() async throws {
+        let server = try ClosingServer()
+        let test = try TestClient("https://127.0.0.1:\(server.port)")
+        await #expect { _ = try await test.client.request("POST", "/x", body: [:]) } throws: { error in
+            (error as? KubernetesClientError)?.transport?.code == .handshake
+        }
+        #expect(test.slept.value.count == 4)
+    }
+
     struct Rotating: CredentialSource {
         let token: Locked<Int>
         func credentials() async throws -> Credentials { .bearer("t\(token.value)") }
