@@ -122,6 +122,41 @@ struct ExecPluginTests {
         #expect(server.requests.isEmpty)
     }
 
+    /// Reads a pipe until something comes or all writers are gone; nil at the end.
+    private static func read(_ file: FileHandle) async -> String? {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+                let data = file.availableData
+                continuation.resume(returning: data.isEmpty ? nil : String(decoding: data, as: UTF8.self))
+            }
+        }
+    }
+
+    @Test func `A request that waits for a plug-in can be cancelled, and the last one ends the program`() async throws {
+        let pipe = directory.path + "/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let configuration = try configuration(
+            "if [ -e \(directory.path)/works ]; then\n" + Self.credential(#"{"token":"t"}"#)
+                + "exit; fi\nexec 9> \(pipe)\necho started >&9\nsleep 1000\n")
+        let source = configuration.credentials
+        let first = Task { try await source.credentials() }
+        let output: FileHandle = await withCheckedContinuation { continuation in
+            // Opening waits for the program.
+            Thread.detachNewThread { continuation.resume(returning: FileHandle(forReadingAtPath: pipe) ?? .nullDevice) }
+        }
+        #expect(await Self.read(output) == "started\n")
+        let second = Task { try await source.credentials() }
+        second.cancel()
+        await #expect(throws: CancellationError.self) { try await second.value }
+        first.cancel()
+        await #expect(throws: CancellationError.self) { try await first.value }
+        // The shell and its child held the pipe open.
+        #expect(await Self.read(output) == nil)
+        try directory.write("works", "")
+        #expect(try await source.credentials().authorization == "Bearer t")
+        #expect(runs == 2)
+    }
+
     @Test func `A plug-in that is not there is missed with its install hint`() async throws {
         let plugin = ExecPlugin(
             command: "no-such-program-here", apiVersion: ExecPlugin.apiVersions[0], installHint: "Get it from X.")

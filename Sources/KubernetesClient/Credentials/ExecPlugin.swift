@@ -112,13 +112,16 @@ struct ExecPlugin: Sendable, Hashable {
     }
 }
 
-/// Credentials from an exec plug-in. They are kept until they expire or are refused; concurrent requests share one run.
+/// Credentials from an exec plug-in. They are kept until they expire or are refused; concurrent requests share one run,
+/// and the program is killed when all of them have been cancelled.
 actor ExecCredentials: CredentialSource {
     private let plugin: ExecPlugin
     private let clock: ClientClock
     private let environment: [String: String]
     private var last: ExecPlugin.Output?
-    private var running: Task<ExecPlugin.Output, any Error>?
+    private var running: Task<Void, Never>?
+    private var waiters: [Int: CheckedContinuation<Credentials, any Error>] = [:]
+    private var lastWaiter = 0
 
     init(_ plugin: ExecPlugin, environment: [String: String], clock: ClientClock) {
         self.plugin = plugin
@@ -128,15 +131,48 @@ actor ExecCredentials: CredentialSource {
 
     func credentials() async throws -> Credentials {
         if let last, last.expires.map({ clock.now() < $0 }) ?? true { return last.credentials }
-        if let running { return try await running.value.credentials }
-        let run = Task { [plugin, environment] in
-            try await plugin.run(environment: environment, hasTerminal: ChildProcess.hasTerminal)
+        lastWaiter += 1
+        let id = lastWaiter
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                // A handler that ran before this had nothing to resume.
+                if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
+                waiters[id] = continuation
+                if running == nil { start() }
+            }
+        } onCancel: {
+            Task { await self.giveUp(id) }
         }
-        running = run
-        defer { running = nil }
-        let output = try await run.value
-        last = output
-        return output.credentials
+    }
+
+    private func start() {
+        running = Task { [plugin, environment] in
+            let result: Result<ExecPlugin.Output, any Error>
+            do {
+                result = .success(
+                    try await plugin.run(environment: environment, hasTerminal: ChildProcess.hasTerminal))
+            } catch {
+                result = .failure(error)
+            }
+            // One that nobody waited for any more has been replaced, or will be.
+            if !Task.isCancelled { finish(result) }
+        }
+    }
+
+    private func finish(_ result: Result<ExecPlugin.Output, any Error>) {
+        running = nil
+        if case .success(let output) = result { last = output }
+        let waiting = waiters.sorted { $0.key < $1.key }.map(\.value)
+        waiters = [:]
+        for waiter in waiting { waiter.resume(with: result.map(\.credentials)) }
+    }
+
+    private func giveUp(_ id: Int) {
+        guard let waiter = waiters.removeValue(forKey: id) else { return }
+        waiter.resume(throwing: CancellationError())
+        guard waiters.isEmpty else { return }
+        running?.cancel()
+        running = nil
     }
 
     func refresh(after refused: Credentials) async -> Bool {

@@ -1,4 +1,5 @@
 import CurlHTTP
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -24,42 +25,88 @@ enum ChildProcess {
     static let maximumOutput = 1 << 20
 
     /// Runs a program, found through PATH if it has no slash, and returns its standard output. It inherits standard
-    /// error, and standard input if `inheritsInput` is true. Throws ``Failure``.
+    /// error, and standard input if `inheritsInput` is true. When the task is cancelled the program is killed. Throws
+    /// ``Failure``.
     static func run(
         _ program: String, _ arguments: [String], environment: [String: String], inheritsInput: Bool
     ) async throws -> [UInt8] {
-        try await withCheckedThrowingContinuation { continuation in
-            // Waiting blocks, so it must not run on a thread of the tasks.
-            let isStarted = startThread {
-                continuation.resume(
-                    with: Result {
-                        try runBlocking(program, arguments, environment: environment, inheritsInput: inheritsInput)
-                    })
+        let lifeline = Lifeline()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                // Waiting blocks, so it must not run on a thread of the tasks.
+                let isStarted = startThread {
+                    continuation.resume(
+                        with: Result {
+                            try runBlocking(
+                                program, arguments, environment: environment, inheritsInput: inheritsInput, lifeline)
+                        })
+                }
+                if !isStarted { continuation.resume(throwing: Failure.notStarted(EAGAIN)) }
             }
-            if !isStarted { continuation.resume(throwing: Failure.notStarted(EAGAIN)) }
+        } onCancel: {
+            lifeline.cut()
         }
     }
 
+    /// Kills a child, but only while its number is its own.
+    private final class Lifeline: Sendable {
+        private let state = Mutex<(child: pid_t?, isCut: Bool)>((nil, false))
+
+        /// Starts the child, unless it was cut before.
+        func start(_ spawn: () throws -> pid_t) throws -> pid_t {
+            try state.withLock { state in
+                guard !state.isCut else { throw Failure.signal(SIGKILL) }
+                let child = try spawn()
+                state.child = child
+                return child
+            }
+        }
+
+        func cut() {
+            state.withLock { state in
+                state.isCut = true
+                if let child = state.child { Self.end(child) }
+            }
+        }
+
+        /// Waits for the child to end and returns its status.
+        func wait() throws -> Int32 {
+            guard let child = state.withLock(\.child) else { throw Failure.unreadable(ECHILD) }
+            // It stays a zombie, whose number nobody else gets, until no more signals can be sent.
+            var information = siginfo_t()
+            while waitid(P_PID, id_t(child), &information, WEXITED | WNOWAIT) < 0 {
+                guard errno == EINTR else { throw Failure.unreadable(errno) }
+            }
+            return try state.withLock { state in
+                state.child = nil
+                var status: Int32 = 0
+                while waitpid(child, &status, 0) < 0 {
+                    guard errno == EINTR else { throw Failure.unreadable(errno) }
+                }
+                return status
+            }
+        }
+
+        /// Also what the child has started, which may hold its output open: it leads a group, unless it uses the
+        /// terminal.
+        static func end(_ child: pid_t) { if kill(-child, SIGKILL) < 0 { kill(child, SIGKILL) } }
+    }
+
     private static func runBlocking(
-        _ program: String, _ arguments: [String], environment: [String: String], inheritsInput: Bool
+        _ program: String, _ arguments: [String], environment: [String: String], inheritsInput: Bool,
+        _ lifeline: Lifeline
     ) throws -> [UInt8] {
-        var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw Failure.notStarted(errno) }
-        let (output, input) = (ends[0], ends[1])
+        guard let (output, input) = makePipe() else { throw Failure.notStarted(errno) }
         defer { close(output) }
-        // So that children started meanwhile do not inherit them.
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        let child: pid_t
         do {
             defer { close(input) }
-            child = try spawn(program, arguments, environment, output: input, inheritsInput: inheritsInput)
+            _ = try lifeline.start {
+                try spawn(program, arguments, environment, output: input, inheritsInput: inheritsInput)
+            }
         }
         let printed = Result { try FileContents.read(output, path: program, maximum: maximumOutput) }
-        if case .failure = printed { kill(child, SIGKILL) }
-        var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0 {
-            guard errno == EINTR else { throw Failure.unreadable(errno) }
-        }
+        if case .failure = printed { lifeline.cut() }
+        let status = try lifeline.wait()
         if case .failure(let error) = printed {
             throw Failure.unreadable((error as? FileContents.Failure)?.code ?? EIO)
         }
@@ -89,7 +136,11 @@ enum ChildProcess {
         posix_spawnattr_setsigmask(&attributes, &mask)
         for signal in [SIGPIPE, SIGINT, SIGTERM, SIGHUP] { sigaddset(&mask, signal) }
         posix_spawnattr_setsigdefault(&attributes, &mask)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        // A group of its own, so that it can be killed with all its children; not where it reads from the terminal, which
+        // only the group in front may.
+        if !inheritsInput { flags |= POSIX_SPAWN_SETPGROUP }
+        posix_spawnattr_setflags(&attributes, Int16(flags))
         if !inheritsInput { posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0) }
         posix_spawn_file_actions_adddup2(&actions, output, 1)
 
