@@ -87,10 +87,77 @@ struct KubeconfigTests {
         #expect(try await authorization(configuration) == "Bearer one")
         try directory.write("token", "two")
         #expect(try await authorization(configuration) == "Bearer two")
+        // Truncated, and not written again yet; then half of something.
+        for text in ["", "\n", "two three"] {
+            try directory.write("token", text)
+            #expect(try await authorization(configuration) == "Bearer two")
+        }
         try FileManager.default.removeItem(atPath: directory.path + "/token")
         #expect(try await authorization(configuration) == "Bearer two")
         #expect(await configuration.credentials.refresh(after: .bearer("one")))
         #expect(await !configuration.credentials.refresh(after: .bearer("two")))
+    }
+
+    @Test func `A rotated authority takes effect, and the last one is kept while the file is written`() throws {
+        func pem(_ text: String) -> String { "-----BEGIN CERTIFICATE-----\n\(text)\n-----END CERTIFICATE-----\n" }
+        func authorities(_ configuration: ClientConfiguration) -> String? {
+            configuration.currentTLS.certificateAuthorities.map { String(decoding: $0, as: UTF8.self) }
+        }
+        try directory.write("token", "one\n")
+        try directory.write("ca.crt", pem("one"))
+        let file = try directory.write("config", Self.config(cluster: ", certificate-authority: ca.crt"))
+        let inCluster = try ClientConfiguration.inCluster(
+            environment(["KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"]))
+        for configuration in [
+            inCluster, try ClientConfiguration.load(kubeconfig: file, environment: environment()),
+        ] {
+            try directory.write("ca.crt", pem("one"))
+            #expect(authorities(configuration) == pem("one"))
+            try directory.write("ca.crt", pem("one") + pem("two"))
+            #expect(authorities(configuration) == pem("one") + pem("two"))
+            try directory.write("ca.crt", pem("one") + "-----BEGIN CERT")
+            #expect(authorities(configuration) == pem("one") + pem("two"))
+            try directory.write("ca.crt", "-----BEGIN CERTIFICATE-----\nhalf")
+            #expect(authorities(configuration) == pem("one") + pem("two"))
+            try FileManager.default.removeItem(atPath: directory.path + "/ca.crt")
+            #expect(authorities(configuration) == pem("one") + pem("two"))
+            var other = configuration
+            other.tls.certificateAuthorities = Array("mine".utf8)
+            #expect(authorities(other) == "mine")
+        }
+    }
+
+    @Test func `A request trusts the authorities that the file has now`() async throws {
+        // One that cannot be read is refused before the handshake, which the other side breaks off.
+        let server = try ClosingServer()
+        let path = try directory.write("ca.crt", "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n")
+        let file = try directory.write(
+            "config",
+            Self.config(
+                server: "https://127.0.0.1:\(server.port)", cluster: ", certificate-authority: ca.crt"))
+        var configuration = try ClientConfiguration.load(kubeconfig: file, environment: environment())
+        configuration.proxy = .none
+        var settings = APIClient.Settings()
+        settings.retry = .never
+        let client = try APIClient(configuration: configuration, settings: settings)
+        func code() async -> HTTPError.Code? {
+            do { _ = try await client.request("GET", "/") } catch {
+                return (error as? KubernetesClientError)?.transport?.code
+            }
+            return nil
+        }
+        #expect(await code() == .tls)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+            "/CN=ca", "-keyout", directory.path + "/key", "-out", path,
+        ]
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        #expect(await code() == .handshake)
     }
 
     @Test func `Files are relative to the kubeconfig they stand in, data go before files`() async throws {

@@ -12,6 +12,16 @@ struct WatchTests {
     private static let widgets = ResourceType(
         group: "golden.example.dev", version: "v1", kind: "Widget", plural: "widgets")
 
+    @Test(arguments: [
+        (Duration.seconds(300), true, Duration.seconds(150)), (.seconds(600), true, .seconds(150)),
+        (.seconds(60), true, .seconds(65)), (.seconds(600), false, .seconds(605)),
+    ])
+    func `A watch on which nothing comes is given up soon where bookmarks should come`(
+        timeout: Duration, bookmarks: Bool, limit: Duration
+    ) {
+        #expect(WatchOptions(timeout: timeout, allowBookmarks: bookmarks).idleLimit == limit)
+    }
+
     private func decoder() -> WatchDecoder<DynamicObject> {
         var logger = Logger(label: "test")
         logger.logLevel = .critical

@@ -39,6 +39,12 @@ public struct WatchOptions: Sendable, Hashable {
     /// Whether the server may send bookmarks, which tell how far the watch has come.
     public var allowBookmarks: Bool
 
+    /// How long nothing may come before the connection counts as dead. With bookmarks something comes about each minute,
+    /// so that a connection that a balancer holds open to a server that is gone is noticed soon; a server that sends none
+    /// is asked anew, which costs one request. Without bookmarks it is known only when the server should have ended the
+    /// watch.
+    var idleLimit: Duration { allowBookmarks ? min(timeout, .seconds(145)) + .seconds(5) : timeout + .seconds(5) }
+
     /// Creates options of a watch.
     public init(
         labelSelector: String? = nil, fieldSelector: String? = nil, resourceVersion: String? = nil,

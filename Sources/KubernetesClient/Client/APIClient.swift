@@ -150,9 +150,9 @@ public final class APIClient: Sendable {
             http.maximumBodyBytes = settings.maximumBodyBytes
             http.needsNewConnection = needsNewConnection
             http.isRepeatable = request.repeatability == .safe
-            if let identity = credentials.identity {
-                http.tls = configuration.tls
-                http.tls?.identity = identity
+            if configuration.authorityFile != nil || credentials.identity != nil {
+                http.tls = configuration.currentTLS
+                if let identity = credentials.identity { http.tls?.identity = identity }
             }
             let failure: RetryPolicy.Failure
             let error: any Error
@@ -172,7 +172,7 @@ public final class APIClient: Sendable {
             } catch let transport as HTTPError {
                 if transport.code == .responseTimeout || transport.code == .connectionLost { needsNewConnection = true }
                 // These failures are final. A server that is silent for a minute would not be quicker at the next try,
-                // and a wrong certificate stays wrong.
+                // and a wrong certificate stays wrong. A handshake that breaks off is not: that is how a server ends.
                 let isFinal: Set<HTTPError.Code> = [.invalidRequest, .tls, .bodyTooLarge, .shutDown, .responseTimeout]
                 error = KubernetesClientError(
                     .transport, transport.message, method: request.method, url: url, transport: transport)

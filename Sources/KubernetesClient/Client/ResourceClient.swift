@@ -71,8 +71,7 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
     /// watch. A watch that ends later ends the stream, with ``WatchEvent/error(_:)`` if the server gave a reason.
     public func watch(_ options: WatchOptions = WatchOptions()) async throws -> WatchStream<Object> {
         let request = APIRequest(method: "GET", path: try path(), query: options.query, repeatability: .safe)
-        // The server ends the watch by itself. A connection that lasts longer than that by this much is dead.
-        let stream = try await client.stream(request, idle: options.timeout + .seconds(5))
+        let stream = try await client.stream(request, idle: options.idleLimit)
         return WatchStream(
             stream, decoder: WatchDecoder(type: type, logger: client.logger),
             url: client.configuration.server + request.target)

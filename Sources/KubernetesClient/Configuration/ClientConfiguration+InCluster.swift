@@ -28,8 +28,10 @@ extension ClientConfiguration {
         }
         // In a URL an IPv6 address is in brackets.
         let authority = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
-        return ClientConfiguration(
+        var configuration = ClientConfiguration(
             server: "https://\(authority):\(port)", tls: TLSConfiguration(certificateAuthorities: authorities),
             proxy: environment.proxy, namespace: namespace, credentials: credentials)
+        configuration.authorityFile = AuthorityFile("\(directory)/ca.crt", first: authorities)
+        return configuration
     }
 }

@@ -1,11 +1,25 @@
 public import CurlHTTP
 import FoundationEssentials
 
+/// A file of certificate authorities, and what it contained when the configuration was made.
+struct AuthorityFile: Sendable {
+    let file: WatchedFile
+    let first: [UInt8]
+
+    init(_ path: String, first: [UInt8]) {
+        file = WatchedFile(path, what: "certificate authority", isUsable: WatchedFile.isCompletePEM)
+        self.first = first
+    }
+}
+
 /// Which API server to use, whom to trust, and which identity to present.
 public struct ClientConfiguration: Sendable {
     /// `https://host:port`, possibly with a path before that of the API; without a slash at the end.
     public var server: String
     public var tls: TLSConfiguration
+    /// The file from which the authorities of ``tls`` come. It is read again when it has changed, so that a rotated
+    /// authority takes effect in a process that runs for months.
+    var authorityFile: AuthorityFile?
     public var proxy: ProxySetting
     /// The namespace of the context or of the service account; `default` if they name none.
     public var namespace: String
@@ -32,6 +46,16 @@ public struct ClientConfiguration: Sendable {
         self.credentials = credentials
         self.headers = headers
         self.userAgent = userAgent
+    }
+
+    /// Whom to trust and what to present now. Other authorities that were set in ``tls`` take precedence over the file.
+    var currentTLS: TLSConfiguration {
+        guard let authorityFile, tls.certificateAuthorities == authorityFile.first else { return tls }
+        var tls = tls
+        if let bytes = try? authorityFile.file.contents(), WatchedFile.isCompletePEM(bytes) {
+            tls.certificateAuthorities = bytes
+        }
+        return tls
     }
 
     /// Finds the configuration as kubectl does: the given kubeconfig file, else the merged files of $KUBECONFIG, else

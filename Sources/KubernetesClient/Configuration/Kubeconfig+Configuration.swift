@@ -40,6 +40,12 @@ extension Kubeconfig {
             proxy = .url(url)
         }
         var configuration = ClientConfiguration(server: server, tls: tls, proxy: proxy, namespace: namespace)
+        // Data in the kubeconfig take precedence over the file.
+        if let authorities = tls.certificateAuthorities, try cluster.string("certificate-authority-data") == nil,
+            let path = try cluster.filePath("certificate-authority")
+        {
+            configuration.authorityFile = AuthorityFile(path, first: authorities)
+        }
         if let user {
             configuration.credentials = try credentials(of: user, cluster: cluster, configuration, environment)
             configuration.headers = try Self.impersonation(user)
