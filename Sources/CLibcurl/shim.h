@@ -51,6 +51,12 @@ static inline CURLcode clibcurl_set_prerequest(
     return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, prepare);
 }
 
+// For CURLOPT_DEBUGFUNCTION.
+static inline CURLcode clibcurl_set_debug(
+    CURL *easy, int (*tell)(CURL *easy, curl_infotype kind, char *bytes, size_t count, void *context)) {
+    return curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, tell);
+}
+
 static inline CURLcode clibcurl_get_pointer(CURL *easy, CURLINFO info, void **value) {
     return curl_easy_getinfo(easy, info, value);
 }

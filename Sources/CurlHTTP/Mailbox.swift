@@ -8,6 +8,8 @@ enum LoopCommand: Sendable {
     case cancel(UInt64)
     /// The reader has made room in the stream's buffer.
     case resume(UInt64)
+    /// No further transfer comes: ends the loop when those that run have ended.
+    case retire
     case shutDown
 }
 
@@ -44,14 +46,19 @@ final class Mailbox: Sendable {
         var wakeable: Wakeable?
         var isClosed = false
         var lastID: UInt64 = 0
+        /// How many transfers have a number and have not been submitted yet.
+        var expected = 0
+        var isSuspect = false
     }
 
     private let state: Mutex<State>
 
     init(_ wakeable: Wakeable) { state = Mutex(State(wakeable: wakeable)) }
 
+    /// The number for a transfer, which the caller then submits without fail.
     func newID() -> UInt64 {
         state.withLock { state in
+            state.expected += 1
             state.lastID += 1
             return state.lastID
         }
@@ -60,6 +67,7 @@ final class Mailbox: Sendable {
     /// Queues a command. After ``close()``, a start fails at once, and other commands have no effect.
     func submit(_ command: LoopCommand) {
         let isTaken = state.withLock { state in
+            if case .start = command { state.expected -= 1 }
             guard !state.isClosed else { return false }
             let wasEmpty = state.commands.isEmpty
             state.commands.append(command)
@@ -76,6 +84,22 @@ final class Mailbox: Sendable {
             var commands: [LoopCommand] = []
             swap(&commands, &state.commands)
             return commands
+        }
+    }
+
+    /// Whether a connection of the loop seems to be dead, so that further transfers should go to another loop.
+    var isSuspect: Bool { state.withLock(\.isSuspect) }
+    func markSuspect() { state.withLock { $0.isSuspect = true } }
+
+    var isClosed: Bool { state.withLock(\.isClosed) }
+
+    /// Closes the mailbox unless a command waits in it or a transfer is about to come.
+    func closeIfUnused() -> Bool {
+        state.withLock { state in
+            guard state.commands.isEmpty, state.expected == 0 else { return false }
+            state.isClosed = true
+            state.wakeable = nil
+            return true
         }
     }
 

@@ -24,6 +24,14 @@ final class EasyHandle {
     }
 }
 
+/// What is known of one connection, which transfers may share.
+final class ConnectionLife {
+    /// When bytes came on it last.
+    var lastArrival: ContinuousClock.Instant?
+    /// The last HTTP/2 stream that the server has looked at, once it has said so by GOAWAY.
+    var lastStream: Int?
+}
+
 /// A running transfer. It lives on the loop thread, which makes all calls of curl for it.
 final class Transfer {
     let order: TransferOrder
@@ -36,6 +44,12 @@ final class Transfer {
     /// When the last bytes of a stream arrived.
     var lastArrival = ContinuousClock.now
     var isPaused = false
+    /// When the request was given to its connection; nil before.
+    private(set) var sentAt: ContinuousClock.Instant?
+    private var connection: ConnectionLife?
+    private let lives: (Int32) -> ConnectionLife
+    /// The number of its HTTP/2 stream.
+    private var stream: Int?
 
     private var timesSent = 0
     private var status = 0
@@ -43,9 +57,11 @@ final class Transfer {
     private var body: [UInt8] = []
     private var lists: [UnsafeMutablePointer<curl_slist>] = []
 
-    init(_ order: TransferOrder, easy: EasyHandle) {
+    /// `lives` gives what is known of the connection with that local port.
+    init(_ order: TransferOrder, easy: EasyHandle, lives: @escaping (Int32) -> ConnectionLife) {
         self.order = order
         self.easy = easy
+        self.lives = lives
     }
 
     deinit { for list in lists { curl_slist_free_all(list) } }
@@ -78,6 +94,12 @@ final class Transfer {
         results.append(clibcurl_set_prerequest(handle, beforeSending))
         set(CURLOPT_PREREQDATA, context)
         results.append(clibcurl_set_socket_tuning(handle))
+        if configuration.usesHTTP2 {
+            // Only curl's messages tell of GOAWAY, and so whether a request that got no answer was looked at.
+            results.append(clibcurl_set_debug(handle, listen))
+            set(CURLOPT_DEBUGDATA, context)
+            set(CURLOPT_VERBOSE, 1)
+        }
 
         set(CURLOPT_URL, target.url)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
@@ -180,7 +202,12 @@ final class Transfer {
     }
 
     /// Whether the request may be sent on the connection that curl has chosen; asked each time.
-    func prepareToSend() -> Bool {
+    func prepareToSend(localPort: Int32) -> Bool {
+        // What the server has not looked at is not sent a second time.
+        if isCertainlyUnseen { timesSent -= 1 }
+        stream = nil
+        connection = lives(localPort)
+        sentAt = .now
         timesSent += 1
         guard timesSent > 1, !order.request.isRepeatable else { return true }
         failure = HTTPError(
@@ -189,11 +216,51 @@ final class Transfer {
         return false
     }
 
+    /// Accepts one of curl's messages. What it does not know it leaves alone, so that the worst that another version of
+    /// curl can do is that requests are not sent again.
+    func receive(message: UnsafeRawBufferPointer) {
+        // Most messages are others: headers, certificates.
+        guard message.count < 200 else { return }
+        let text = String(decoding: message, as: UTF8.self)
+        func number(after prefix: String) -> Int? {
+            guard let start = text.firstRange(of: prefix)?.upperBound else { return nil }
+            return Int(text[start...].prefix { $0.isNumber })
+        }
+        if text.hasPrefix("Using Stream ID: ") {
+            stream = number(after: "ID: ")  // curl 7
+        } else if text.contains("] OPENED stream") {
+            stream = number(after: "[HTTP/2] [")  // curl 8
+        } else if text.contains("GOAWAY"), let last = number(after: "last_stream=") {
+            // It may come on another transfer of the same connection, and more than once.
+            connection?.lastStream = min(last, connection?.lastStream ?? last)
+        }
+    }
+
+    /// Whether the server has said that it has not looked at this request.
+    private var isCertainlyUnseen: Bool {
+        guard let stream, let last = connection?.lastStream else { return false }
+        return stream > last
+    }
+
+    /// Since when nothing has come on the connection though this transfer waits for it; nil when it does not.
+    var silentSince: ContinuousClock.Instant? {
+        guard let sentAt, !isPaused else { return nil }
+        return connection?.lastArrival.map { max($0, sentAt) } ?? sentAt
+    }
+
+    /// Whether nothing at all has come on the connection since the request was sent.
+    var isUnheard: Bool { sentAt != nil && silentSince == sentAt }
+
     // MARK: What arrives
+
+    private func noteArrival() {
+        lastArrival = .now
+        connection?.lastArrival = lastArrival
+    }
 
     /// Accepts one header line. The head of an interim response (1xx) is dropped.
     func receive(headerLine line: UnsafeRawBufferPointer) {
-        lastArrival = .now
+        noteArrival()
         var text = Substring(String(decoding: line, as: UTF8.self))
         while let last = text.unicodeScalars.last, last == "\r" || last == "\n" { text.unicodeScalars.removeLast() }
         if text.hasPrefix("HTTP/") {
@@ -212,7 +279,7 @@ final class Transfer {
 
     /// Accepts bytes of the body. Returns the result for curl's write callback.
     func receive(body bytes: UnsafeRawBufferPointer) -> Int {
-        lastArrival = .now
+        noteArrival()
         switch order.receiver {
         case .stream(let buffer):
             guard buffer.append(bytes) else {
@@ -248,8 +315,10 @@ final class Transfer {
         }
         var sent = 0
         clibcurl_get_long(easy.pointer, CURLINFO_REQUEST_SIZE, &sent)
-        let error = HTTPError(result, text: String(cString: easy.message), requestBytes: sent, of: order.request)
-        order.fail(failure ?? error)
+        var error =
+            failure ?? HTTPError(result, text: String(cString: easy.message), requestBytes: sent, of: order.request)
+        if isCertainlyUnseen, error.code == .connectionLost { error.mayHaveBeenSent = false }
+        order.fail(error)
     }
 }
 
@@ -265,11 +334,21 @@ extension Duration {
 
 private func beforeSending(
     _ context: UnsafeMutableRawPointer?, _: UnsafeMutablePointer<CChar>?, _: UnsafeMutablePointer<CChar>?, _: Int32,
-    _: Int32
+    _ localPort: Int32
 ) -> Int32 {
     guard let context else { return CURL_PREREQFUNC_ABORT }
     let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
-    return transfer.prepareToSend() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+    return transfer.prepareToSend(localPort: localPort) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+}
+
+private func listen(
+    _: UnsafeMutableRawPointer?, _ kind: curl_infotype, _ bytes: UnsafeMutablePointer<CChar>?, _ count: Int,
+    _ context: UnsafeMutableRawPointer?
+) -> Int32 {
+    guard kind == CURLINFO_TEXT, let context else { return 0 }
+    let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+    transfer.receive(message: UnsafeRawBufferPointer(start: bytes, count: count))
+    return 0
 }
 
 private func receiveBody(

@@ -9,6 +9,10 @@ final class TransferLoop {
     private var spareHandles: [EasyHandle] = []
     /// No deadline is earlier than this. It is recomputed when it has passed.
     private var nextDeadline: ContinuousClock.Instant?
+    /// By their local ports.
+    private var connections: [Int32: ConnectionLife] = [:]
+    private var nextSilenceCheck = ContinuousClock.now
+    private var isRetired = false
 
     /// How many easy handles are kept for later transfers.
     private static let maximumSpareHandles = 64
@@ -53,6 +57,8 @@ final class TransferLoop {
             curl_multi_perform(multi, &running)
             finishTransfers()
             checkDeadlines()
+            checkSilence()
+            if isRetired, transfers.isEmpty, mailbox.closeIfUnused() { break }
             var wait: Int64 = 1000
             if let nextDeadline {
                 wait = min(wait, max(0, (nextDeadline - .now).wholeMilliseconds + 1))
@@ -78,6 +84,8 @@ final class TransferLoop {
             case .start(let order): start(order)
             case .cancel(let id):
                 guard let transfer = transfers.removeValue(forKey: id) else { continue }
+                // Whoever has less patience than the silence limit is about to try again.
+                if transfer.isUnheard, let sentAt = transfer.sentAt, .now - sentAt >= .seconds(2) { suspect() }
                 release(transfer)
                 transfer.order.fail(CancellationError())
             case .resume(let id):
@@ -87,6 +95,7 @@ final class TransferLoop {
                 noteDeadline(of: transfer)
                 // This may call back at once with the refused bytes, and they may be refused again.
                 curl_easy_pause(transfer.easy.pointer, CURLPAUSE_CONT)
+            case .retire: isRetired = true
             case .shutDown:
                 for case .start(let order) in commands[(index + 1)...] {
                     order.fail(HTTPError.shutDown(order.request))
@@ -103,7 +112,14 @@ final class TransferLoop {
             return order.fail(
                 HTTPError(.other, "out of memory", method: request.method, url: request.url, mayHaveBeenSent: false))
         }
-        let transfer = Transfer(order, easy: easy)
+        if transfers.isEmpty { connections = [:] }
+        let transfer = Transfer(order, easy: easy) { [unowned self] port in
+            // One that is going away gets no new requests: the port is another connection's now.
+            if let known = connections[port], known.lastStream == nil { return known }
+            let life = ConnectionLife()
+            connections[port] = life
+            return life
+        }
         do {
             try transfer.configure(configuration)
         } catch {
@@ -154,6 +170,21 @@ final class TransferLoop {
         if spareHandles.count < Self.maximumSpareHandles { spareHandles.append(transfer.easy) }
     }
 
+    // MARK: Dead connections
+
+    /// Lets further transfers go elsewhere. Over HTTP/1.1 a connection ends with the transfer that waited in vain.
+    private func suspect() { if configuration.usesHTTP2 { mailbox.markSuspect() } }
+
+    private func checkSilence() {
+        let now = ContinuousClock.now
+        guard configuration.usesHTTP2, now >= nextSilenceCheck else { return }
+        nextSilenceCheck = now + min(.seconds(1), configuration.silenceLimit)
+        let isSilent = transfers.values.contains { transfer in
+            transfer.silentSince.map { now - $0 >= configuration.silenceLimit } ?? false
+        }
+        if isSilent { suspect() }
+    }
+
     // MARK: Deadlines
 
     private func deadline(of transfer: Transfer) -> (at: ContinuousClock.Instant, isIdle: Bool)? {
@@ -184,6 +215,7 @@ final class TransferLoop {
                 noteDeadline(of: transfer)
                 continue
             }
+            if !isIdle, transfer.isUnheard { suspect() }
             let request = transfer.order.request
             let limit = isIdle ? request.timeouts.idle : request.timeouts.response
             transfer.failure = HTTPError(

@@ -8,6 +8,7 @@ final class TestServer: Sendable {
         var path: String?
         var port: Int?
         var sent: Int?
+        var connection: Int?
     }
 
     /// The answer of `/echo` and of every path without a special meaning.
@@ -18,6 +19,8 @@ final class TestServer: Sendable {
         var headers: [String: String]
         var connection: Int
         var connections: Int
+        /// The most requests that waited at once on the connection, over HTTP/2.
+        var most: Int?
         var serverName: String?
         var client: String?
     }
@@ -29,12 +32,29 @@ final class TestServer: Sendable {
     let port: Int
     let scheme: String
 
-    init(_ arguments: [String] = []) async throws {
+    /// A Python with the package h2: $H2_PYTHON, or the repository's virtual environment; nil when there is none.
+    static let h2Python: String? = {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let named = ProcessInfo.processInfo.environment["H2_PYTHON"] ?? ""
+        let python = named.isEmpty ? root.appendingPathComponent(".venv/bin/python").path : named
+        guard FileManager.default.isExecutableFile(atPath: python) else { return nil }
+        let probe = Process()
+        probe.executableURL = URL(fileURLWithPath: python)
+        probe.arguments = ["-c", "import h2"]
+        probe.standardError = FileHandle.nullDevice
+        guard (try? probe.run()) != nil else { return nil }
+        probe.waitUntilExit()
+        return probe.terminationStatus == 0 ? python : nil
+    }()
+
+    /// Starts `server.py`, or another script with another Python.
+    init(_ arguments: [String] = [], script name: String = "server", python: String? = nil) async throws {
         let script = try #require(
-            Bundle.module.url(forResource: "server", withExtension: "py", subdirectory: "Resources"))
+            Bundle.module.url(forResource: name, withExtension: "py", subdirectory: "Resources"))
         process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", script.path] + arguments
+        process.executableURL = URL(fileURLWithPath: python ?? "/usr/bin/env")
+        process.arguments = (python == nil ? ["python3"] : []) + [script.path] + arguments
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardInput = lifeline
