@@ -110,6 +110,8 @@ import Testing
     @Test func `Events do not make a queue grow in which items wait for late times`() {
         var queue = WorkQueueState<Int>(limiter: RetryLimiter())
         var now = Duration.zero
+        // It stays at the top of the heap, above all that no longer counts.
+        queue.add(-1, after: seconds(3000), priority: .high, at: now)
         for number in 0..<100_000 {
             let key = number % 100
             now += .milliseconds(1)
@@ -119,7 +121,7 @@ import Testing
             queue.add(key, after: seconds(7200), priority: .high, at: now)
             queue.done(key, at: now)
         }
-        #expect(queue.metrics.delayed == 100 && queue.metrics.depth == 0)
+        #expect(queue.metrics.delayed == 101 && queue.metrics.depth == 0)
         for key in 0..<100 { queue.add(key, after: seconds(3600), priority: .high, at: now) }
         for number in 0..<100_000 {
             let key = number % 100
@@ -129,12 +131,12 @@ import Testing
             queue.done(key, at: now)
             queue.add(key, after: seconds(3600), priority: .high, at: now)
         }
-        #expect(queue.entryCount <= 2 * 100 + 64 + 64 + 1, "\(queue.entryCount)")
-        #expect(queue.metrics.delayed == 100)
+        #expect(queue.entryCount <= 2 * 101 + 64 + 64 + 1, "\(queue.entryCount)")
+        #expect(queue.metrics.delayed == 101)
         now += seconds(3600)
         var taken: Set<Int> = []
         while let (key, _) = queue.take(at: now) { taken.insert(key) }
-        #expect(taken.count == 100)
+        #expect(taken.count == 101)
     }
 
     @Test func `Items that failed together come back spread out, within the share that was said`() {
