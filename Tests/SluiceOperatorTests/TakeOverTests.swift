@@ -1,10 +1,10 @@
-import Synchronization
-import KubernetesTesting
 import JSON
 import KubernetesModel
 import KubernetesRuntime
+import KubernetesTesting
 import PipelineEngine
 import SluiceAPI
+import Synchronization
 import Testing
 
 @testable import SluiceOperator
