@@ -72,7 +72,7 @@ let package = Package(
                 heap,
             ]),
         module("SeededRandom"),
-        module("KubernetesTesting", ["KubernetesModel", "KubernetesRuntime", "SeededRandom"]),
+        module("KubernetesTesting", ["KubernetesModel", "KubernetesClient", "SeededRandom"]),
 
         // TLS, listener, limits: the only importer of Hummingbird and NIO.
         module(

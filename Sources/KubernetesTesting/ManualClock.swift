@@ -1,5 +1,5 @@
+public import KubernetesClient
 public import KubernetesModel
-public import KubernetesRuntime
 import Synchronization
 
 /// A clock that moves only when the test moves it.

@@ -1,4 +1,4 @@
-public import KubernetesRuntime
+public import KubernetesClient
 import SeededRandom
 import Synchronization
 

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import KubernetesClient
 public import KubernetesModel
 import KubernetesRuntime
 import Synchronization

@@ -1,5 +1,5 @@
+import KubernetesClient
 import KubernetesModel
-import KubernetesRuntime
 
 /// The current time, for code that is not given a clock.
 enum SystemTime {

@@ -1,4 +1,5 @@
 import JSON
+public import KubernetesClient
 public import KubernetesModel
 public import KubernetesRuntime
 public import Logging

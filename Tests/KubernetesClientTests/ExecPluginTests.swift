@@ -36,7 +36,7 @@ struct ExecPluginTests {
             kubeconfig: file,
             environment: ClientEnvironment(
                 variables: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "", "KEPT": "kept"],
-                clock: ClientClock(now: { [now] in now.value }, sleep: { _ in }, random: { 0 })))
+                clock: NotingClock(time: now)))
     }
 
     private var runs: Int {

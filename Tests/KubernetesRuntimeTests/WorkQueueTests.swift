@@ -1,3 +1,4 @@
+import KubernetesClient
 import KubernetesTesting
 import SeededRandom
 import Synchronization

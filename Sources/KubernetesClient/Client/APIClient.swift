@@ -13,7 +13,10 @@ public final class APIClient: Sendable {
     /// The behaviour of a client.
     public struct Settings: Sendable {
         public var retry = RetryPolicy()
-        public var clock = ClientClock.system
+        /// Waits before a request is sent again.
+        public var clock: any RuntimeClock = SystemClock()
+        /// The jitter of those waits.
+        public var random: RandomSource = systemRandom
         /// The limit for connecting, including TLS.
         public var connectTimeout = Duration.seconds(10)
         /// The limit from sending a request to the end of the answer; for a watch or a log, to its headers.
@@ -180,7 +183,7 @@ public final class APIClient: Sendable {
                 failure = .transport(mayHaveBeenSent: transport.mayHaveBeenSent)
             }
             let delay = settings.retry.delay(
-                after: failure, request.repeatability, attempt: attempt, random: settings.clock.random())
+                after: failure, request.repeatability, attempt: attempt, random: settings.random())
             guard let delay else { throw error }
             logger.debug(
                 "request is sent again",
@@ -188,7 +191,7 @@ public final class APIClient: Sendable {
                     "method": "\(request.method)", "url": "\(url)", "error": "\(error)", "delay": "\(delay)",
                     "attempt": "\(attempt)",
                 ])
-            try await settings.clock.sleep(delay)
+            try await settings.clock.sleep(for: delay)
         }
     }
 

@@ -87,12 +87,14 @@ public struct ClientEnvironment: Sendable {
     public var variables: [String: String]
     /// The directory of a pod's service account, with `token`, `ca.crt` and `namespace`.
     public var serviceAccountDirectory: String
-    public var clock: ClientClock
+    /// Tells when credentials expire.
+    public var clock: any RuntimeClock
 
     /// Creates an environment.
     public init(
         variables: [String: String],
-        serviceAccountDirectory: String = "/var/run/secrets/kubernetes.io/serviceaccount", clock: ClientClock = .system
+        serviceAccountDirectory: String = "/var/run/secrets/kubernetes.io/serviceaccount",
+        clock: any RuntimeClock = SystemClock()
     ) {
         self.variables = variables
         self.serviceAccountDirectory = serviceAccountDirectory

@@ -116,21 +116,21 @@ struct ExecPlugin: Sendable, Hashable {
 /// and the program is killed when all of them have been cancelled.
 actor ExecCredentials: CredentialSource {
     private let plugin: ExecPlugin
-    private let clock: ClientClock
+    private let clock: any RuntimeClock
     private let environment: [String: String]
     private var last: ExecPlugin.Output?
     private var running: Task<Void, Never>?
     private var waiters: [Int: CheckedContinuation<Credentials, any Error>] = [:]
     private var lastWaiter = 0
 
-    init(_ plugin: ExecPlugin, environment: [String: String], clock: ClientClock) {
+    init(_ plugin: ExecPlugin, environment: [String: String], clock: any RuntimeClock) {
         self.plugin = plugin
         self.environment = environment
         self.clock = clock
     }
 
     func credentials() async throws -> Credentials {
-        if let last, last.expires.map({ clock.now() < $0 }) ?? true { return last.credentials }
+        if let last, last.expires.map({ clock.now < $0 }) ?? true { return last.credentials }
         lastWaiter += 1
         let id = lastWaiter
         return try await withTaskCancellationHandler {

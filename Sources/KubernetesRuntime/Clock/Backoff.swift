@@ -1,3 +1,5 @@
+public import KubernetesClient
+
 /// Exponential delays with jitter that start over after a quiet time.
 ///
 /// A plain value: the caller passes in the time of each failure and does the waiting.

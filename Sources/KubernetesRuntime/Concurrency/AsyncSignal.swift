@@ -1,3 +1,4 @@
+import KubernetesClient
 import Synchronization
 
 /// Wakes the one task that waits for it, any number of times. Signals sent while no task waits are kept as one.

@@ -1,3 +1,5 @@
+import KubernetesClient
+
 /// An operation did not end within its time limit.
 struct TimedOut: Error, CustomStringConvertible {
     var limit: Duration

@@ -1,3 +1,4 @@
+public import KubernetesClient
 public import KubernetesModel
 public import Logging
 import Synchronization

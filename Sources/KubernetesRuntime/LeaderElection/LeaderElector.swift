@@ -1,3 +1,4 @@
+public import KubernetesClient
 import KubernetesModel
 public import Logging
 import Synchronization

@@ -1,3 +1,4 @@
+public import KubernetesClient
 import Synchronization
 
 /// How urgent an item is.

@@ -1,4 +1,4 @@
-import KubernetesClient
+public import KubernetesClient
 public import KubernetesModel
 public import Logging
 

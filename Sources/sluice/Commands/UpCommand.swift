@@ -1,4 +1,5 @@
 import ArgumentParser
+import KubernetesClient
 import KubernetesRuntime
 import LocalCluster
 import Logging

@@ -177,6 +177,15 @@ struct Unexpected: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
+/// A clock that stands where the test puts it, and whose sleeps end at once.
+struct NotingClock: RuntimeClock {
+    var time = Locked(Timestamp(seconds: 0))
+    var slept = Locked<[Duration]>([])
+    var now: Timestamp { time.value }
+    var monotonic: Duration { slept.value.reduce(.zero, +) }
+    func sleep(for duration: Duration) async throws { slept.change { $0.append(duration) } }
+}
+
 /// A client that records its sleeps instead of waiting.
 struct TestClient {
     let client: APIClient
@@ -188,9 +197,8 @@ struct TestClient {
     ) throws {
         var settings = APIClient.Settings()
         settings.retry = retry
-        settings.clock = ClientClock(
-            now: { Timestamp(seconds: 0) },
-            sleep: { [slept] duration in slept.change { $0.append(duration) } }, random: { 0 })
+        settings.clock = NotingClock(slept: slept)
+        settings.random = { 0 }
         settings.onWarning = { [warnings] text in warnings.change { $0.append(text) } }
         var logger = Logger(label: "test")
         logger.logLevel = .critical

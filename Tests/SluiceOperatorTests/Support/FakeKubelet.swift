@@ -1,4 +1,5 @@
 import JSON
+import KubernetesClient
 import KubernetesModel
 import KubernetesRuntime
 import KubernetesTesting

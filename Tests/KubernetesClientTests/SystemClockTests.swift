@@ -1,7 +1,6 @@
+import KubernetesClient
 import KubernetesModel
 import Testing
-
-@testable import KubernetesRuntime
 
 @Suite struct SystemClockTests {
     @Test func `The monotonic time goes on and the calendar's is this century's`() {

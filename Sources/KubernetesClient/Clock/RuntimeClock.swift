@@ -1,7 +1,7 @@
 public import KubernetesModel
 
-/// Time as the runtime reads it. Every part takes its clock as a parameter, so that a test can move time instead of
-/// waiting.
+/// Time as the client and the runtime read it. Every part takes its clock as a parameter, so that a test can move time
+/// instead of waiting.
 public protocol RuntimeClock: Sendable {
     /// The wall-clock time, for timestamps in objects. It may jump.
     var now: Timestamp { get }
