@@ -14,7 +14,7 @@ import Testing
             let name = pod.trimmingCharacters(in: .whitespacesAndNewlines)
             #expect(try await cluster.kubectl("logs", name).contains("world has 5 letters"))
             let description = try await cluster.kubectl("describe", "prun", "hello")
-            #expect(description.contains("TaskSucceeded"))
+            #expect(description.contains("Started"))
             #expect(description.contains("Events:"))
             #expect(try await cluster.kubectl("get", "events").contains("Started"))
 
