@@ -6,6 +6,8 @@ import SluiceAPI
 public enum EngineAction: Sendable, Hashable {
     /// Create that pod; answer with ``RunEngine/podCreated(_:)`` or ``RunEngine/podCreateFailed(_:_:now:)``.
     case createPod(PodIdentity, name: String, JSONValue)
+    /// Have its kubelet end the pod of that name and UID and keep it, with its log: lower its `activeDeadlineSeconds` to 1.
+    case stopPod(name: String, uid: String)
     /// Delete the pod of that name and UID with its grace period.
     case deletePod(name: String, uid: String)
     /// Take Sluice's finalizer off the pod.

@@ -37,6 +37,8 @@ struct PodLedger: Sendable {
     /// Creates that got no answer, and until when they may still bring a pod into being.
     private var unanswered: [String: Timestamp] = [:]
     private var deleting: Set<String> = []
+    /// Pods whose kubelet was asked to end them, and since when.
+    private var stopping: [String: Timestamp] = [:]
     private var removingFinalizer: Set<String> = []
 
     /// The pod of that name; nil when there never was one.
@@ -103,6 +105,12 @@ struct PodLedger: Sendable {
     /// Until when a create without an answer may still have its effect; nil when there is none.
     func unansweredUntil(_ name: String) -> Timestamp? { unanswered[name] }
 
+    /// Since when the pod's kubelet has been asked to end it; nil when it has not been.
+    func stoppingSince(_ name: String) -> Timestamp? { stopping[name] }
+
+    /// Notes that the pod's kubelet is asked to end it.
+    mutating func beginStop(_ name: String, now: Timestamp) { stopping[name] = now }
+
     /// Notes that a delete is asked for; false when one is under way or done.
     mutating func beginDelete(_ entry: Entry) -> Bool {
         !entry.pod.metadata.isBeingDeleted && deleting.insert(entry.pod.metadata.name).inserted
@@ -116,6 +124,7 @@ struct PodLedger: Sendable {
     /// A delete or the removal of a finalizer has failed: it may be asked for again.
     mutating func requestFailed(_ name: String) {
         deleting.remove(name)
+        stopping[name] = nil
         removingFinalizer.remove(name)
     }
 }

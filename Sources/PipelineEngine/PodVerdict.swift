@@ -46,6 +46,17 @@ extension Pod {
         }
     }
 
+    /// Whether its main container has started, as far as its status tells.
+    var mainHasStarted: Bool {
+        switch main?.state {
+        case .running, .terminated: true
+        case .waiting, nil: false
+        }
+    }
+
+    /// Whether it ended because it was asked to by its deadline (rule E13).
+    var wasStopped: Bool { status.reason == "DeadlineExceeded" && activeDeadlineSeconds == 1 }
+
     /// What its state means for the attempt.
     public var verdict: PodVerdict {
         switch status.phase {

@@ -58,6 +58,8 @@ public struct RunDriver: Sendable {
     /// A request that may be made since a written status tells why. Answer only where it failed, with
     /// ``requestFailed(name:monotonic:)``; what became of the pod comes as news.
     public enum Release: Sendable, Hashable {
+        /// Have its kubelet end the pod of that name and UID and keep it, with its log: lower its `activeDeadlineSeconds` to 1.
+        case stop(name: String, uid: String)
         /// Delete the pod of that name and UID with its grace period.
         case delete(name: String, uid: String)
         /// Take Sluice's finalizer off the pod of that name and UID.
@@ -66,7 +68,7 @@ public struct RunDriver: Sendable {
         /// The name of the pod.
         public var name: String {
             switch self {
-            case .delete(let name, _), .removeFinalizer(let name, _): name
+            case .stop(let name, _), .delete(let name, _), .removeFinalizer(let name, _): name
             }
         }
     }
@@ -226,6 +228,7 @@ public struct RunDriver: Sendable {
             switch action {
             case .createPod(let identity, let name, let manifest):
                 queued.append(Create(identity: identity, name: name, manifest: manifest))
+            case .stopPod(let name, let uid): deferred.append(.stop(name: name, uid: uid))
             case .deletePod(let name, let uid): deferred.append(.delete(name: name, uid: uid))
             case .removeFinalizer(let name, let uid): deferred.append(.removeFinalizer(name: name, uid: uid))
             }

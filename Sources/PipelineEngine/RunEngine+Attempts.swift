@@ -265,7 +265,7 @@ extension RunEngine {
             }
             guard let known = pods[name], !known.isOver else { continue }
             mayRun = true
-            delete(known)
+            end(known, index, now: now)
         }
         guard !mayRun else { return }
         if reconsider(index, cause, now: now) { return }
@@ -328,13 +328,34 @@ extension RunEngine {
 
     // MARK: Pods that are done with
 
+    /// How long a pod may take to end after its grace period before it is deleted.
+    private static let stopPatience: Duration = .seconds(30)
+
+    /// Ends a pod that may still run, and keeps its log (rule E13): its kubelet is asked by the deadline, the one field that may still
+    /// change. The pod is deleted where that would not help: before its main container has started, since a kubelet that waits for a
+    /// volume ignores the deadline, and when it has not ended in time.
+    private mutating func end(_ known: PodLedger.Entry, _ index: Int, now: Timestamp) {
+        let pod = known.pod
+        let name = pod.metadata.name
+        guard !pod.metadata.isBeingDeleted else { return }
+        guard pod.mainHasStarted else { return delete(known) }
+        guard let since = pods.stoppingSince(name) else {
+            pods.beginStop(name, now: now)
+            // An operator before this one may have asked for it already.
+            if pod.activeDeadlineSeconds != 1 { output.actions.append(.stopPod(name: name, uid: pod.metadata.uid)) }
+            return wake(index, at: now + .seconds(pod.terminationGracePeriodSeconds) + Self.stopPatience)
+        }
+        let limit = since + .seconds(pod.terminationGracePeriodSeconds) + Self.stopPatience
+        if limit <= now { delete(known) } else { wake(index, at: limit) }
+    }
+
     private mutating func delete(_ known: PodLedger.Entry) {
         guard pods.beginDelete(known) else { return }
         output.actions.append(.deletePod(name: known.pod.metadata.name, uid: known.pod.metadata.uid))
     }
 
     /// Takes the finalizer off the ended pods of attempts that are over, and ends those that still run (rule E4).
-    mutating func releasePods(of index: Int) {
+    mutating func releasePods(of index: Int, now: Timestamp) {
         let isFinished = tasks[index].status.phase.isFinished
         for name in tasks[index].pods {
             guard let known = pods[name], !known.isGone,
@@ -342,7 +363,7 @@ extension RunEngine {
                     || known.identity.replica >= graph.nodes[index].spec.replicas
             else { continue }
             if !known.pod.hasEnded {
-                delete(known)
+                end(known, index, now: now)
             } else if pods.beginRemovingFinalizer(known) {
                 output.actions.append(.removeFinalizer(name: name, uid: known.pod.metadata.uid))
             }

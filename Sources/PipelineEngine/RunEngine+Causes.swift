@@ -66,6 +66,8 @@ extension RunEngine {
     /// before deletions, which may be ours and follow on the failure within the same second; then the replica.
     static func failure(_ known: PodLedger.Entry) -> (failure: PodFailure, rank: (Timestamp, Int, Int))? {
         let pod = known.pod
+        // It ended since it was asked to: a consequence, not a cause.
+        if pod.wasStopped { return nil }
         let failure: PodFailure
         if case .failed(let own) = pod.verdict {
             failure = own

@@ -10,7 +10,7 @@ extension RunEngine {
         case .running: evaluateAttempt(index, now: now)
         default: break
         }
-        releasePods(of: index)
+        releasePods(of: index, now: now)
     }
 
     // MARK: May it start?

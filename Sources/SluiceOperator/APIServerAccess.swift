@@ -50,6 +50,11 @@ public struct APIServerAccess: ClusterAccess {
         try await client.resource(Pod.self, namespace: namespace).create(pod)
     }
 
+    public func stopPod(_ key: ObjectKey, uid: String) async throws {
+        let patch: JSONValue = ["metadata": ["uid": .string(uid)], "spec": ["activeDeadlineSeconds": 1]]
+        _ = try await client.resource(Pod.self, namespace: key.namespace).patch(key.name, .merge(patch))
+    }
+
     public func deletePod(_ key: ObjectKey, uid: String) async throws {
         _ = try await client.resource(Pod.self, namespace: key.namespace).delete(key.name, DeleteOptions(uid: uid))
     }

@@ -211,6 +211,7 @@ actor ActiveRun {
         let pod = ObjectKey(namespace: key.namespace, name: release.name)
         do {
             switch release {
+            case .stop(_, let uid): try await cluster.stopPod(pod, uid: uid)
             case .delete(_, let uid): try await cluster.deletePod(pod, uid: uid)
             case .removeFinalizer(_, let uid): try await cluster.removeFinalizer(pod, uid: uid)
             }

@@ -17,6 +17,8 @@ public protocol ClusterAccess: Sendable {
 
     func pod(_ key: ObjectKey) async throws -> Pod
     func createPod(_ pod: JSONValue, namespace: String) async throws -> Pod
+    /// Has the kubelet end the pod of that UID within its grace period, and keep it: its deadline becomes one second.
+    func stopPod(_ key: ObjectKey, uid: String) async throws
     func deletePod(_ key: ObjectKey, uid: String) async throws
     /// Takes Sluice's finalizer off the pod of that UID.
     func removeFinalizer(_ key: ObjectKey, uid: String) async throws

@@ -10,6 +10,10 @@ public struct Pod: KubernetesObject, Hashable {
     public var nodeName = ""
     /// The names of init containers that run beside the main ones (restartPolicy Always).
     public var nativeSidecars: [String] = []
+    /// How long the pod may be active on its node; nil for ever. It may be lowered while the pod runs.
+    public var activeDeadlineSeconds: Int64?
+    /// How long its containers have between SIGTERM and SIGKILL; Kubernetes' default is 30 s.
+    public var terminationGracePeriodSeconds: Int64 = 30
     public var status = PodStatus()
 
     /// Creates a pod without a name.
@@ -105,6 +109,10 @@ extension Pod {
                 try reader.readFields { key, reader in
                     switch key {
                     case "nodeName": nodeName = try reader.readString()
+                    case "activeDeadlineSeconds":
+                        activeDeadlineSeconds = try reader.readOptional { try $0.readInt64() }
+                    case "terminationGracePeriodSeconds":
+                        terminationGracePeriodSeconds = try reader.readOptional { try $0.readInt64() } ?? 30
                     case "initContainers":
                         nativeSidecars = try reader.readArray { try Self.sidecarName(from: &$0) }.compactMap(\.self)
                     default: try reader.skip()

@@ -308,6 +308,9 @@ struct Simulator {
             return driver.requestFailed(name: release.name, monotonic: monotonic)
         }
         switch release {
+        case .stop(let name, let uid):
+            try checkGivenUp(name, "deleted")
+            world.stop(name, uid: uid)
         case .delete(let name, let uid):
             try checkGivenUp(name, "deleted")
             world.delete(name, uid: uid)

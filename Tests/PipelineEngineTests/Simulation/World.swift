@@ -14,7 +14,7 @@ struct World {
         var next: (time: Timestamp, step: Step)?
     }
 
-    enum Step { case bind, start, fate, end }
+    enum Step { case bind, start, fate, end, deadline }
 
     enum Change {
         case observed(Pod)
@@ -61,6 +61,18 @@ struct World {
             member.next = (now + .seconds(Int64(random.pick(0...8))), .end)
         } else {
             member.next = nil
+        }
+        pods[name] = member
+        tell(name)
+    }
+
+    mutating func stop(_ name: String, uid: String) {
+        guard var member = pods[name], member.pod.metadata.uid == uid else { return }
+        member.pod.activeDeadlineSeconds = 1
+        var random = SeededGenerator(mixing: scenario.seed, UInt64(version), 5)
+        // Now and then a kubelet does not do it: its node hangs.
+        if member.pod.isLive, !member.pod.metadata.isBeingDeleted, !random.chance(0.1) {
+            member.next = (now + .seconds(Int64(random.pick(0...8))), .deadline)
         }
         pods[name] = member
         tell(name)
@@ -136,6 +148,7 @@ struct World {
             default: break
             }
         case .end: member.pod.end(code: 143, at: now)
+        case .deadline: member.pod.endByDeadline(code: 143, at: now)
         case nil: break
         }
         pods[name] = member

@@ -22,7 +22,10 @@ struct Bench {
     var created: [String: JSONValue] = [:]
     var createdCount: [String: Int] = [:]
     var creationOrder: [String] = []
+    /// Pods that the driver asked to end, one way or the other.
     var deleted: [String] = []
+    /// Those of them that were asked by their deadline, which keeps them and their logs.
+    var stopped: [String] = []
     var released: [String] = []
     var events: [EngineEvent] = []
     /// What the API server answers to a create, by name of the pod; taken once.
@@ -102,6 +105,14 @@ struct Bench {
                 return
             }
             driver.podCreated(self.create(create))
+        case .release(.stop(let name, let uid)):
+            deleted.append(name)
+            stopped.append(name)
+            guard var pod = pods[name], pod.metadata.uid == uid else { return driver.podDeleted(name: name, uid: uid) }
+            pod.activeDeadlineSeconds = 1
+            if !lingers, pod.isLive { pod.endByDeadline(code: 137, at: now) }
+            pods[name] = pod
+            observe(name)
         case .release(.delete(let name, let uid)):
             deleted.append(name)
             guard var pod = pods[name], pod.metadata.uid == uid else { return driver.podDeleted(name: name, uid: uid) }
@@ -204,8 +215,14 @@ struct Bench {
     /// Ends the pods whose grace period runs.
     mutating func endDeleted(code: Int = 137) {
         for name in pods.keys.sorted() {
-            guard var pod = pods[name], pod.metadata.isBeingDeleted, pod.isLive else { continue }
-            pod.end(code: code, at: now)
+            guard var pod = pods[name], pod.isLive, pod.metadata.isBeingDeleted || pod.activeDeadlineSeconds == 1 else {
+                continue
+            }
+            if pod.metadata.isBeingDeleted {
+                pod.end(code: code, at: now)
+            } else {
+                pod.endByDeadline(code: code, at: now)
+            }
             pods[name] = pod
             observe(name)
         }

@@ -25,6 +25,14 @@ extension Pod {
         status.phase = code == 0 ? .succeeded : .failed
     }
 
+    /// What a kubelet makes of a pod whose deadline is over: Failed, whatever its container said.
+    mutating func endByDeadline(code: Int, at time: Timestamp) {
+        end(code: code, at: time)
+        status.phase = .failed
+        status.reason = "DeadlineExceeded"
+        status.message = "Pod was active on the node longer than the specified deadline"
+    }
+
     mutating func wait(reason: String, message: String = "") {
         bind()
         status.phase = .pending

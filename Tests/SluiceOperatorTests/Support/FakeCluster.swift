@@ -279,6 +279,20 @@ extension FakeCluster: ClusterAccess {
         return try Pod(created)
     }
 
+    func stopPod(_ key: ObjectKey, uid: String) async throws {
+        try await delay()
+        try mayFail()
+        try state.withLock { state in
+            guard var pod = state.pods[key], pod["metadata"]?["uid"]?.string == uid else {
+                throw APIStatus(code: 404, reason: "NotFound", message: "not found")
+            }
+            pod["spec"]?["activeDeadlineSeconds"] = 1
+            state.writes += 1
+            _ = store(&state, "pods", pod)
+        }
+        try mayFail()
+    }
+
     func deletePod(_ key: ObjectKey, uid: String) async throws {
         try await delay()
         try mayFail()

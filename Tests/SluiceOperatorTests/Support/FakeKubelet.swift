@@ -47,6 +47,8 @@ struct FakeKubelet {
                     }
                 case "Running" where isBeingDeleted:
                     end(key, uid, exitCode: 143, message: "", now: now)
+                case "Running" where pod["spec"]?["activeDeadlineSeconds"] == 1:
+                    end(key, uid, exitCode: 137, message: "", now: now, reason: "DeadlineExceeded")
                 case "Running":
                     if (finishAt[uid] ?? now) <= now {
                         end(key, uid, exitCode: outcome.exitCode, message: outcome.message, now: now)
@@ -57,7 +59,9 @@ struct FakeKubelet {
         }
     }
 
-    private func end(_ key: ObjectKey, _ uid: String, exitCode: Int64, message: String, now: Timestamp) {
+    private func end(
+        _ key: ObjectKey, _ uid: String, exitCode: Int64, message: String, now: Timestamp, reason: String? = nil
+    ) {
         cluster.updatePod(key, uid: uid) { pod in
             var terminated: JSONValue = [
                 "exitCode": .int(exitCode), "reason": exitCode == 0 ? "Completed" : "Error",
@@ -68,6 +72,10 @@ struct FakeKubelet {
                 "phase": exitCode == 0 ? "Succeeded" : "Failed",
                 "containerStatuses": [["name": "main", "state": ["terminated": terminated]]],
             ]
+            if let reason {
+                pod["status"]?["phase"] = "Failed"
+                pod["status"]?["reason"] = .string(reason)
+            }
         }
     }
 }
