@@ -19,6 +19,8 @@ public import SluiceAPI
 public struct RunDriver: Sendable {
     /// How effects are spread over time.
     public struct Settings: Sendable, Hashable {
+        /// How long the first status of a run may wait: one that ends before needs no other.
+        public var firstStatusDelay: Duration
         /// Shortest time between two status writes.
         public var statusInterval: Duration
         /// Most pods that one ``next(now:monotonic:)`` asks for.
@@ -30,9 +32,11 @@ public struct RunDriver: Sendable {
 
         /// Settings; everything has a default.
         public init(
-            statusInterval: Duration = .milliseconds(250), createBatch: Int = 64,
+            firstStatusDelay: Duration = .milliseconds(500), statusInterval: Duration = .seconds(1),
+            createBatch: Int = 64,
             retryDelay: Duration = .milliseconds(500), maximumRetryDelay: Duration = .seconds(30)
         ) {
+            self.firstStatusDelay = firstStatusDelay
             self.statusInterval = statusInterval
             self.createBatch = createBatch
             self.retryDelay = retryDelay
@@ -53,6 +57,7 @@ public struct RunDriver: Sendable {
         public var revision: Int
         public var status: PipelineRunStatus
         fileprivate var decisions: Int
+        fileprivate var events: [EngineEvent]
     }
 
     /// A request that may be made since a written status tells why. Answer only where it failed, with
@@ -75,6 +80,7 @@ public struct RunDriver: Sendable {
 
     /// What may be done now, in any order and side by side.
     public struct Effects: Sendable {
+        /// What to tell as events of the run. It is in the written status by now, so that a crash repeats nothing.
         public var events: [EngineEvent] = []
         public var creates: [Create] = []
         public var write: Write?
@@ -98,6 +104,12 @@ public struct RunDriver: Sendable {
     /// The write that has no answer yet.
     private var writing: Write?
     private var lastWrite: Duration?
+    /// When the run was looked at first.
+    private var began: Duration?
+    /// Events that no status that is written or being written tells.
+    private var untold: [EngineEvent] = []
+    /// Events that a written status tells: they may be emitted.
+    private var told: [EngineEvent] = []
     /// Pods that the engine asked for, and that are not sent yet.
     private var queued: [Create] = []
     /// Decided, but not told by any status that is written or being written.
@@ -164,6 +176,8 @@ public struct RunDriver: Sendable {
         _ = engine.statusWritten(through: write.decisions)
         allowed += covered
         covered = []
+        // That a run has started is not worth an event of its own once it has ended.
+        told += write.status.phase.isFinished ? write.events.filter { $0.reason != Reasons.started } : write.events
     }
 
     /// The status is not written, and is to be written later. Where another hand has written it, abandon the driver instead.
@@ -173,6 +187,7 @@ public struct RunDriver: Sendable {
         isDirty = true
         deferred = covered + deferred
         covered = []
+        untold = write.events + untold
     }
 
     /// A release has failed: it is asked for again after ``Settings/retryDelay``, and later and later while others fail as well.
@@ -191,6 +206,7 @@ public struct RunDriver: Sendable {
     /// where a status is written.
     public mutating func next(now: Timestamp, monotonic: Duration) -> Effects {
         var effects = Effects()
+        if began == nil { began = monotonic }
         repeat { effects.wakeUp = step(now: now, &effects) } while withdrawUnwanted()
 
         let underWay = engine.createsUnderWay - queued.count
@@ -204,7 +220,11 @@ public struct RunDriver: Sendable {
         if !isDirty, writing == nil {
             allowed += deferred
             deferred = []
+            told += untold
+            untold = []
         }
+        effects.events = told
+        told = []
         if let retryAt, retryAt > monotonic {
             if !allowed.isEmpty { effects.wake(after: retryAt - monotonic) }
         } else {
@@ -222,7 +242,7 @@ public struct RunDriver: Sendable {
     /// One step of the engine; gives when it wants the next one.
     private mutating func step(now: Timestamp, _ effects: inout Effects) -> Timestamp? {
         let output = engine.step(now: now)
-        effects.events += output.events
+        untold += output.events
         if output.statusChanged { isDirty = true }
         for action in output.actions {
             switch action {
@@ -246,7 +266,10 @@ public struct RunDriver: Sendable {
     }
 
     private mutating func write(now: Timestamp, monotonic: Duration, _ effects: inout Effects) {
-        let wait = lastWrite.map { $0 + settings.statusInterval - monotonic } ?? .zero
+        let earliest =
+            lastWrite.map { $0 + settings.statusInterval }
+            ?? (written.phase == .pending ? (began ?? monotonic) + settings.firstStatusDelay : monotonic)
+        let wait = earliest - monotonic
         guard wait <= .zero || engine.awaitsWrite || engine.hasFinished else { return effects.wake(after: wait) }
         let status = engine.status(now: now)
         isDirty = false
@@ -256,7 +279,8 @@ public struct RunDriver: Sendable {
             return
         }
         revision += 1
-        let write = Write(revision: revision, status: status, decisions: engine.decisionCount)
+        let write = Write(revision: revision, status: status, decisions: engine.decisionCount, events: untold)
+        untold = []
         writing = write
         covered += deferred
         deferred = []

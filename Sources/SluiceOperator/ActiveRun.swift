@@ -22,6 +22,9 @@ actor ActiveRun {
     private let settings: RunSettings
     private let clock: any RuntimeClock
     private let emit: @Sendable (PipelineRun, EngineEvent) -> Void
+    private let finalizers: FinalizerQueue
+    /// Has the run looked at again.
+    private let wake: @Sendable () -> Void
 
     private var driver: RunDriver
     /// The run as it was read or written last.
@@ -29,7 +32,9 @@ actor ActiveRun {
 
     init(
         _ run: PipelineRun, engine: RunEngine, cluster: any ClusterAccess, pods: Store<Pod>, runs: Store<PipelineRun>,
-        settings: RunSettings, clock: any RuntimeClock, emit: @escaping @Sendable (PipelineRun, EngineEvent) -> Void
+        settings: RunSettings, clock: any RuntimeClock, finalizers: FinalizerQueue,
+        wake: @escaping @Sendable () -> Void,
+        emit: @escaping @Sendable (PipelineRun, EngineEvent) -> Void
     ) {
         uid = run.metadata.uid
         key = run.key
@@ -41,6 +46,8 @@ actor ActiveRun {
         self.settings = settings
         self.clock = clock
         self.emit = emit
+        self.finalizers = finalizers
+        self.wake = wake
     }
 
     /// What a reconciliation left to do.
@@ -191,7 +198,21 @@ actor ActiveRun {
 
     // MARK: What the status allows
 
-    private func perform(_ releases: [RunDriver.Release]) async {
+    private func perform(_ all: [RunDriver.Release]) async {
+        var releases: [RunDriver.Release] = []
+        for release in all {
+            let pod = ObjectKey(namespace: key.namespace, name: release.name)
+            // Somebody waits for a pod that is being deleted; for all others there is time.
+            guard case .removeFinalizer(let name, let uid) = release, pods[pod]?.metadata.isBeingDeleted != true else {
+                releases.append(release)
+                continue
+            }
+            finalizers.add(
+                FinalizerQueue.Item(pod: pod, uid: uid) { [self] in
+                    await failed(name)
+                    wake()
+                })
+        }
         // The name of a pod whose request has failed; nil where it did not.
         await withTaskGroup(of: String?.self) { group in
             var next = releases.makeIterator()
@@ -206,6 +227,8 @@ actor ActiveRun {
             }
         }
     }
+
+    private func failed(_ name: String) { driver.requestFailed(name: name, monotonic: clock.monotonic) }
 
     private nonisolated func fails(_ release: RunDriver.Release) async -> Bool {
         let pod = ObjectKey(namespace: key.namespace, name: release.name)

@@ -15,10 +15,10 @@ public struct Operator: Sendable {
         public var leaderElection: LeaderElector.Configuration?
         /// Runs that are worked on at the same time.
         public var workers = 16
-        public var runs = RunSettings()
+        public var runs: RunSettings
 
         /// All namespaces, one operator.
-        public init() {}
+        public init(runs: RunSettings = RunSettings()) { self.runs = runs }
     }
 
     private let client: APIClient
@@ -59,6 +59,7 @@ public struct Operator: Sendable {
         manager.add(pods)
         let controller = reconciler.controller(workers: configuration.workers)
         manager.add(controller)
+        manager.add("release of finished pods", whileLeading: true) { await reconciler.releaseFinishedPods() }
         manager.add("take-over", whileLeading: true) { try await reconciler.takeOver(controller) }
         try await manager.run()
     }

@@ -18,9 +18,12 @@ public final class RunReconciler: Sendable {
     private let clock: any RuntimeClock
     private let logger: Logger
     private let inbox = PodInbox()
+    private let finalizers = FinalizerQueue()
     private let active = Mutex<[ObjectKey: ActiveRun]>([:])
     /// Whether this process works on runs. A standby follows the caches and keeps nothing beside them.
     private let isLeading = Mutex(false)
+    /// Has a run looked at again; set with the controller.
+    private let controllerQueue = Mutex<(@Sendable (ObjectKey) -> Void)?>(nil)
 
     /// The index by which the store of pods finds those of a run, whatever UID the run had: "namespace/name".
     public static let podsByRun = StoreIndex<Pod>("run") { entry in
@@ -50,9 +53,13 @@ public final class RunReconciler: Sendable {
             limiter: RetryLimiter(base: .milliseconds(50), maximum: .seconds(30)),
             clock: clock, logger: logger
         ) { [self] key in try await reconcile(key) }
-        controller.watch(runs) { [self] event in
+        controllerQueue.withLock { $0 = { controller.enqueue($0) } }
+        runs.addHandler { [self] event in
             // Our own status writes are known already.
-            event.origin == .ownWrite || !leads ? [] : [event.key]
+            guard event.origin != .ownWrite, leads else { return }
+            // A run that is new waits behind those under way, so that the ones that came first end first.
+            let isNew = if case .added = event.change { true } else { false }
+            controller.enqueue(event.key, priority: isNew ? .low : .high)
         }
         controller.watch(pods) { [self] event in
             guard let run = PodInbox.run(of: event.entry.metadata), event.origin != .ownWrite, leads else { return [] }
@@ -95,6 +102,17 @@ public final class RunReconciler: Sendable {
         var keys = Set(runs.entries().map(\.key))
         keys.formUnion(pods.entries().compactMap { PodInbox.run(of: $0.metadata) })
         for key in keys.sorted() { controller.enqueue(key, priority: .low) }
+    }
+
+    /// Takes finalizers off pods that are done with, in the background, until the task is cancelled. To be run while this process leads.
+    public func releaseFinishedPods() async {
+        await finalizers.run(workers: settings.backgroundWrites) { [cluster] pod, uid in
+            do {
+                try await cluster.removeFinalizer(pod, uid: uid)
+            } catch let status as APIStatus where status.isNotFound {
+                // Gone already.
+            }
+        }
     }
 
     private func forget(_ key: ObjectKey) {
@@ -141,6 +159,7 @@ public final class RunReconciler: Sendable {
             }
             current = ActiveRun(
                 run, engine: engine, cluster: cluster, pods: pods, runs: runs, settings: settings, clock: clock,
+                finalizers: finalizers, wake: { [self] in controllerQueue.withLock { $0?(key) } },
                 emit: { [events, logger] run, event in
                     events(run, event.isWarning, event.reason, event.message)
                     guard event.isAboutRun else { return }

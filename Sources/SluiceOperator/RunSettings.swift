@@ -6,9 +6,19 @@ public struct RunSettings: Sendable, Hashable {
     public var driver = RunDriver.Settings()
     /// How long a run waits for the Pipeline that it refers to: a Git sync may bring it later.
     public var pipelineDeadline: Duration = .seconds(600)
+    /// Requests that only tidy and are under way at the same time, for all runs together.
+    public var backgroundWrites = 2
     /// Requests of one run that are under way at the same time.
     public var concurrentWrites = 16
 
     /// The defaults.
     public init() {}
+
+    /// For an API server in this process with one person before it: the status follows at once.
+    public static var local: RunSettings {
+        var settings = RunSettings()
+        settings.driver.firstStatusDelay = .zero
+        settings.driver.statusInterval = .milliseconds(100)
+        return settings
+    }
 }

@@ -28,7 +28,8 @@ import Testing
     }
 
     @Test func `Pods come in batches, and a cancel between two of them takes the rest back`() throws {
-        var driver = driver(tasks: 10, RunDriver.Settings(statusInterval: .zero, createBatch: 4))
+        var driver = driver(
+            tasks: 10, RunDriver.Settings(firstStatusDelay: .zero, statusInterval: .zero, createBatch: 4))
         let first = driver.next(now: Self.start, monotonic: .zero)
         #expect(first.creates.count == 4)
         for create in first.creates { driver.podCreated(try pod(create)) }
@@ -47,7 +48,7 @@ import Testing
     }
 
     @Test func `Statuses keep their distance, but for one that pods wait for and the last one`() throws {
-        var driver = driver(tasks: 2, RunDriver.Settings(statusInterval: .seconds(10)))
+        var driver = driver(tasks: 2, RunDriver.Settings(firstStatusDelay: .zero, statusInterval: .seconds(10)))
         let creates = driver.next(now: Self.start, monotonic: .zero).creates
         var pods = try creates.map(pod)
         for pod in pods { driver.podCreated(pod) }
@@ -67,7 +68,7 @@ import Testing
     }
 
     @Test func `A failed write keeps back what it would have told, and is asked for again`() throws {
-        var driver = driver(tasks: 1, RunDriver.Settings(statusInterval: .zero))
+        var driver = driver(tasks: 1, RunDriver.Settings(firstStatusDelay: .zero, statusInterval: .zero))
         var pod = try pod(driver.next(now: Self.start, monotonic: .zero).creates[0])
         pod.nodeName = "n"
         pod.end(code: 0, at: Self.start)
@@ -90,7 +91,7 @@ import Testing
     }
 
     @Test func `A decision that comes while a status is under way is not taken for written by it`() throws {
-        var driver = driver(tasks: 1, RunDriver.Settings(statusInterval: .zero))
+        var driver = driver(tasks: 1, RunDriver.Settings(firstStatusDelay: .zero, statusInterval: .zero))
         let create = driver.next(now: Self.start, monotonic: .zero).creates[0]
         driver.podCreated(try pod(create))
         let write = try #require(driver.next(now: Self.start, monotonic: .zero).write)
@@ -103,7 +104,8 @@ import Testing
     }
 
     @Test func `A release that failed is asked for again after a while, not at once`() throws {
-        var driver = driver(tasks: 1, RunDriver.Settings(statusInterval: .zero, retryDelay: .seconds(2)))
+        var driver = driver(
+            tasks: 1, RunDriver.Settings(firstStatusDelay: .zero, statusInterval: .zero, retryDelay: .seconds(2)))
         var pod = try pod(driver.next(now: Self.start, monotonic: .zero).creates[0])
         pod.nodeName = "n"
         pod.end(code: 0, at: Self.start)
@@ -115,5 +117,34 @@ import Testing
         #expect(waiting.isIdle)
         #expect(waiting.wakeAfter == .seconds(1))
         #expect(driver.next(now: Self.start, monotonic: .seconds(3)).releases == [release])
+    }
+
+    @Test func `A run that ends before its first status was due has one status and one event`() throws {
+        var driver = driver(tasks: 1, RunDriver.Settings(firstStatusDelay: .seconds(1), statusInterval: .seconds(5)))
+        var pod = try pod(driver.next(now: Self.start, monotonic: .zero).creates[0])
+        driver.podCreated(pod)
+        let waiting = driver.next(now: Self.start, monotonic: .milliseconds(400))
+        #expect(waiting.isIdle && waiting.events.isEmpty)
+        #expect(waiting.wakeAfter == .milliseconds(600))
+        pod.nodeName = "n"
+        pod.end(code: 0, at: Self.start)
+        driver.podObserved(pod)
+        let effects = driver.next(now: Self.start, monotonic: .milliseconds(500))
+        let write = try #require(effects.write)
+        #expect(write.status.phase == .succeeded)
+        #expect(effects.events.isEmpty, "nothing is told before it is written")
+        driver.statusWritten(write, monotonic: .milliseconds(500))
+        #expect(driver.next(now: Self.start, monotonic: .milliseconds(500)).events.map(\.reason) == ["Succeeded"])
+    }
+
+    @Test func `One that goes on has the event of its start, once, and not again after a failed write`() throws {
+        var driver = driver(tasks: 1, RunDriver.Settings(firstStatusDelay: .zero, statusInterval: .zero))
+        driver.podCreated(try pod(driver.next(now: Self.start, monotonic: .zero).creates[0]))
+        driver.statusWriteFailed(try #require(driver.next(now: Self.start, monotonic: .zero).write))
+        let again = driver.next(now: Self.start, monotonic: .zero)
+        #expect(again.events.isEmpty)
+        driver.statusWritten(try #require(again.write), monotonic: .zero)
+        #expect(driver.next(now: Self.start, monotonic: .zero).events.map(\.reason) == ["Started"])
+        #expect(driver.next(now: Self.start, monotonic: .zero).events.isEmpty)
     }
 }

@@ -63,7 +63,9 @@ struct RunCommand: AsyncParsableCommand {
         ) { cluster in
             try await withThrowingTaskGroup(of: RunPhase?.self) { group in
                 group.addTask {
-                    try await Operator(client: cluster.client, logger: logger).run()
+                    try await Operator(
+                        client: cluster.client, configuration: Operator.Configuration(runs: .local), logger: logger
+                    ).run()
                     return nil
                 }
                 group.addTask { try await submitAndWatch(manifest, client: cluster.client) }

@@ -75,7 +75,9 @@ struct UpCommand: AsyncParsableCommand {
                 Ctrl-C ends it and all that it runs.
                 """)
             if self.operator {
-                try await Operator(client: cluster.client, logger: logger).run()
+                try await Operator(
+                    client: cluster.client, configuration: Operator.Configuration(runs: .local), logger: logger
+                ).run()
             } else {
                 while true { try await SystemClock().sleep(for: .seconds(3600)) }
             }

@@ -61,7 +61,8 @@ struct Simulator {
         world = World(scenario, now: Bench.start)
         pendingWants = scenario.wants.map { (Bench.start + .seconds($0.after), $0.state) }
         settings = RunDriver.Settings(
-            statusInterval: .seconds(random.pick([0, 0, 1, 10])), createBatch: random.pick([1, 2, 64]),
+            firstStatusDelay: .seconds(random.pick([0, 1])), statusInterval: .seconds(random.pick([0, 0, 1, 10])),
+            createBatch: random.pick([1, 2, 64]),
             retryDelay: .seconds(random.pick([0, 1])))
         driver = RunDriver(
             RunEngine(

@@ -33,7 +33,8 @@ struct Bench {
     /// Deleted pods keep running through their grace period until ``endDeleted(code:)``.
     var lingers = false
     private var nextUID = 0
-    private static let settings = RunDriver.Settings(statusInterval: .zero, createBatch: .max, retryDelay: .zero)
+    private static let settings = RunDriver.Settings(
+        firstStatusDelay: .zero, statusInterval: .zero, createBatch: .max, retryDelay: .zero)
 
     /// What the driver asks for beside the status.
     enum Action: Hashable {

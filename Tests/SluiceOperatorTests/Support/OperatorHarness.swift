@@ -83,6 +83,7 @@ struct OperatorHarness {
                 group.addTask { await runs.run() }
                 group.addTask { await pipelines.run() }
                 group.addTask { await pods.run() }
+                group.addTask { await reconciler.releaseFinishedPods() }
                 group.addTask {
                     do {
                         try await runs.waitUntilSynced()
