@@ -138,10 +138,15 @@ public final class LeaderElector: Sendable {
 
     /// Returns true when this process leads, false when it has withdrawn. Throws `CancellationError`.
     private func acquire() async throws -> Bool {
+        var told: String?
         while !withdrawn.isOpen {
             try Task.checkCancellation()
             do {
                 if try await attempt() { return true }
+                if let leader, leader != told {
+                    logger.notice("standing by", metadata: ["leader": "\(leader)"])
+                    told = leader
+                }
             } catch {
                 if Task.isCancelled { throw CancellationError() }
                 logger.warning("lease could not be acquired", metadata: ["error": "\(error)"])

@@ -36,9 +36,20 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
         var machine = WatchMachine<Object>(pageSize: pageSize)
         var backoff = Backoff()
         var lastRelistAtOnce: Duration?
+        var failingSince: Timestamp?
         while !Task.isCancelled {
             do {
-                try await step(&machine, deliver: deliver)
+                try await step(&machine) { events in
+                    if let since = failingSince {
+                        failingSince = nil
+                        logger.notice(
+                            "\(Object.resourceType.plural) are watched again",
+                            metadata: [
+                                "since": "\(since.rfc3339)", "seconds": "\((clock.now - since).components.seconds)",
+                            ])
+                    }
+                    deliver(events)
+                }
             } catch {
                 if Task.isCancelled { return }
                 let broken = error as? WorkingWatchBroke
@@ -56,7 +67,9 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
                     continue
                 }
                 onFailure(cause)
-                await pause(after: cause, &backoff, &lastRelistAtOnce)
+                let since = failingSince ?? clock.now
+                failingSince = since
+                await pause(after: cause, since: since, &backoff, &lastRelistAtOnce)
             }
         }
     }
@@ -97,7 +110,9 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
         }
     }
 
-    private func pause(after error: any Error, _ backoff: inout Backoff, _ lastRelistAtOnce: inout Duration?) async {
+    private func pause(
+        after error: any Error, since: Timestamp, _ backoff: inout Backoff, _ lastRelistAtOnce: inout Duration?
+    ) async {
         let now = clock.monotonic
         let status = error as? APIStatus
         var delay = backoff.next(at: now, random: random)
@@ -111,7 +126,7 @@ public struct Watcher<Object: KubernetesObject>: Sendable {
         if let seconds = status?.details?.retryAfterSeconds { delay = max(delay, .seconds(min(seconds, 300))) }
         logger.log(
             level: isAtOnce ? .debug : .warning, "watch of \(Object.resourceType.plural) interrupted",
-            metadata: ["error": "\(error)", "retryIn": "\(delay)"])
+            metadata: ["error": "\(error)", "since": "\(since.rfc3339)", "retryIn": "\(delay)"])
         // The loop notices cancellation.
         try? await clock.sleep(for: delay)
     }
