@@ -14,6 +14,13 @@ enum RunPreparation {
     /// Prepares a run; `pipeline` gives the spec of a Pipeline of the run's namespace. A run that has begun keeps the pipeline
     /// that it began with.
     static func prepare(_ run: PipelineRun, pipeline: (String) -> JSONValue?) -> RunPreparation {
+        if run.metadata.name.utf8.count > Names.maximumLabelLength {
+            // An older definition lets it through; its pods could not carry the name as their label.
+            return .invalid(
+                reason: Reasons.invalidSpec,
+                message:
+                    "metadata.name: must be no more than \(Names.maximumLabelLength) characters, since pods carry it")
+        }
         let report = Validator.validate(runSpec: run.spec)
         guard report.isValid else { return .invalid(reason: Reasons.invalidSpec, message: report.message()) }
         let spec = PipelineRunSpec(validated: run.spec)

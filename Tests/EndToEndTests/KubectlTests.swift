@@ -18,6 +18,17 @@ import Testing
             #expect(description.contains("Events:"))
             #expect(try await cluster.kubectl("get", "events").contains("Started"))
 
+            let long = String(repeating: "a", count: 64)
+            let refused = try await cluster.kubectl(
+                "create", "-f", "-",
+                input: """
+                    apiVersion: sluice.dev/v1alpha1
+                    kind: PipelineRun
+                    metadata: {name: \(long)}
+                    spec: {pipelineSpec: {tasks: [{name: a, container: {image: x}}]}}
+                    """, expect: 1)
+            #expect(refused.contains("the name of a run must be no more than 63 characters"))
+
             try await cluster.kubectl("delete", "prun", "hello")
             try await cluster.kubectl("wait", "pods", "--all", "--for=delete", "--timeout=30s")
             #expect(try await cluster.kubectl("get", "pods").contains("No resources found"))

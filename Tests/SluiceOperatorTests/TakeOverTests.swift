@@ -169,4 +169,18 @@ import Testing
         #expect(harness.cluster.state.withLock { $0.created.values.allSatisfy { $0 == 1 } })
         #expect(try harness.cluster.run(named: "r")?.status.phase == .succeeded)
     }
+
+    @Test func `O22: a run whose name no label can hold fails with a reason, should a definition let it through`()
+        throws
+    {
+        var harness = OperatorHarness(seed: 81)
+        defer { harness.end() }
+        let name = String(repeating: "a", count: 64)
+        harness.cluster.addRun(name, spec: Self.chain)
+        harness.startOperator()
+        #expect(harness.runUntilDone(within: .seconds(10)))
+        let run = try #require(try harness.cluster.run(named: name))
+        #expect(run.status.reason == "InvalidSpec")
+        #expect(run.status.message.hasPrefix("metadata.name: must be no more than 63 characters"))
+    }
 }

@@ -11,6 +11,8 @@ public protocol ValidationRuleEvaluator: Sendable {
 
 /// Evaluates without CEL the rules that forbid changes: equalities of paths in `self` and `oldSelf`, joined by `&&`.
 ///
+/// It also knows `size(self.a.b) <= N` of strings and lists, alone.
+///
 /// Examples: `self == oldSelf`, `self.spec == oldSelf.spec && self.a.b == oldSelf.a.b`, `has(self.a) ==
 /// has(oldSelf.a)`, and `has(self.a) != has(self.b)`, which asks for exactly one of two fields. Any other rule is
 /// answered with nil. A program that has a CEL evaluator gives it to ``APIServerConfiguration/ruleEvaluator`` instead.
@@ -32,6 +34,9 @@ public struct TransitionRuleEvaluator: ValidationRuleEvaluator {
 
     /// Whether the rule holds; nil when it is not an equality as described above, or needs an old value and there is none.
     public func holds(_ rule: String, value: JSONValue, oldValue: JSONValue?) -> Bool? {
+        if let bound = Self.bound(rule), let found = bound.side.value(value, .null) {
+            return (found.string?.unicodeScalars.count ?? found.array?.count).map { $0 <= bound.limit }
+        }
         for term in rule.split(separator: "&") where !term.allSatisfy(\.isWhitespace) {
             let words = term.filter { !$0.isWhitespace }
             let wantsEqual = !words.contains("!=")
@@ -43,6 +48,16 @@ public struct TransitionRuleEvaluator: ValidationRuleEvaluator {
             if (sides[0].value(value, old) == sides[1].value(value, old)) != wantsEqual { return false }
         }
         return true
+    }
+
+    /// Parses `size(PATH) <= N`; nil for anything else.
+    private static func bound(_ rule: String) -> (side: Side, limit: Int)? {
+        let words = rule.filter { !$0.isWhitespace }
+        guard words.hasPrefix("size("), let close = words.firstIndex(of: ")"),
+            let side = side(String(words[words.index(words.startIndex, offsetBy: 5)..<close])), !side.isOld,
+            words[close...].hasPrefix(")<="), let limit = Int(words[words.index(close, offsetBy: 3)...])
+        else { return nil }
+        return (side, limit)
     }
 
     /// Parses one side; nil when it is anything but a path from `self` or `oldSelf`.

@@ -21,7 +21,13 @@ public enum CustomResourceDefinitions {
 
     private static let runSchema = root(
         "A run of a pipeline: what is to be done, once, and what became of it.",
-        spec: PipelineRunSpec.schema, status: PipelineRunStatus.schema)
+        spec: PipelineRunSpec.schema, status: PipelineRunStatus.schema,
+        rules: [
+            // Pods carry the name as a label.
+            StructuralSchema.ValidationRule(
+                "size(self.metadata.name) <= \(Names.maximumLabelLength)",
+                message: "the name of a run must be no more than \(Names.maximumLabelLength) characters")
+        ])
 
     private static let pipelineSchema = root(
         "A pipeline: tasks, what they depend on, and what they take and give.",
@@ -34,14 +40,17 @@ public enum CustomResourceDefinitions {
             ]))
 
     private static func root(
-        _ description: String, spec: StructuralSchema, status: StructuralSchema
+        _ description: String, spec: StructuralSchema, status: StructuralSchema,
+        rules: [StructuralSchema.ValidationRule] = []
     ) -> StructuralSchema {
-        .object(
+        var schema = StructuralSchema.object(
             description, required: ["spec"],
             [
                 "apiVersion": .string("sluice.dev/v1alpha1"), "kind": .string("The kind of the object."),
                 "metadata": .object(), "spec": spec, "status": status,
             ])
+        schema.rules = rules
+        return schema
     }
 
     private static let pipelineRuns = definition(
