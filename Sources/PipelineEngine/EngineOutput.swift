@@ -6,6 +6,9 @@ import SluiceAPI
 public enum EngineAction: Sendable, Hashable {
     /// Create that pod; answer with ``RunEngine/podCreated(_:)`` or ``RunEngine/podCreateFailed(_:_:now:)``.
     case createPod(PodIdentity, name: String, JSONValue)
+    /// Read the pod from the API server, not from a cache: a time of it is over, and its end may only not have been heard of. Answer with
+    /// ``RunEngine/podConfirmed(_:now:)`` or ``RunEngine/podDeleted(name:uid:)``.
+    case confirmPod(name: String, uid: String)
     /// Have its kubelet end the pod of that name and UID and keep it, with its log: lower its `activeDeadlineSeconds` to 1.
     case stopPod(name: String, uid: String)
     /// Delete the pod of that name and UID with its grace period.
@@ -15,7 +18,12 @@ public enum EngineAction: Sendable, Hashable {
 
     /// Whether the status must have been written first: a decision that only the status tells (timed out, cancelled, the
     /// outcome of a pod) must not be forgotten by a crash in between.
-    public var needsStatus: Bool { if case .createPod = self { false } else { true } }
+    public var needsStatus: Bool {
+        switch self {
+        case .createPod, .confirmPod: false
+        case .stopPod, .deletePod, .removeFinalizer: true
+        }
+    }
 }
 
 /// Something to tell the user as an event of the run.

@@ -11,6 +11,8 @@ struct PodLedger: Sendable {
         var pod: Pod
         /// Whether the API server has it no more.
         var isGone = false
+        /// When it was last read from the API server itself; nil when only a cache has told of it.
+        var confirmedAt: Timestamp?
         /// Since when it has been seen stuck; nil while it is not.
         var stuckSince: Timestamp?
 
@@ -40,6 +42,7 @@ struct PodLedger: Sendable {
     /// Pods whose kubelet was asked to end them, and since when.
     private var stopping: [String: Timestamp] = [:]
     private var removingFinalizer: Set<String> = []
+    private var confirming: Set<String> = []
 
     /// The pod of that name; nil when there never was one.
     subscript(name: String) -> Entry? { entries[name] }
@@ -66,7 +69,9 @@ struct PodLedger: Sendable {
         }
         unanswered[name] = nil
         if !pod.holdsFinalizer { removingFinalizer.remove(name) }
-        entries[name] = Entry(task: task, identity: identity, pod: pod, stuckSince: known?.stuckSince)
+        entries[name] = Entry(
+            task: task, identity: identity, pod: pod, confirmedAt: known?.confirmedAt,
+            stuckSince: known?.stuckSince)
         return known == nil ? .discovery : .update
     }
 
@@ -74,10 +79,20 @@ struct PodLedger: Sendable {
     mutating func markGone(_ name: String, uid: String) -> Entry? {
         guard entries[name]?.pod.metadata.uid == uid else { return nil }
         deleting.remove(name)
+        confirming.remove(name)
         removingFinalizer.remove(name)
         entries[name]?.isGone = true
         return entries[name]
     }
+
+    /// Notes that the pod was read from the API server at that time.
+    mutating func confirm(_ name: String, at time: Timestamp) {
+        confirming.remove(name)
+        entries[name]?.confirmedAt = time
+    }
+
+    /// Notes that the pod is to be read from the API server; false when that is under way.
+    mutating func beginConfirm(_ name: String) -> Bool { confirming.insert(name).inserted }
 
     /// Notes whether a pod is stuck now; gives since when it has been (rule E8).
     mutating func noteStuck(_ name: String, _ isStuck: Bool, now: Timestamp) -> Timestamp? {
@@ -125,6 +140,7 @@ struct PodLedger: Sendable {
     mutating func requestFailed(_ name: String) {
         deleting.remove(name)
         stopping[name] = nil
+        confirming.remove(name)
         removingFinalizer.remove(name)
     }
 }

@@ -60,9 +60,11 @@ public struct RunDriver: Sendable {
         fileprivate var events: [EngineEvent]
     }
 
-    /// A request that may be made since a written status tells why. Answer only where it failed, with
-    /// ``requestFailed(name:monotonic:)``; what became of the pod comes as news.
+    /// A request about a pod that exists. Answer where it failed, with ``requestFailed(name:monotonic:)``; what became of the pod comes
+    /// as news. All but `confirm` may be made since a written status tells why.
     public enum Release: Sendable, Hashable {
+        /// Read the pod from the API server itself: answer with ``podConfirmed(_:now:)`` or ``podDeleted(name:uid:)``.
+        case confirm(name: String, uid: String)
         /// Have its kubelet end the pod of that name and UID and keep it, with its log: lower its `activeDeadlineSeconds` to 1.
         case stop(name: String, uid: String)
         /// Delete the pod of that name and UID with its grace period.
@@ -73,7 +75,7 @@ public struct RunDriver: Sendable {
         /// The name of the pod.
         public var name: String {
             switch self {
-            case .stop(let name, _), .delete(let name, _), .removeFinalizer(let name, _): name
+            case .confirm(let name, _), .stop(let name, _), .delete(let name, _), .removeFinalizer(let name, _): name
             }
         }
     }
@@ -153,6 +155,9 @@ public struct RunDriver: Sendable {
 
     /// A pod as it is now. Pods of others and outdated states are passed over.
     public mutating func podObserved(_ pod: Pod) { engine.podObserved(pod) }
+
+    /// The pod as the API server itself has it at that time.
+    public mutating func podConfirmed(_ pod: Pod, now: Timestamp) { engine.podConfirmed(pod, now: now) }
 
     /// The pod of that name and UID does not exist any more.
     public mutating func podDeleted(name: String, uid: String) { engine.podDeleted(name: name, uid: uid) }
@@ -248,6 +253,7 @@ public struct RunDriver: Sendable {
             switch action {
             case .createPod(let identity, let name, let manifest):
                 queued.append(Create(identity: identity, name: name, manifest: manifest))
+            case .confirmPod(let name, let uid): allowed.append(.confirm(name: name, uid: uid))
             case .stopPod(let name, let uid): deferred.append(.stop(name: name, uid: uid))
             case .deletePod(let name, let uid): deferred.append(.delete(name: name, uid: uid))
             case .removeFinalizer(let name, let uid): deferred.append(.removeFinalizer(name: name, uid: uid))

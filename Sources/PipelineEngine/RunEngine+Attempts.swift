@@ -188,9 +188,15 @@ extension RunEngine {
     ) -> Bool {
         let spec = graph.nodes[index].spec
         var failure: PodFailure?
+        var due = now
         func check(_ since: Timestamp?, _ limit: Duration, _ overdue: () -> PodFailure) {
             guard let since, failure == nil else { return }
-            if since + limit <= now { failure = overdue() } else { wake(index, at: since + limit) }
+            if since + limit <= now {
+                failure = overdue()
+                due = since + limit
+            } else {
+                wake(index, at: since + limit)
+            }
         }
         if let timeout = spec.timeout {
             check(began, timeout) {
@@ -218,9 +224,25 @@ extension RunEngine {
             }
         }
         guard let failure else { return false }
+        guard isConfirmed(index, since: due) else { return false }
         noteDecision()
         failAttempt(index, failure, now: now)
         return true
+    }
+
+    /// Whether every pod of the attempt that may still run was read from the API server at or after that time; asks for it where not.
+    /// A cache that stands still must not let a clock fail what has long succeeded.
+    private mutating func isConfirmed(_ index: Int, since due: Timestamp) -> Bool {
+        var isConfirmed = true
+        for replica in 0..<graph.nodes[index].spec.replicas {
+            let name = podName(index, replica: replica)
+            guard let known = pods[name], !known.isOver, known.confirmedAt.map({ $0 < due }) ?? true else { continue }
+            isConfirmed = false
+            if pods.beginConfirm(name) {
+                output.actions.append(.confirmPod(name: name, uid: known.pod.metadata.uid))
+            }
+        }
+        return isConfirmed
     }
 
     // MARK: Verdicts

@@ -217,6 +217,13 @@ public struct RunEngine: Sendable {
         if let known = pods.markGone(name, uid: uid), known.task != Self.noTask { worklist.append(known.task) }
     }
 
+    /// The pod as the API server itself has it at that time (``EngineAction/confirmPod(name:uid:)``).
+    public mutating func podConfirmed(_ pod: Pod, now: Timestamp) {
+        podObserved(pod)
+        pods.confirm(pod.metadata.name, at: now)
+        if let known = pods[pod.metadata.name], known.task != Self.noTask { worklist.append(known.task) }
+    }
+
     /// The pod that was asked for exists: the one just made, or one that an earlier create had made.
     public mutating func podCreated(_ pod: Pod) {
         pods.endCreate(pod.metadata.name)

@@ -228,12 +228,27 @@ actor ActiveRun {
         }
     }
 
+    private func confirm(_ name: String, _ uid: String, _ key: ObjectKey) async throws {
+        // By the time before the request: the answer is at least as new.
+        let asked = clock.now
+        do {
+            let pod = try await cluster.pod(key)
+            if pod.metadata.uid == uid {
+                driver.podConfirmed(pod, now: asked)
+                pods.noteWritten(pod)
+                return
+            }
+        } catch let status as APIStatus where status.isNotFound {}
+        driver.podDeleted(name: name, uid: uid)
+    }
+
     private func failed(_ name: String) { driver.requestFailed(name: name, monotonic: clock.monotonic) }
 
     private nonisolated func fails(_ release: RunDriver.Release) async -> Bool {
         let pod = ObjectKey(namespace: key.namespace, name: release.name)
         do {
             switch release {
+            case .confirm(let name, let uid): try await confirm(name, uid, pod)
             case .stop(_, let uid): try await cluster.stopPod(pod, uid: uid)
             case .delete(_, let uid): try await cluster.deletePod(pod, uid: uid)
             case .removeFinalizer(_, let uid): try await cluster.removeFinalizer(pod, uid: uid)

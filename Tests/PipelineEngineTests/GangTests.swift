@@ -65,6 +65,7 @@ struct GangTests {
         }
         bench.change("g", 0, settling: false) { $0.run(at: $1) }
         bench.now = bench.now + .seconds(300)
+        for action in bench.step() { bench.perform(action) }
         _ = bench.step()
         #expect(bench.task("g").stopping == .failure(.infrastructure))
     }

@@ -195,6 +195,8 @@ struct RetryTests {
         bench.run("a")
         bench.now = bench.now + .seconds(10)
         // The time-out is decided; the operator cannot write the status, and the pod ends by itself meanwhile.
+        // First the pod is read from the API server itself.
+        for release in bench.next().releases { bench.perform(.release(release)) }
         let write = try #require(bench.next().write)
         bench.change("a", settling: false) { $0.end(code: 0, at: $1) }
         #expect(bench.next().isIdle)

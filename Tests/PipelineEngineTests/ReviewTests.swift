@@ -104,6 +104,30 @@ import Testing
         #expect(bench.state("a") == "Running")
     }
 
+    @Test func `O9: a clock fails nothing whose end has only not been heard of`() {
+        for (end, expected) in [(30, "Succeeded"), (70, "Failed/Timeout")] as [(Int64, String)] {
+            var bench = Bench([task("a", ["timeout": "60s"])])
+            bench.run("a")
+            let start = bench.now
+            // Cut off from the API server: the cache stands still, and nothing can be read.
+            bench.now = bench.now + .seconds(3600)
+            for _ in 0..<3 {
+                #expect(bench.step() == [.release(.confirm(name: bench.name("a"), uid: "pod-1"))])
+                bench.failRequest(bench.name("a"))
+                #expect(bench.state("a") == "Running")
+            }
+            // Back again: the pod is read before it is judged.
+            if end == 30 {
+                bench.pods[bench.name("a")]?.end(code: 0, at: start + .seconds(end))
+            } else {
+                bench.pods[bench.name("a")]?.activeDeadlineSeconds = 60
+            }
+            bench.settle()
+            #expect(bench.confirmed == [bench.name("a")])
+            #expect(bench.state("a") == expected)
+        }
+    }
+
     // MARK: Results and values
 
     @Test(arguments: [

@@ -309,6 +309,12 @@ struct Simulator {
             return driver.requestFailed(name: release.name, monotonic: monotonic)
         }
         switch release {
+        case .confirm(let name, let uid):
+            if let pod = world.pods[name]?.pod, pod.metadata.uid == uid {
+                driver.podConfirmed(pod, now: world.now)
+            } else {
+                driver.podDeleted(name: name, uid: uid)
+            }
         case .stop(let name, let uid):
             try checkGivenUp(name, "deleted")
             world.stop(name, uid: uid)

@@ -26,6 +26,8 @@ struct Bench {
     var deleted: [String] = []
     /// Those of them that were asked by their deadline, which keeps them and their logs.
     var stopped: [String] = []
+    /// Pods that were read from the API server itself.
+    var confirmed: [String] = []
     var released: [String] = []
     var events: [EngineEvent] = []
     /// What the API server answers to a create, by name of the pod; taken once.
@@ -106,6 +108,13 @@ struct Bench {
                 return
             }
             driver.podCreated(self.create(create))
+        case .release(.confirm(let name, let uid)):
+            confirmed.append(name)
+            if let pod = pods[name], pod.metadata.uid == uid {
+                driver.podConfirmed(pod, now: now)
+            } else {
+                driver.podDeleted(name: name, uid: uid)
+            }
         case .release(.stop(let name, let uid)):
             deleted.append(name)
             stopped.append(name)
