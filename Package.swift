@@ -27,6 +27,8 @@ func tests(
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
+let metrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let metricsTestKit = Target.Dependency.product(name: "MetricsTestKit", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 
@@ -45,6 +47,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.5.1"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -68,8 +71,7 @@ let package = Package(
         module(
             "KubernetesRuntime",
             [
-                "JSON", "KubernetesModel", "KubernetesClient", log,
-                heap,
+                "JSON", "KubernetesModel", "KubernetesClient", log, metrics, heap,
             ]),
         module("SeededRandom"),
         module("KubernetesTesting", ["KubernetesModel", "KubernetesClient", "SeededRandom"]),
@@ -117,7 +119,10 @@ let package = Package(
         tests("KubernetesClient", ["CurlHTTP", "JSON", "KubernetesModel", log], resources: [.copy("Resources")]),
         tests(
             "KubernetesRuntime",
-            ["CurlHTTP", "JSON", "KubernetesModel", "KubernetesClient", "KubernetesTesting", log],
+            [
+                "CurlHTTP", "JSON", "KubernetesModel", "KubernetesClient", "KubernetesTesting", log, metrics,
+                metricsTestKit,
+            ],
             resources: [.copy("Resources")]),
         tests("HTTPServing", ["COpenSSL", log, nioCore, nioPosix]),
         tests("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "YAML"]),

@@ -3,6 +3,7 @@ import KubernetesClient
 import KubernetesModel
 import KubernetesTesting
 import Logging
+import MetricsTestKit
 import Synchronization
 import Testing
 
@@ -19,10 +20,12 @@ import Testing
 
     private func key(_ name: String) -> ObjectKey { ObjectKey(namespace: "ns", name: name) }
 
-    @Test func `Errors are tried again with growing delays, terminal ones are not`() {
+    @Test func `Errors are tried again with growing delays, terminal ones are not`() throws {
         let tries = Mutex<[String: [Duration]]>([:])
-        let controller = Controller(name: "test", clock: simulation.clock, random: { 0 }, logger: logger) {
-            [simulation] key in
+        let metrics = TestMetrics()
+        let controller = Controller(
+            name: "test", clock: simulation.clock, random: { 0 }, logger: logger, metrics: metrics
+        ) { [simulation] key in
             tries.withLock { $0[key.name, default: []].append(simulation.clock.monotonic) }
             switch key.name {
             case "hiccup": if tries.withLock({ $0["hiccup"]?.count ?? 0 }) < 4 { throw Hiccup() }
@@ -37,7 +40,19 @@ import Testing
         simulation.run(for: .seconds(100))
         #expect(tries.withLock { $0["hiccup"] } == [0, 5, 15, 35].map { .milliseconds($0) })
         for name in ["hopeless", "marked", "fine"] { #expect(tries.withLock { $0[name]?.count } == 1) }
-        #expect(controller.metrics.outcomes == [.error: 3, .terminalError: 2, .done: 2])
+        for (result, count) in [("error", 3), ("terminal_error", 2), ("success", 2), ("cancelled", 0)]
+            as [(String, Int64)]
+        {
+            let counter = try metrics.expectCounter(
+                "controller_runtime_reconcile_total", [("controller", "test"), ("result", result)])
+            #expect(counter.totalValue == count, "\(result)")
+        }
+        #expect(
+            try metrics.expectTimer("controller_runtime_reconcile_time_seconds", [("controller", "test")]).values.count
+                == 7)
+        #expect(try metrics.expectMeter("controller_runtime_active_workers", [("controller", "test")]).lastValue == 0)
+        #expect(try metrics.expectCounter("workqueue_adds_total", [("name", "test")]).totalValue == 7)
+        #expect(try metrics.expectCounter("workqueue_retries_total", [("name", "test")]).totalValue == 3)
         #expect(controller.queue.failureCount(key("hiccup")) == 0)
         controller.enqueue(key("hopeless"))
         simulation.settle()
@@ -172,9 +187,9 @@ import Testing
         let store = Store<Widget>()
         controller.watch(store)
         store.apply([.initStart, .initApply(.object(Widget("a", version: 1))), .initDone(resourceVersion: "2")])
-        #expect(controller.queue.metrics.depthLow == 1)
+        #expect(controller.queue.counts.depthLow == 1)
         store.apply([.apply(.object(Widget("b", version: 3)))])
-        #expect(controller.queue.metrics.depthHigh == 1)
+        #expect(controller.queue.counts.depthHigh == 1)
 
         let owner = Controller(name: "owner", clock: simulation.clock, logger: logger) { _ in .done }
         owner.watchOwned(store, by: ResourceType(group: "x.dev", version: "v1", kind: "Run", plural: "runs"))
@@ -183,10 +198,10 @@ import Testing
             OwnerReference(apiVersion: "x.dev/v1beta1", kind: "Run", name: "r", uid: "1")
         ]
         store.apply([.apply(.object(widget)), .apply(.object(Widget("d", version: 5)))])
-        #expect(owner.queue.metrics.depth == 1)
+        #expect(owner.queue.counts.depth == 1)
         widget.metadata.ownerReferences = []
         widget.metadata.resourceVersion = "6"
         store.apply([.apply(.object(widget))])
-        #expect(owner.queue.metrics.depth == 1 && owner.queue.metrics.adds == 1)
+        #expect(owner.queue.counts.depth == 1 && owner.queue.counts.adds == 1)
     }
 }

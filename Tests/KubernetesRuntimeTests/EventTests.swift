@@ -3,6 +3,7 @@ import KubernetesClient
 import KubernetesModel
 import KubernetesTesting
 import Logging
+import MetricsTestKit
 import Synchronization
 import Testing
 
@@ -112,6 +113,7 @@ import Testing
 }
 
 @Suite struct EventRecorderTests {
+    let metrics = TestMetrics()
     let simulation = Simulation(seed: 11)
     var logger = Logger(label: "test")
 
@@ -155,7 +157,13 @@ import Testing
 
     private func recorder(_ sink: Sink, capacity: Int = 1000) -> EventRecorder {
         EventRecorder(
-            sink, component: "test", capacity: capacity, clock: simulation.clock, random: { 0 }, logger: logger)
+            sink, component: "test", capacity: capacity, clock: simulation.clock, random: { 0 }, metrics: metrics,
+            logger: logger)
+    }
+
+    private func count(_ result: String) -> Int64 {
+        let counter = try? metrics.expectCounter("events_total", [("component", "test"), ("result", result)])
+        return counter?.totalValue ?? -1
     }
 
     @Test func `What is recorded is sent, in order, and counted together`() {
@@ -169,7 +177,7 @@ import Testing
         simulation.settle()
         #expect(sink.calls.withLock { $0 } == ["create one", "create two", "patch one"])
         #expect(sink.events.withLock { $0.values.map(\.count).sorted() } == [1, 2])
-        #expect(recorder.metrics.sent == 3 && recorder.metrics.recorded == 3)
+        #expect(count("sent") == 3)
         task.cancel()
         simulation.settle()
     }
@@ -198,15 +206,15 @@ import Testing
         sink.failures.withLock { $0 = [NoConnection(), APIStatus(code: 503, reason: "", message: "")] }
         recorder.record(reason: "A", message: "one", on: pod)
         simulation.run(for: .seconds(10))
-        #expect(sink.calls.withLock { $0.count } == 3 && recorder.metrics.sent == 1)
+        #expect(sink.calls.withLock { $0.count } == 3 && count("sent") == 1)
         sink.failures.withLock { $0 = [APIStatus(code: 403, reason: "Forbidden", message: "")] }
         recorder.record(reason: "A", message: "two", on: pod)
         simulation.run(for: .seconds(60))
-        #expect(sink.calls.withLock { $0.count } == 4 && recorder.metrics.failed == 1)
+        #expect(sink.calls.withLock { $0.count } == 4 && count("failed") == 1)
         sink.failures.withLock { $0 = Array(repeating: NoConnection(), count: 5) }
         recorder.record(reason: "A", message: "three", on: pod)
         simulation.run(for: .seconds(60))
-        #expect(sink.calls.withLock { $0.count } == 9 && recorder.metrics.failed == 2)
+        #expect(sink.calls.withLock { $0.count } == 9 && count("failed") == 2)
         task.cancel()
         simulation.settle()
     }
@@ -214,7 +222,7 @@ import Testing
     @Test func `A full queue drops and never waits`() {
         let recorder = recorder(Sink(simulation.clock), capacity: 3)
         for index in 0..<10 { recorder.record(reason: "A", message: "\(index)", on: pod) }
-        #expect(recorder.metrics.recorded == 3 && recorder.metrics.dropped == 7)
+        #expect(count("dropped") == 7)
     }
 
     @Test func `Stopping sends what waits and takes no more`() {

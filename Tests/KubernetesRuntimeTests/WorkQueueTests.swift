@@ -1,5 +1,6 @@
 import KubernetesClient
 import KubernetesTesting
+import MetricsTestKit
 import SeededRandom
 import Synchronization
 import Testing
@@ -13,7 +14,7 @@ import Testing
         var queue = WorkQueueState<String>(limiter: RetryLimiter())
         for _ in 0..<3 { queue.add("a", priority: .high, at: .zero) }
         queue.add("b", priority: .high, at: .zero)
-        #expect(queue.metrics.depth == 2 && queue.metrics.adds == 2)
+        #expect(queue.counts.depth == 2 && queue.counts.adds == 2)
         #expect(queue.take(at: .zero)?.key == "a")
         #expect(queue.take(at: .zero)?.key == "b")
         #expect(queue.take(at: .zero) == nil)
@@ -24,7 +25,7 @@ import Testing
         queue.add("a", priority: .high, at: .zero)
         _ = queue.take(at: .zero)
         queue.add("a", priority: .high, at: .zero)
-        #expect(queue.take(at: .zero) == nil && queue.metrics.depth == 0)
+        #expect(queue.take(at: .zero) == nil && queue.counts.depth == 0)
         queue.done("a", at: seconds(1))
         #expect(queue.take(at: seconds(1))?.key == "a")
         queue.done("a", at: seconds(1))
@@ -37,11 +38,11 @@ import Testing
         for key in ["h1", "h2"] { queue.add(key, priority: .high, at: .zero) }
         queue.add("l2", priority: .high, at: .zero)
         queue.add("h1", priority: .low, at: .zero)
-        #expect(queue.metrics.depthHigh == 3 && queue.metrics.depthLow == 2)
+        #expect(queue.counts.depthHigh == 3 && queue.counts.depthLow == 2)
         var order: [String] = []
-        while let (key, _) = queue.take(at: .zero) { order.append(key) }
+        while let (key, _, _) = queue.take(at: .zero) { order.append(key) }
         #expect(order == ["h1", "h2", "l2", "l1", "l3"])
-        #expect(queue.metrics.depth == 0)
+        #expect(queue.counts.depth == 0)
     }
 
     @Test func `A low item that rises while it is worked on comes back high`() {
@@ -62,7 +63,7 @@ import Testing
         var queue = WorkQueueState<String>(limiter: RetryLimiter())
         for delay in delays { queue.add("a", after: seconds(delay), priority: .high, at: .zero) }
         #expect(queue.take(at: seconds(1)) == nil)
-        #expect(queue.nextDeadline == seconds(2) && queue.metrics.delayed == 1)
+        #expect(queue.nextDeadline == seconds(2) && queue.counts.delayed == 1)
         #expect(queue.take(at: seconds(2))?.key == "a")
         queue.done("a", at: seconds(2))
         #expect(queue.take(at: seconds(100)) == nil && queue.nextDeadline == nil)
@@ -101,7 +102,7 @@ import Testing
             queue.done("a", at: now)
         }
         #expect(delays == [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000].map { .milliseconds($0) })
-        #expect(queue.failureCount("a") == 10 && queue.metrics.retries == 10)
+        #expect(queue.failureCount("a") == 10 && queue.counts.retries == 10)
         queue.forget("a")
         queue.retry("a", priority: .high, at: now)
         #expect(queue.nextDeadline == now + .milliseconds(5))
@@ -122,7 +123,7 @@ import Testing
             queue.add(key, after: seconds(7200), priority: .high, at: now)
             queue.done(key, at: now)
         }
-        #expect(queue.metrics.delayed == 101 && queue.metrics.depth == 0)
+        #expect(queue.counts.delayed == 101 && queue.counts.depth == 0)
         for key in 0..<100 { queue.add(key, after: seconds(3600), priority: .high, at: now) }
         for number in 0..<100_000 {
             let key = number % 100
@@ -133,10 +134,10 @@ import Testing
             queue.add(key, after: seconds(3600), priority: .high, at: now)
         }
         #expect(queue.entryCount <= 2 * 101 + 64 + 64 + 1, "\(queue.entryCount)")
-        #expect(queue.metrics.delayed == 101)
+        #expect(queue.counts.delayed == 101)
         now += seconds(3600)
         var taken: Set<Int> = []
-        while let (key, _) = queue.take(at: now) { taken.insert(key) }
+        while let (key, _, _) = queue.take(at: now) { taken.insert(key) }
         #expect(taken.count == 101)
     }
 
@@ -177,7 +178,7 @@ import Testing
             queue.add("d", priority: .high, at: .zero)
             queue.done("a", at: .zero)
             var left: Set<String> = []
-            while let (key, _) = queue.take(at: seconds(9)) { left.insert(key) }
+            while let (key, _, _) = queue.take(at: seconds(9)) { left.insert(key) }
             #expect(left == (finishing ? ["a", "b"] : []))
             #expect(queue.isFinished)
         }
@@ -186,11 +187,26 @@ import Testing
     @Test func `Latency and work are measured`() {
         var queue = WorkQueueState<String>(limiter: RetryLimiter())
         queue.add("a", priority: .high, at: .zero)
-        _ = queue.take(at: .milliseconds(50))
-        queue.done("a", at: seconds(5))
-        let metrics = queue.metrics
-        #expect(metrics.queueLatency.total == .milliseconds(50) && metrics.queueLatency.buckets[2] == 1)
-        #expect(metrics.workDuration.longest == .milliseconds(4950) && metrics.workDuration.count == 1)
+        #expect(queue.take(at: .milliseconds(50))?.wait == .milliseconds(50))
+        #expect(queue.done("a", at: seconds(5)) == .milliseconds(4950))
+        #expect(queue.done("a", at: seconds(6)) == nil)
+    }
+
+    @Test func `The queue reports under client-go's names`() async throws {
+        let metrics = TestMetrics()
+        let clock = ManualClock()
+        let queue = WorkQueue<String>(name: "q", clock: clock, metrics: metrics)
+        queue.add("a")
+        queue.add("b")
+        #expect(try metrics.expectGauge("workqueue_depth", [("name", "q")]).lastValue == 2)
+        clock.advance(by: .milliseconds(30))
+        _ = await queue.next()
+        clock.advance(by: .milliseconds(10))
+        queue.done("a")
+        let waits = try metrics.expectTimer("workqueue_queue_duration_seconds", [("name", "q")]).values
+        #expect(waits == [30_000_000])
+        #expect(try metrics.expectTimer("workqueue_work_duration_seconds", [("name", "q")]).values == [10_000_000])
+        #expect(try metrics.expectCounter("workqueue_adds_total", [("name", "q")]).totalValue == 2)
     }
 
     /// Against a model: per item, when it was asked for since its last start.
@@ -202,7 +218,7 @@ import Testing
         var wanted: [Int: Duration] = [:]  // the earliest time an item should run
         var running: Set<Int> = []
         func want(_ key: Int, at time: Duration) { wanted[key] = min(wanted[key] ?? time, time) }
-        func check(_ taken: (key: Int, priority: WorkPriority)?) {
+        func check(_ taken: (key: Int, priority: WorkPriority, wait: Duration)?) {
             guard let key = taken?.key else {
                 let ready = wanted.filter { $0.value <= now && !running.contains($0.key) }
                 #expect(ready.isEmpty, "left lying at \(now): \(ready)")
@@ -239,7 +255,7 @@ import Testing
                 }
             default: now += .seconds(Int.random(in: 0..<3, using: &generator))
             }
-            #expect(queue.metrics.processing == running.count)
+            #expect(queue.counts.processing == running.count)
         }
         now += .seconds(100)
         while !wanted.isEmpty || !running.isEmpty {
@@ -249,7 +265,7 @@ import Testing
             check(taken)
         }
         #expect(wanted.isEmpty, "lost")
-        #expect(queue.metrics.depth == 0 && queue.metrics.delayed == 0)
+        #expect(queue.counts.depth == 0 && queue.counts.delayed == 0)
     }
 }
 

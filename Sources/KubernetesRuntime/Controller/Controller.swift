@@ -1,3 +1,4 @@
+public import CoreMetrics
 public import KubernetesClient
 public import KubernetesModel
 public import Logging
@@ -18,7 +19,7 @@ public final class Controller: Sendable {
     private let clock: any RuntimeClock
     private let logger: Logger
     private let reconcile: Reconcile
-    private let counters = Mutex(ControllerMetrics())
+    private let metrics: ControllerMetrics
     private let mayWork = Mutex<@Sendable () -> Bool>({ true })
 
     /// Creates a controller; it does nothing until ``run()``.
@@ -30,16 +31,19 @@ public final class Controller: Sendable {
     ///   - clock: The clock for delays and durations.
     ///   - random: The jitter of the delays.
     ///   - logger: Gets `controller` added to its metadata.
+    ///   - metrics: Where counts and durations are reported, under controller-runtime's names.
     ///   - reconcile: The work for one key.
     public init(
         name: String, workers: Int = 1, limiter: RetryLimiter = RetryLimiter(), clock: any RuntimeClock = SystemClock(),
-        random: @escaping RandomSource = systemRandom, logger: Logger, reconcile: @escaping Reconcile
+        random: @escaping RandomSource = systemRandom, logger: Logger,
+        metrics: any MetricsFactory = MetricsSystem.factory, reconcile: @escaping Reconcile
     ) {
         self.name = name
         self.workers = max(1, workers)
         self.clock = clock
         self.reconcile = reconcile
-        queue = WorkQueue(limiter: limiter, clock: clock, random: random)
+        queue = WorkQueue(name: name, limiter: limiter, clock: clock, random: random, metrics: metrics)
+        self.metrics = ControllerMetrics(name: name, factory: metrics)
         var logger = logger
         logger[metadataKey: "controller"] = "\(name)"
         self.logger = logger
@@ -90,9 +94,6 @@ public final class Controller: Sendable {
     /// Starts no more reconciliations, for good. ``run()`` returns when those that have begun are done.
     public func stop() { queue.shutDown() }
 
-    /// Counts and durations of the reconciliations so far.
-    public var metrics: ControllerMetrics { counters.withLock { $0 } }
-
     /// Makes workers begin nothing while `condition` is false. The manager asks the elector: leadership ends at an
     /// instant, and the cancellation that follows it takes its time.
     func begin(onlyWhile condition: @escaping @Sendable () -> Bool) { mayWork.withLock { $0 = condition } }
@@ -105,7 +106,7 @@ public final class Controller: Sendable {
                 queue.done(item.key)
                 return
             }
-            counters.withLock { $0.active += 1 }
+            metrics.active.increment()
             let started = clock.monotonic
             let outcome: ControllerMetrics.Outcome
             do {
@@ -123,7 +124,7 @@ public final class Controller: Sendable {
             }
             queue.done(item.key)
             let duration = clock.monotonic - started
-            counters.withLock { $0.record(outcome, duration) }
+            metrics.record(outcome, duration)
         }
     }
 
@@ -148,23 +149,38 @@ public final class Controller: Sendable {
     }
 }
 
-/// Counts and durations of a controller's reconciliations.
-public struct ControllerMetrics: Sendable, Hashable {
+/// What a controller reports to swift-metrics, under the names that controller-runtime uses.
+private struct ControllerMetrics: Sendable {
     /// How a reconciliation ended.
-    public enum Outcome: String, Sendable, Hashable, CaseIterable {
-        case done, requeued, error, terminalError, cancelled
+    enum Outcome: String, CaseIterable {
+        case done = "success"
+        case requeued = "requeue_after"
+        case error
+        case terminalError = "terminal_error"
+        case cancelled
     }
 
-    /// The number of reconciliations by outcome.
-    public private(set) var outcomes: [Outcome: UInt64] = [:]
-    /// The durations of the reconciliations.
-    public private(set) var duration = DurationHistogram()
-    /// The number of workers that are reconciling now.
-    public fileprivate(set) var active = 0
+    private let outcomes: [Outcome: Counter]
+    private let duration: Timer
+    let active: Meter
 
-    mutating func record(_ outcome: Outcome, _ duration: Duration) {
-        active -= 1
-        outcomes[outcome, default: 0] += 1
-        self.duration.record(duration)
+    init(name: String, factory: any MetricsFactory) {
+        outcomes = Dictionary(
+            uniqueKeysWithValues: Outcome.allCases.map { outcome in
+                let dimensions = [("controller", name), ("result", outcome.rawValue)]
+                return (
+                    outcome,
+                    Counter(label: "controller_runtime_reconcile_total", dimensions: dimensions, factory: factory)
+                )
+            })
+        let dimensions = [("controller", name)]
+        duration = Timer(label: "controller_runtime_reconcile_time_seconds", dimensions: dimensions, factory: factory)
+        active = Meter(label: "controller_runtime_active_workers", dimensions: dimensions, factory: factory)
+    }
+
+    func record(_ outcome: Outcome, _ time: Duration) {
+        active.decrement()
+        outcomes[outcome]?.increment()
+        duration.recordMicroseconds(time.microseconds)
     }
 }

@@ -1,3 +1,4 @@
+public import CoreMetrics
 import JSON
 public import KubernetesClient
 public import KubernetesModel
@@ -13,21 +14,19 @@ public final class EventRecorder: Sendable {
         var queue = FIFO<EventCorrelator.Occurrence>()
         var correlator: EventCorrelator
         var isStopped = false
-        var metrics = Metrics()
+        var dropped: UInt64 = 0
     }
 
-    /// Counts of a recorder's events.
-    public struct Metrics: Sendable, Hashable {
-        /// Accepted into the queue.
-        public var recorded: UInt64 = 0
+    /// What became of an event: the dimension `result` of the counter `events_total`.
+    private enum Outcome: String, CaseIterable {
         /// Created or patched on the server.
-        public var sent: UInt64 = 0
+        case sent
         /// Dropped by the rate limit.
-        public var filtered: UInt64 = 0
+        case filtered
         /// Dropped because the queue was full or the recorder stopped.
-        public var dropped: UInt64 = 0
+        case dropped
         /// Given up because the API server refused the event or did not answer.
-        public var failed: UInt64 = 0
+        case failed
     }
 
     /// The longest message that is sent, in bytes. Longer ones are cut.
@@ -40,6 +39,7 @@ public final class EventRecorder: Sendable {
     private let tries: Int
     private let logger: Logger
     private let state: Mutex<State>
+    private let counters: [Outcome: Counter]
     private let queued = AsyncSignal()
     private let drained = AsyncLatch()
 
@@ -55,12 +55,19 @@ public final class EventRecorder: Sendable {
     ///   - refill: After a burst, one more event of the object may be sent each time this passes.
     ///   - clock: The clock for timestamps and delays.
     ///   - random: The source of jitter.
+    ///   - metrics: Where the numbers of events are reported, as `events_total` by result.
     ///   - logger: Where dropped and failed events are logged.
     public init(
         _ sink: any EventSink, component: String, instance: String = "", capacity: Int = 1000, tries: Int = 5,
         burst: Int = 25, refill: Duration = .seconds(300),
-        clock: any RuntimeClock = SystemClock(), random: @escaping RandomSource = systemRandom, logger: Logger
+        clock: any RuntimeClock = SystemClock(), random: @escaping RandomSource = systemRandom,
+        metrics: any MetricsFactory = MetricsSystem.factory, logger: Logger
     ) {
+        counters = Dictionary(
+            uniqueKeysWithValues: Outcome.allCases.map { outcome in
+                let dimensions = [("component", component), ("result", outcome.rawValue)]
+                return (outcome, Counter(label: "events_total", dimensions: dimensions, factory: metrics))
+            })
         self.sink = sink
         self.clock = clock
         self.random = random
@@ -80,14 +87,14 @@ public final class EventRecorder: Sendable {
             time: clock.monotonic)
         let dropped: UInt64? = state.withLock { state in
             guard !state.isStopped, state.queue.count < capacity else {
-                state.metrics.dropped += 1
-                return state.metrics.dropped
+                state.dropped += 1
+                return state.dropped
             }
             state.queue.append(occurrence)
-            state.metrics.recorded += 1
             return nil
         }
         guard let dropped else { return queued.signal() }
+        counters[.dropped]?.increment()
         // In a flood, one line in a thousand is enough.
         if dropped % 1000 == 1 {
             logger.warning("event dropped", metadata: ["reason": "\(reason)", "dropped": "\(dropped)"])
@@ -111,7 +118,7 @@ public final class EventRecorder: Sendable {
                     return ((EventCorrelator.Occurrence, EventCorrelator.Action)?.none, state.isStopped)
                 }
                 let action = state.correlator.correlate(occurrence)
-                if action == .drop { state.metrics.filtered += 1 }
+                if action == .drop { counters[.filtered]?.increment() }
                 return ((occurrence, action), state.isStopped)
             }
             if let (occurrence, action) = work {
@@ -133,9 +140,6 @@ public final class EventRecorder: Sendable {
     /// Returns when ``run()`` has returned. Throws `CancellationError` when the task is cancelled before that.
     public func waitUntilDrained() async throws { try await drained.wait() }
 
-    /// Counts of the events so far.
-    public var metrics: Metrics { state.withLock(\.metrics) }
-
     private func send(_ action: EventCorrelator.Action, _ occurrence: EventCorrelator.Occurrence) async {
         var backoff = Backoff(initial: .milliseconds(500), maximum: .seconds(10))
         for attempt in 1...max(1, tries) {
@@ -151,11 +155,11 @@ public final class EventRecorder: Sendable {
                         state.withLock { $0.correlator.recreated(occurrence, as: event) }
                     }
                 }
-                state.withLock { $0.metrics.sent += 1 }
+                counters[.sent]?.increment()
                 return
             } catch let status as APIStatus where status.isAlreadyExists {
                 // An earlier try succeeded, but its answer was lost.
-                state.withLock { $0.metrics.sent += 1 }
+                counters[.sent]?.increment()
                 return
             } catch {
                 // A refusal is final: the namespace is being deleted, or a permission is missing.
@@ -163,7 +167,7 @@ public final class EventRecorder: Sendable {
                     if let status = error as? APIStatus { (400..<500).contains(status.code) && status.code != 429 } else
                     { false }
                 if isRefused || attempt == tries || Task.isCancelled {
-                    state.withLock { $0.metrics.failed += 1 }
+                    counters[.failed]?.increment()
                     logger.warning(
                         "event not sent",
                         metadata: [

@@ -1,3 +1,4 @@
+public import CoreMetrics
 public import KubernetesClient
 import Synchronization
 
@@ -63,12 +64,14 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
     private let random: RandomSource
     private let timer = AsyncSignal()
     private let drained = AsyncLatch()
+    private let metrics: WorkQueueMetrics
 
-    /// Creates an empty queue.
+    /// Creates an empty queue, which reports to `metrics` under that name.
     public init(
-        limiter: RetryLimiter = RetryLimiter(), clock: any RuntimeClock = SystemClock(),
-        random: @escaping RandomSource = systemRandom
+        name: String = "", limiter: RetryLimiter = RetryLimiter(), clock: any RuntimeClock = SystemClock(),
+        random: @escaping RandomSource = systemRandom, metrics: any MetricsFactory = MetricsSystem.factory
     ) {
+        self.metrics = WorkQueueMetrics(name: name, factory: metrics)
         state = Mutex(State(queue: WorkQueueState(limiter: limiter)))
         self.clock = clock
         self.random = random
@@ -113,6 +116,7 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
                 let outcome: Item?? = state.withLock { state in
                     if Task.isCancelled { return .some(nil) }
                     if let item = state.queue.take(at: clock.monotonic) {
+                        metrics.taken(after: item.wait)
                         return Item(key: item.key, priority: item.priority)
                     }
                     if state.queue.isFinished { return .some(nil) }
@@ -130,7 +134,11 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
     }
 
     /// Ends a worker's work on an item. If the item was added meanwhile, it becomes ready again.
-    public func done(_ key: Key) { change { $0.done(key, at: $1) } }
+    public func done(_ key: Key) {
+        change { [metrics] queue, now in
+            if let work = queue.done(key, at: now) { metrics.done(after: work) }
+        }
+    }
 
     /// Makes delayed items ready in time, until the queue is shut down or the task is cancelled. Only one task at a
     /// time may run it.
@@ -164,18 +172,21 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
     /// the task is cancelled before that.
     public func waitUntilDrained() async throws { try await drained.wait() }
 
-    /// Counts and durations of the queue's items.
-    public var metrics: WorkQueueMetrics { state.withLock { $0.queue.metrics } }
+    /// How many items there are, and where.
+    public var counts: WorkQueueCounts { state.withLock { $0.queue.counts } }
 
     /// Changes the queue, then hands ready items to waiting workers.
     private func change(_ body: (inout WorkQueueState<Key>, _ now: Duration) -> Void) {
         let now = clock.monotonic
         let (handed, mustRearm, isDrained) = state.withLock { state in
+            let before = state.queue.counts
+            defer { metrics.changed(from: before, to: state.queue.counts) }
             body(&state.queue, now)
             state.queue.promote(at: now)
             var handed: [(CheckedContinuation<Item?, Never>, Item?)] = []
             while !state.workers.isEmpty {
                 if let item = state.queue.take(at: now) {
+                    metrics.taken(after: item.wait)
                     handed.append(
                         (state.workers.removeFirst().continuation, Item(key: item.key, priority: item.priority)))
                 } else if state.queue.isFinished {

@@ -40,15 +40,15 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
     private var failures: [Key: Int] = [:]
     private var lastTicket: UInt64 = 0
     private(set) var isShutDown = false
-    private var counters = WorkQueueMetrics()
+    private var counters = WorkQueueCounts()
 
     init(limiter: RetryLimiter) { self.limiter = limiter }
 
-    var metrics: WorkQueueMetrics {
-        var metrics = counters
-        metrics.delayed = waiting.count
-        metrics.processing = processing.count
-        return metrics
+    var counts: WorkQueueCounts {
+        var counts = counters
+        counts.delayed = waiting.count
+        counts.processing = processing.count
+        return counts
     }
 
     var isProcessing: Bool { !processing.isEmpty }
@@ -123,8 +123,8 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
         }
     }
 
-    /// Hands out the next item, or nil when none is ready.
-    mutating func take(at now: Duration) -> (key: Key, priority: WorkPriority)? {
+    /// Hands out the next item with how long it has been ready, or nil when none is ready.
+    mutating func take(at now: Duration) -> (key: Key, priority: WorkPriority, wait: Duration)? {
         promote(at: now)
         for priority in [WorkPriority.high, .low] {
             while let (key, ticket) = lines[priority]?.removeFirst() {
@@ -132,17 +132,18 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
                 dirty[key] = nil
                 count(priority, -1)
                 processing[key] = (priority, now)
-                counters.queueLatency.record(now - item.since)
-                return (key, priority)
+                return (key, priority, now - item.since)
             }
         }
         return nil
     }
 
-    mutating func done(_ key: Key, at now: Duration) {
-        guard let work = processing.removeValue(forKey: key) else { return }
-        counters.workDuration.record(now - work.since)
+    /// Ends the work on an item; gives how long it took, nil when nobody worked on it.
+    @discardableResult
+    mutating func done(_ key: Key, at now: Duration) -> Duration? {
+        guard let work = processing.removeValue(forKey: key) else { return nil }
         if let item = dirty[key] { enqueue(key, at: item.since) }
+        return now - work.since
     }
 
     /// Refuses further items and drops delayed ones. Waiting items are dropped too, unless `finishing` is true.
