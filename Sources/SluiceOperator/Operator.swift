@@ -52,7 +52,10 @@ public struct Operator: Sendable {
             cluster: APIServerAccess(client, namespace: namespace), runs: runs.store, pipelines: pipelines.store,
             pods: pods.store,
             events: { run, isWarning, reason, message in
-                recorder.record(isWarning ? .warning : .normal, reason: reason, message: message, on: run)
+                // How a run ends must be heard, whatever else there is to say.
+                let isEnd = RunPhase(rawValue: reason)?.isFinished ?? false
+                recorder.record(
+                    isWarning ? .warning : .normal, reason: reason, message: message, isImportant: isEnd, on: run)
             }, settings: configuration.runs, logger: logger)
         manager.add(runs)
         manager.add(pipelines)

@@ -225,6 +225,20 @@ import Testing
         #expect(count("dropped") == 7)
     }
 
+    @Test func `An important event is sent after a flood about the same object, and finds room in a full queue`() {
+        let sink = Sink(simulation.clock)
+        let recorder = recorder(sink, capacity: 100)
+        for index in 0..<150 { recorder.record(.warning, reason: "R\(index)", message: "m", on: pod) }
+        recorder.record(reason: "Failed", message: "the end", isImportant: true, on: pod)
+        let task = simulation.start { await recorder.run() }
+        simulation.settle()
+        #expect(count("dropped") == 50)
+        #expect(count("filtered") == 75)
+        #expect(sink.calls.withLock { $0.last } == "create the end")
+        task.cancel()
+        simulation.settle()
+    }
+
     @Test func `Stopping sends what waits and takes no more`() {
         let sink = Sink(simulation.clock)
         sink.delay.withLock { $0 = .seconds(1) }

@@ -16,6 +16,8 @@ struct EventCorrelator: Sendable {
         var message: String
         var calendar: Timestamp
         var time: Duration
+        /// It must be heard, whatever came before it about the same object.
+        var isImportant = false
     }
 
     /// What to send.
@@ -92,7 +94,7 @@ struct EventCorrelator: Sendable {
         let source = Source(occurrence.object)
         let similarKey = SimilarKey(source: source, type: occurrence.type, reason: occurrence.reason)
         let isCombined = isOneOfMany(similarKey, occurrence)
-        let isHeard = takeToken(source, at: occurrence.time)
+        let isHeard = takeToken(source, at: occurrence.time) || occurrence.isImportant
 
         let key = EqualKey(
             similar: similarKey, fieldPath: occurrence.object.fieldPath, message: isCombined ? nil : occurrence.message)

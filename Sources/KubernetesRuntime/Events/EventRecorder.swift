@@ -78,15 +78,17 @@ public final class EventRecorder: Sendable {
         state = Mutex(State(correlator: correlator))
     }
 
-    /// Records an event about an object. Returns at once and never fails.
+    /// Records an event about an object. Returns at once and never fails. An important one is not subject to the limit of events per
+    /// object, and finds room in the queue when lesser ones do not.
     public func record(
-        _ type: Event.Kind = .normal, reason: String, message: String, on object: ObjectReference
+        _ type: Event.Kind = .normal, reason: String, message: String, isImportant: Bool = false,
+        on object: ObjectReference
     ) {
         let occurrence = EventCorrelator.Occurrence(
             object: object, type: type, reason: reason, message: Self.cut(message), calendar: clock.now,
-            time: clock.monotonic)
+            time: clock.monotonic, isImportant: isImportant)
         let dropped: UInt64? = state.withLock { state in
-            guard !state.isStopped, state.queue.count < capacity else {
+            guard !state.isStopped, state.queue.count < (isImportant ? 10 * capacity : capacity) else {
                 state.dropped += 1
                 return state.dropped
             }
@@ -103,9 +105,9 @@ public final class EventRecorder: Sendable {
 
     /// Records an event about an object. Returns at once and never fails.
     public func record<Object: KubernetesObject>(
-        _ type: Event.Kind = .normal, reason: String, message: String, on object: Object
+        _ type: Event.Kind = .normal, reason: String, message: String, isImportant: Bool = false, on object: Object
     ) {
-        record(type, reason: reason, message: message, on: ObjectReference(object))
+        record(type, reason: reason, message: message, isImportant: isImportant, on: ObjectReference(object))
     }
 
     /// Sends recorded events until ``stop()`` was called and all are sent, or until the task is cancelled. Call it
