@@ -19,7 +19,7 @@ public final class APIServer: Sendable {
     let core: APIServerCore
     private let contexts: TLSContextProvider
     private let logger: Logger
-    private let listening = Mutex<(port: Int?, waiters: [CheckedContinuation<Int, Never>])>((nil, []))
+    private let listener = ListenerState()
 
     /// The bearer token that requests must carry.
     public let token: String
@@ -92,8 +92,19 @@ public final class APIServer: Sendable {
     /// Listens and runs the controllers until the task is cancelled; then ends all watches and closes the storage. Call
     /// it once.
     ///
-    /// Throws the listener's error when the port is taken, and ``SQLiteError`` when the last changes cannot be written.
+    /// Throws ``ListenError`` when the port is taken, and ``SQLiteError`` when the last changes cannot be written.
+    /// However it ends, nobody waits for ``port`` any more.
     public func run() async throws {
+        do {
+            try await listen()
+            listener.end(CancellationError())
+        } catch {
+            listener.end(error)
+            throw error
+        }
+    }
+
+    private func listen() async throws {
         let access = LoopbackAccess(token: token)
         let server = HTTPServer(
             configuration: HTTPServer.Configuration(
@@ -106,13 +117,10 @@ public final class APIServer: Sendable {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { [core] in await core.runControllers() }
                 group.addTask { [self] in
-                    try await server.run { port in
-                        let waiters = self.listening.withLock { state in
-                            state.port = port
-                            defer { state.waiters = [] }
-                            return state.waiters
-                        }
-                        for waiter in waiters { waiter.resume(returning: port) }
+                    do {
+                        try await server.run { self.listener.listens(on: $0) }
+                    } catch  where !self.listener.isListening && !(error is CancellationError) {
+                        throw ListenError(port: self.configuration.port, error)
                     }
                 }
                 try await group.next()
@@ -126,25 +134,18 @@ public final class APIServer: Sendable {
         try await core.store.close()
     }
 
-    /// The port. Waits until the server listens.
+    /// The port. Waits until the server listens; throws what ``run()`` throws when it ends before, and
+    /// `CancellationError` when the task is cancelled.
     public var port: Int {
-        get async {
-            await withCheckedContinuation { continuation in
-                let port = listening.withLock { state in
-                    if state.port == nil { state.waiters.append(continuation) }
-                    return state.port
-                }
-                if let port { continuation.resume(returning: port) }
-            }
-        }
+        get async throws { try await listener.port() }
     }
 
-    /// `https://127.0.0.1:PORT`. Waits until the server listens.
-    public var url: String { get async { "https://127.0.0.1:\(await port)" } }
+    /// `https://127.0.0.1:PORT`. Waits and throws as ``port`` does.
+    public var url: String { get async throws { "https://127.0.0.1:\(try await port)" } }
 
-    /// A kubeconfig with the server's URL, certificate and token. Waits until the server listens. Anyone who can read
-    /// it can do everything in this cluster.
-    public func kubeconfig(namespace: String = "default", name: String = "sluice") async -> String {
+    /// A kubeconfig with the server's URL, certificate and token. Waits and throws as ``port`` does. Anyone who can
+    /// read it can do everything in this cluster.
+    public func kubeconfig(namespace: String = "default", name: String = "sluice") async throws -> String {
         let authority = Base64.encode(certificateAuthorityPEM.utf8)
         return """
             apiVersion: v1
@@ -152,7 +153,7 @@ public final class APIServer: Sendable {
             clusters:
             - name: \(name)
               cluster:
-                server: \(await url)
+                server: \(try await url)
                 certificate-authority-data: \(authority)
             users:
             - name: \(name)

@@ -67,7 +67,7 @@ public struct EmbeddedCluster: Sendable {
                 return nil
             }
             group.addTask {
-                let url = await server.url
+                let url = try await server.url
                 let client = try APIClient(
                     configuration: ClientConfiguration(
                         server: url,
@@ -77,7 +77,7 @@ public struct EmbeddedCluster: Sendable {
                 let node = NodeAgent(
                     client: client, configuration: .init(directory: "\(directory.path)/node"), logger: logger)
                 logs.set(node)
-                let cluster = EmbeddedCluster(url: url, kubeconfig: await server.kubeconfig(), client: client)
+                let cluster = EmbeddedCluster(url: url, kubeconfig: try await server.kubeconfig(), client: client)
                 return try await withThrowingTaskGroup(of: Success?.self) { group in
                     group.addTask {
                         try await node.run()

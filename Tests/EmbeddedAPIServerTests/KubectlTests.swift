@@ -43,7 +43,7 @@ import Testing
         defer { try? FileManager.default.removeItem(at: directory) }
         try await withRunningServer(logSource: logSource) { server in
             let file = directory.appendingPathComponent("config")
-            try Data(await server.kubeconfig().utf8).write(to: file)
+            try Data(try await server.kubeconfig().utf8).write(to: file)
             try await body(Kubectl(program: program, kubeconfig: file.path, cache: directory.path), server)
         }
     }

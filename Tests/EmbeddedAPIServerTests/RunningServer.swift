@@ -12,7 +12,7 @@ func withRunningServer<Success: Sendable>(
     logger.logLevel = .critical
     let server = try APIServer(configuration: configuration, logSource: logSource, logger: logger)
     let running = Task { try await server.run() }
-    _ = await server.port
+    _ = try await server.port
     let result: Result<Success, any Error>
     do {
         result = .success(try await body(server))

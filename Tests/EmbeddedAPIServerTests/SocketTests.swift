@@ -19,7 +19,7 @@ import Testing
         try Data(server.certificateAuthorityPEM.utf8).write(to: ca)
         defer { try? FileManager.default.removeItem(at: ca) }
         let program = try #require(findInPath("curl"))
-        let url = "\(scheme)://127.0.0.1:\(await server.port)\(path)"
+        let url = "\(scheme)://127.0.0.1:\(try await server.port)\(path)"
         let result = try await run(
             program,
             ["-s", "--noproxy", "*", "--max-time", "10", "--cacert", ca.path, "-w", "\n%{http_code}", url] + arguments)
@@ -56,11 +56,31 @@ import Testing
         }
     }
 
+    @Test func `Who waits for the port learns that it is taken`() async throws {
+        try await withRunningServer { first in
+            let port = try await first.port
+            let second = try APIServer(configuration: APIServerConfiguration(port: port))
+            let waiting = Task { try await second.url }
+            let error = await #expect(throws: ListenError.self) { try await second.run() }
+            #expect(
+                error.map { "\($0)" } == "cannot listen on port \(port) of 127.0.0.1: another program listens there")
+            await #expect(throws: ListenError.self) { try await waiting.value }
+            await #expect(throws: ListenError.self) { try await second.kubeconfig() }
+        }
+    }
+
+    @Test func `Who waits for the port can be cancelled`() async throws {
+        let server = try APIServer()
+        let waiting = Task { try await server.port }
+        waiting.cancel()
+        await #expect(throws: CancellationError.self) { try await waiting.value }
+    }
+
     @Test func `Nothing listens beyond loopback`() async throws {
         try await withRunningServer { server in
             let file = try #require(FileHandle(forReadingAtPath: "/proc/net/tcp"))
             let text = String(decoding: file.readDataToEndOfFile(), as: UTF8.self)
-            let port = String(await server.port, radix: 16, uppercase: true)
+            let port = String(try await server.port, radix: 16, uppercase: true)
             let padded = String(repeating: "0", count: 4 - port.count) + port
             let listening = text.split(separator: "\n").map { $0.split(separator: " ") }
                 .filter { $0.count > 3 && $0[1].hasSuffix(":\(padded)") && $0[3] == "0A" }
