@@ -44,18 +44,29 @@ public final class NodeAgent: Sendable {
         self.logger = logger
     }
 
-    /// Registers the node, schedules and runs pods until the task is cancelled, then tells the supervisor to kill all
-    /// processes. Call it once.
+    /// Registers the node, schedules and runs pods until the task is cancelled, then kills all processes; none is left
+    /// when it returns. Call it once.
     ///
     /// Throws a system error when the directory or the supervisor's thread cannot be created, and the client's error
     /// when the Node object cannot be written.
     public func run() async throws {
         try PodFiles.makeDirectory(configuration.directory)
         let supervisor = try ProcessSupervisor()
-        defer { supervisor.stop() }
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await run(supervisor))
+        } catch {
+            result = .failure(error)
+        }
+        await supervisor.stop()
+        try result.get()
+    }
+
+    private func run(_ supervisor: ProcessSupervisor) async throws {
         let (labels, allocatable) = try await register()
         let scheduler = NodeScheduler(
-            client: client, node: configuration.name, labels: labels, allocatable: allocatable, logger: logger)
+            requests: .init(client: client, node: configuration.name, logger: logger), node: configuration.name,
+            labels: labels, allocatable: allocatable)
         let node = PodWorker.Node(
             client: client, supervisor: supervisor, directory: configuration.directory, clock: clock, logger: logger)
         let informer = Informer(client.resource(NodePod.self).listWatch, logger: logger)

@@ -17,22 +17,26 @@ actor NodeScheduler {
         var toldWhy: String
     }
 
-    private let client: APIClient
+    /// What the scheduler asks of the API server. Each returns false when it failed and should be tried again.
+    struct Requests: Sendable {
+        /// Binds a pod to the node.
+        var bind: @Sendable (_ pod: ObjectMeta) async -> Bool
+        /// Writes into the pod's status why it waits.
+        var tell: @Sendable (_ pod: ObjectMeta, _ message: String) async -> Bool
+    }
+
+    private let requests: Requests
     private let node: String
     private let labels: [String: String]
     private let allocatable: Amounts
-    private let logger: Logger
     private var waiting: [String: Waiting] = [:]
     private var used: [String: Amounts] = [:]
 
-    init(
-        client: APIClient, node: String, labels: [String: String], allocatable: Amounts, logger: Logger
-    ) {
-        self.client = client
+    init(requests: Requests, node: String, labels: [String: String], allocatable: Amounts) {
+        self.requests = requests
         self.node = node
         self.labels = labels
         self.allocatable = allocatable
-        self.logger = logger
     }
 
     /// Records the current state of a pod.
@@ -79,16 +83,16 @@ actor NodeScheduler {
             if problems.isEmpty {
                 waiting[uid] = nil
                 used[uid] = pod.requests
-                if await !bind(pod) {
+                if await !requests.bind(pod.metadata) {
                     hasFailed = true
-                    used[uid] = nil
-                    waiting[uid] = pod
+                    // Unless the pod has been removed or has ended meanwhile.
+                    if used.removeValue(forKey: uid) != nil { waiting[uid] = pod }
                 }
             } else {
                 let message = "0/1 nodes are available: \(problems.joined(separator: ", "))."
                 guard message != pod.toldWhy else { continue }
                 waiting[uid]?.toldWhy = message
-                if await !tell(pod, message) {
+                if await !requests.tell(pod.metadata, message) {
                     hasFailed = true
                     waiting[uid]?.toldWhy = pod.toldWhy
                 }
@@ -106,44 +110,6 @@ actor NodeScheduler {
         for amounts in used.values { inUse.merge(amounts, uniquingKeysWith: +) }
         let short = pod.requests.filter { $0.value > 0 && $0.value + (inUse[$0.key] ?? 0) > (allocatable[$0.key] ?? 0) }
         return short.keys.sorted().map { $0 == "pods" ? "1 Too many pods" : "1 Insufficient \($0)" }
-    }
-
-    /// Binds a pod. Returns false when that failed and should be tried again.
-    private func bind(_ pod: Waiting) async -> Bool {
-        let metadata = pod.metadata
-        return await succeeds("binding pod", metadata) {
-            try await client.resource(NodePod.self, namespace: metadata.namespace)
-                .bind(metadata.name, to: node, uid: metadata.uid)
-        }
-    }
-
-    /// Writes into the pod's status why it waits. Returns false when that failed and should be tried again.
-    private func tell(_ pod: Waiting, _ message: String) async -> Bool {
-        let now = SystemTime.now.rfc3339
-        let condition: JSONValue = [
-            "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": .string(message),
-            "lastTransitionTime": .string(now),
-        ]
-        let metadata = pod.metadata
-        return await succeeds("writing the status of pod", metadata) {
-            _ = try await client.dynamic(NodePod.resourceType, namespace: metadata.namespace)
-                .patchStatus(
-                    metadata.name,
-                    .strategic(["metadata": ["uid": .string(metadata.uid)], "status": ["conditions": [condition]]]))
-        }
-    }
-
-    /// Performs a request; false when it failed and should be tried again.
-    private func succeeds(_ what: String, _ metadata: ObjectMeta, _ body: () async throws -> Void) async -> Bool {
-        do {
-            try await body()
-        } catch let status as APIStatus where status.code == 404 || status.code == 409 {
-            // Gone, bound by another scheduler, or being deleted: the pod's next event tells.
-        } catch {
-            logger.warning("\(what) \(metadata.namespace)/\(metadata.name) failed, will be tried again: \(error)")
-            return false
-        }
-        return true
     }
 
     /// The resources that a pod needs: those of its main containers and sidecars together, or of an init container and
@@ -173,5 +139,42 @@ actor NodeScheduler {
         }
         total["pods"] = 1_000_000_000
         return total
+    }
+}
+
+extension NodeScheduler.Requests {
+    /// Requests by a client, for the node of that name.
+    init(client: APIClient, node: String, logger: Logger) {
+        @Sendable func succeeds(
+            _ what: String, _ metadata: ObjectMeta, _ body: () async throws -> Void
+        ) async -> Bool {
+            do {
+                try await body()
+            } catch let status as APIStatus where status.code == 404 || status.code == 409 {
+                // Gone, bound by another scheduler, or being deleted: the pod's next event tells.
+            } catch {
+                logger.warning("\(what) \(metadata.namespace)/\(metadata.name) failed, will be tried again: \(error)")
+                return false
+            }
+            return true
+        }
+        bind = { metadata in
+            await succeeds("binding pod", metadata) {
+                try await client.resource(NodePod.self, namespace: metadata.namespace)
+                    .bind(metadata.name, to: node, uid: metadata.uid)
+            }
+        }
+        tell = { metadata, message in
+            let condition: JSONValue = [
+                "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": .string(message),
+                "lastTransitionTime": .string(SystemTime.now.rfc3339),
+            ]
+            return await succeeds("writing the status of pod", metadata) {
+                _ = try await client.dynamic(NodePod.resourceType, namespace: metadata.namespace)
+                    .patchStatus(
+                        metadata.name,
+                        .strategic(["metadata": ["uid": .string(metadata.uid)], "status": ["conditions": [condition]]]))
+            }
+        }
     }
 }

@@ -41,6 +41,10 @@ final class ProcessSupervisor: Sendable {
         var commands: [Command] = []
         /// Set by ``stop()``: nothing is started any more.
         var isClosed = false
+        /// Set when every process has ended.
+        var isOver = false
+        /// Those who wait for that.
+        var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private let mailbox = Mutex(Mailbox())
@@ -76,9 +80,17 @@ final class ProcessSupervisor: Sendable {
     /// may have its PID by then.
     func signal(_ pid: Int32, _ number: Int32) { _ = send(.signal(pid: pid, number: number)) }
 
-    /// Kills every process with its group, calls `onExit` for each, and ends the thread. May be called more than once.
-    func stop() {
+    /// Kills every process with its group, calls `onExit` for each, and ends the thread. Returns when the processes are
+    /// dead, also in a task that is cancelled. May be called more than once.
+    func stop() async {
         _ = send(.stop)
+        await withCheckedContinuation { continuation in
+            let isOver = mailbox.withLock { mailbox in
+                if !mailbox.isOver { mailbox.waiters.append(continuation) }
+                return mailbox.isOver
+            }
+            if isOver { continuation.resume() }
+        }
     }
 
     private func send(_ command: Command) -> Bool {
@@ -117,17 +129,31 @@ final class ProcessSupervisor: Sendable {
                 case .signal(let pid, let number):
                     if children.values.contains(where: { $0.pid == pid }) { _ = sluice_kill_group(pid, number) }
                 case .stop:
-                    for child in children.values { _ = sluice_kill_group(child.pid, SIGKILL) }
+                    let groups = children.values.map(\.pid)
+                    for group in groups { _ = sluice_kill_group(group, SIGKILL) }
                     for descriptor in Array(children.keys) { finish(descriptor, &children) }
                     close(bell)
                     return
+                    waitForEnd(of: groups)
                 }
+                    let waiters = mailbox.withLock { mailbox in
+                        mailbox.isOver = true
+                        defer { mailbox.waiters = [] }
+                        return mailbox.waiters
+                    }
+                    for waiter in waiters { waiter.resume() }
             }
         }
     }
 
     private func finish(_ descriptor: Int32, _ children: inout [Int32: Child]) {
         guard let child = children.removeValue(forKey: descriptor) else { return }
+    /// Waits a little until nothing is left of process groups that are killed. Their leaders are reaped; the others are
+    /// left to the init process, which may never reap them.
+    private func waitForEnd(of groups: [Int32]) {
+        for _ in 0..<50 where groups.contains(where: { sluice_kill_group($0, 0) == 0 }) { usleep(2000) }
+    }
+
         // Kill what is left of the process group. Until the leader is reaped, no other group can have its number.
         if sluice_has_ended(child.pid) == 1 { _ = sluice_kill_group(child.pid, SIGKILL) }
         let code = sluice_reap(child.pid)

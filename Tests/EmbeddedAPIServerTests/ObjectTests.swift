@@ -194,4 +194,19 @@ import Testing
                 "spec.containers[0].resources.requests[example.com/gpu]",
             ])
     }
+
+    @Test(arguments: [
+        "authorization.k8s.io/v1/selfsubjectaccessreviews", "authorization.k8s.io/v1/selfsubjectrulesreviews",
+        "authentication.k8s.io/v1/tokenreviews", "authentication.k8s.io/v1/selfsubjectreviews",
+    ])
+    func `A review that is no JSON is refused with 400`(path: String) async throws {
+        let test = try TestServer()
+        for body in ["{", "[]", "", "nonsense"] {
+            let answer = await test.server.respond(
+                to: InboundRequest(
+                    "POST", "/apis/\(path)", accept: "application/json", contentType: "application/json",
+                    body: Array(body.utf8)))
+            #expect(answer.status == 400, "\(body)")
+        }
+    }
 }

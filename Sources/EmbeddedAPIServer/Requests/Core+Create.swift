@@ -99,17 +99,10 @@ extension APIServerCore {
 
     /// The object in the body of a request. Throws `APIStatus` 400 and 415.
     func decodeBody(_ call: ResourceCall) throws -> JSONValue {
-        let text = String(decoding: call.request.body.prefix(200), as: UTF8.self)
-        do {
-            guard let json = try RequestBody.json(call.request) else {
-                throw APIStatus.badRequest("EOF")
-            }
-            return json
-        } catch let error as JSONError {
-            throw APIStatus.badRequest(
-                "the object provided is unrecognized (must be of type \(call.resource.kind)): couldn't get version/kind;"
-                    + " json parse error: \(GoJSONError.text(error, call.request.body)) (\(text))")
+        guard let json = try RequestBody.object(call.request, kind: call.resource.kind) else {
+            throw APIStatus.badRequest("EOF")
         }
+        return json
     }
 
     /// Throws `APIStatus` 400 when the object names another namespace than the path.

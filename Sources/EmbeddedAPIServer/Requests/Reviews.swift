@@ -3,7 +3,13 @@ import KubernetesModel
 
 /// Answers reviews of permissions: whoever has the token may do everything.
 enum Reviews {
-    /// Answers a review; nil when the path is not one. Throws `APIStatus` 400, 405 and 415, and `JSONError`.
+    private static let kinds = [
+        "selfsubjectaccessreviews": "SelfSubjectAccessReview", "subjectaccessreviews": "SubjectAccessReview",
+        "localsubjectaccessreviews": "LocalSubjectAccessReview", "selfsubjectrulesreviews": "SelfSubjectRulesReview",
+        "tokenreviews": "TokenReview", "selfsubjectreviews": "SelfSubjectReview",
+    ]
+
+    /// Answers a review; nil when the path is not one. Throws `APIStatus` 400, 405 and 415.
     static func respond(to request: InboundRequest, _ path: APIPath.ResourcePath, now: Timestamp) throws
         -> InboundResponse?
     {
@@ -27,7 +33,8 @@ enum Reviews {
         }
         guard path.version == "v1" else { return nil }
         guard request.method == "POST" else { throw APIStatus.methodNotAllowed() }
-        guard var review = try RequestBody.json(request), review.object != nil else {
+        guard var review = try RequestBody.object(request, kind: Self.kinds[path.resource] ?? ""), review.object != nil
+        else {
             throw APIStatus.badRequest("a review must be an object")
         }
         review["status"] = answer
@@ -50,6 +57,18 @@ enum Reviews {
 
 /// Reads the bodies of requests.
 enum RequestBody {
+    /// The object of that kind in the body; nil when it is empty. Throws `APIStatus` 400 and 415.
+    static func object(_ request: InboundRequest, kind: String) throws -> JSONValue? {
+        do {
+            return try json(request)
+        } catch let error as JSONError {
+            let text = String(decoding: request.body.prefix(200), as: UTF8.self)
+            throw APIStatus.badRequest(
+                "the object provided is unrecognized (must be of type \(kind)): couldn't get version/kind;"
+                    + " json parse error: \(GoJSONError.text(error, request.body)) (\(text))")
+        }
+    }
+
     /// The body as JSON; nil when it is empty. Throws `APIStatus` 415 for a media type that is not supported, and
     /// `JSONError`.
     static func json(_ request: InboundRequest) throws -> JSONValue? {
