@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -98,9 +99,25 @@ static inline int sluice_reap(pid_t process) {
 // Sends a signal to a whole process group.
 static inline int sluice_kill_group(pid_t leader, int number) { return kill(-leader, number) == 0 ? 0 : errno; }
 
-// open(2) for appending to a log that is made anew.
-static inline int sluice_open_log(const char *path) {
-    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+// The functions below open files whose names a container may have given to something else: a FIFO, a device, a link to a file of
+// ours. They neither wait nor follow nor touch what is not a regular file.
+
+// A file for reading; -1 and errno, EINVAL where there is no regular file.
+static inline int sluice_open_file(const char *path) {
+    int file = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+    if (file < 0) return -1;
+    struct stat information;
+    int problem = fstat(file, &information) != 0 ? errno : S_ISREG(information.st_mode) ? 0 : EINVAL;
+    if (!problem) return file;
+    close(file);
+    errno = problem;
+    return -1;
+}
+
+// A new, empty file for appending, in the place of whatever had its name; -1 and errno. What is made anew is a regular file.
+static inline int sluice_make_file(const char *path) {
+    if (unlink(path) != 0 && errno != ENOENT) return -1;
+    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0644);
 }
 
 #endif

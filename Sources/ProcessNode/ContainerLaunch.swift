@@ -1,3 +1,4 @@
+import CProcess
 import FoundationEssentials
 import Glibc
 import KubernetesModel
@@ -51,10 +52,16 @@ struct ContainerLaunch: Sendable {
         for (name, value) in standard where environment.variables[name] == nil { environment.set(name, value) }
         let directory = container.workingDirectory.map(environment.expand) ?? files.work
         // Clear the message of the previous attempt.
-        do {
-            try Data().write(to: URL(filePath: message))
-        } catch {
-            throw ContainerProblem(reason: "CreateContainerError", message: "\(message) cannot be written: \(error)")
+        let problem = try await OwnThread.run {
+            let descriptor = sluice_make_file(message)
+            guard descriptor >= 0 else { return errno }
+            close(descriptor)
+            return 0
+        }
+        if problem != 0 {
+            throw ContainerProblem(
+                reason: "CreateContainerError",
+                message: "\(message) cannot be written: \(String(cString: strerror(problem)))")
         }
         return Ready(
             path: try Self.find(program, path: environment.variables["PATH"] ?? "", directory: directory),

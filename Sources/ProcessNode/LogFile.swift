@@ -1,19 +1,28 @@
+import CProcess
 import Glibc
 
-/// A file to read while another process may still be appending to it. Not for use by two tasks at a time: they share
-/// one position.
+/// A regular file to read while another process may still be appending to it. Not for use by two tasks at a time: they
+/// share one position.
+///
+/// The other process may have put anything in the file's place: nothing but a regular file is opened, and no link is
+/// followed. Reading may still take as long as the disk does, so it belongs on an ``OwnThread``.
 final class LogFile: Sendable {
     struct OpenError: Error, CustomStringConvertible {
         var path: String
         var code: Int32
-        var description: String { "\(path) cannot be read: \(String(cString: strerror(code)))" }
+        /// Why, as the end of a sentence.
+        var reason: String {
+            // A link is refused with ELOOP, a socket with ENXIO.
+            [EINVAL, ELOOP, ENXIO].contains(code) ? "it is not a regular file" : String(cString: strerror(code))
+        }
+        var description: String { "\(path) cannot be read: \(reason)" }
     }
 
     private let descriptor: Int32
 
     /// Opens the file at its beginning. Throws ``OpenError``.
     init(_ path: String) throws {
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        descriptor = sluice_open_file(path)
         if descriptor < 0 { throw OpenError(path: path, code: errno) }
     }
 

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import KubernetesClient
 public import KubernetesModel
 import KubernetesRuntime
@@ -26,11 +27,16 @@ extension NodeAgent {
         }
         let file: LogFile
         do {
-            file = try LogFile(files.log(container, attempt))
+            file = try await OwnThread.run {
+                let file = try LogFile(files.log(container, attempt))
+                if let tailLines = options.tailLines { file.seekToLastLines(tailLines) }
+                return file
+            }
+        } catch let error as LogFile.OpenError where error.code != ENOENT {
+            throw refusal("the log of container \"\(container)\" in pod \"\(pod)\" cannot be read: \(error.reason)")
         } catch {
             throw refusal("container \"\(container)\" in pod \"\(pod)\" is waiting to start: ContainerCreating")
         }
-        if let tailLines = options.tailLines { file.seekToLastLines(tailLines) }
         return Self.stream(file, worker, container, attempt, options, clock)
     }
 
@@ -46,9 +52,13 @@ extension NodeAgent {
                         // Ask before reading: what the container wrote until then is read below.
                         let state = await worker?.log(of: container)
                         let isComplete = state.map { $0.isComplete || $0.attempt > attempt } ?? true
-                        while left > 0, let chunk = Optional(file.read(min(left, 65_536))), !chunk.isEmpty {
-                            left -= chunk.count
-                            continuation.yield(chunk)
+                        left = try await OwnThread.run { [left] in
+                            var left = left
+                            while left > 0, let chunk = Optional(file.read(min(left, 65_536))), !chunk.isEmpty {
+                                left -= chunk.count
+                                if case .terminated = continuation.yield(chunk) { break }
+                            }
+                            return left
                         }
                         guard options.follow, !isComplete else { break }
                         try await clock.sleep(for: .milliseconds(50))

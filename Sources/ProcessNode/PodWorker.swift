@@ -26,6 +26,8 @@ actor PodWorker {
         case prepared(Result<[String: String], ContainerProblem>)
         case started(Int, Result<Int32, ContainerProblem>)
         case exited(Int, code: Int)
+        /// What a container that has exited left as its termination message.
+        case read(Int, code: Int, message: String)
         case retry(Int?)
         case deadline
         /// The grace period is over: kill what still runs.
@@ -130,7 +132,7 @@ actor PodWorker {
         }
         guard hasFinished else { return }
         do {
-            try files.remove()
+            try await OwnThread.run { [files] in try files.remove() }
         } catch {
             node.logger.warning("the files of pod \(pod.key) cannot be removed: \(error)")
         }
@@ -202,12 +204,19 @@ actor PodWorker {
             }
         case .exited(let index, let code):
             let container = containers[index]
-            let message = files.terminationMessage(container.spec, attempt: container.attempt, exitCode: code)
+            work.append { [files, post] in
+                let message = try? await OwnThread.run {
+                    files.terminationMessage(container.spec, attempt: container.attempt, exitCode: code)
+                }
+                post(.read(index, code: code, message: message ?? ""))
+            }
+        case .read(let index, let code, let message):
             ended(index, code: code, reason: code == 0 ? "Completed" : "Error", message: message)
         case .retry(nil): if !isEnding { prepare() }
         case .retry(let index?):
             if !isEnding, case .backingOff = containers[index].activity { containers[index].activity = .idle }
         case .deadline:
+            // Its processes are gone; signals find nobody until it counts as ended.
             guard !isEnding else { break }
             failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
             end(grace: pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
@@ -236,7 +245,7 @@ actor PodWorker {
     private func prepare() {
         work.append { [files, pod, post, containers] in
             do {
-                try files.prepare(containers: containers.map(\.spec.name))
+                try await OwnThread.run { try files.prepare(containers: containers.map(\.spec.name)) }
                 let paths = try await files.materialise(pod.spec["volumes"]?.array ?? [], from: self.source)
                 post(.prepared(.success(paths)))
             } catch {

@@ -162,7 +162,7 @@ final class ProcessSupervisor: Sendable {
     }
 
     private func start(_ launch: Launch, _ children: inout [Int32: Child]) {
-        let log = sluice_open_log(launch.logPath)
+        let log = sluice_make_file(launch.logPath)
         guard log >= 0 else { return launch.onStart(.failure(LaunchError(code: errno))) }
         defer { close(log) }
         let pid = Self.withCStrings(launch.arguments) { arguments in

@@ -38,4 +38,35 @@ import Testing
             "\(program.errors)")
         #expect(program.errors.split(separator: "\n").count == 1, "\(program.errors)")
     }
+
+    @Test func `Tasks that make their results and logs FIFOs freeze nothing`() async throws {
+        let tasks = (0..<6).map { number in
+            """
+                  - name: t\(number)
+                    container:
+                      image: busybox:1
+                      command:
+                        - sh
+                        - -c
+                        - |
+                          log="$(dirname "$SLUICE_RESULTS")/0.log"
+                          rm -f "$SLUICE_RESULTS" "$log"
+                          mkfifo "$SLUICE_RESULTS" "$log"
+            """
+        }
+        let manifest = """
+            apiVersion: sluice.dev/v1alpha1
+            kind: PipelineRun
+            metadata: {name: fifo}
+            spec:
+              pipelineSpec:
+                tasks:
+            \(tasks.joined(separator: "\n"))
+            """
+        let directory = try Tools.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try Data(manifest.utf8).write(to: URL(fileURLWithPath: "\(directory)/fifo.yaml"))
+        let program = try Program(Tools.sluice, ["run", "\(directory)/fifo.yaml"])
+        #expect(await end(of: program, within: .seconds(60)) == 0, "\(program.output)\(program.errors)")
+    }
 }
