@@ -70,6 +70,47 @@ import Testing
         #expect(await test.send("GET", "\(Self.maps)/b").json["metadata"]?["ownerReferences"] == nil)
     }
 
+    @Test(arguments: [
+        ("apps/v1", "Deployment"), ("example.dev/v1", "Widget"), ("v2", "ConfigMap"), ("v1", "Nothing"),
+    ])
+    func `An object whose owner is of a kind that is not served stays`(version: String, kind: String) async throws {
+        let test = try TestServer()
+        var dependent = owned("b", by: ["metadata": ["name": "ghost", "uid": "0-0"]])
+        dependent["metadata"]!["ownerReferences"] = [
+            ["apiVersion": .string(version), "kind": .string(kind), "name": "ghost", "uid": "0-0"],
+            ["apiVersion": "v1", "kind": "ConfigMap", "name": "ghost", "uid": "0-1"],
+        ]
+        await test.send("POST", Self.maps, dependent)
+        await test.server.core.settle()
+        #expect(await names(test) == ["b"])
+        // A removal that was seen is certain, whatever is served; the other owner is still unknown.
+        test.server.core.checks.add(.ownerGone("0-1"))
+        await test.server.core.settle()
+        #expect(await names(test) == ["b"])
+        test.server.core.checks.add(.ownerGone("0-0"))
+        await test.server.core.settle()
+        #expect(await names(test) == [])
+    }
+
+    @Test func `An object whose owner is gone is collected when the owner's kind begins to be served`() async throws {
+        let test = try TestServer()
+        let crd = try #require(try Recording.exchanges("crd")[0].body)
+        let version = crd["spec"]!["versions"]!.array![0]["name"]!.string!
+        var dependent = owned("b", by: ["metadata": ["name": "ghost", "uid": "0-0"]])
+        dependent["metadata"]!["ownerReferences"]! = [
+            [
+                "apiVersion": .string("\(crd["spec"]!["group"]!.string!)/\(version)"),
+                "kind": crd["spec"]!["names"]!["kind"]!, "name": "ghost", "uid": "0-0",
+            ]
+        ]
+        await test.send("POST", Self.maps, dependent)
+        await test.server.core.settle()
+        #expect(await names(test) == ["b"])
+        await test.send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+        await test.server.core.settle()
+        #expect(await names(test) == [])
+    }
+
     @Test func `An object whose owner never was is collected`() async throws {
         let test = try TestServer()
         let ghost: JSONValue = ["metadata": ["name": "ghost", "uid": "0-0"]]

@@ -88,7 +88,9 @@ extension APIServerCore {
                 switch check {
                 case .owners(let key): try await garbageCollector.checkOwners(of: key)
                 case .ownerGone(let uid):
-                    for key in store.dependents(of: uid) { try await garbageCollector.checkOwners(of: key) }
+                    for key in store.dependents(of: uid) {
+                        try await garbageCollector.checkOwners(of: key, gone: uid)
+                    }
                 case .dependentGone(let uid): try await garbageCollector.checkWaitingOwner(uid)
                 case .deletion(let key): try await garbageCollector.checkDeletion(of: key)
                 case .namespace(let name): try await namespaceController.check(name)

@@ -13,33 +13,51 @@ struct GarbageCollector: Sendable {
 
     private func definition(_ key: StorageKey) -> ResourceDefinition? { registry.resource(storageName: key.resource) }
 
-    /// The object that an owner reference names; nil when it is gone or has another UID.
-    private func owner(_ reference: JSONValue, of key: StorageKey) -> StoredObject? {
-        guard let apiVersion = reference["apiVersion"]?.string, let kind = reference["kind"]?.string,
-            let name = reference["name"]?.string
-        else { return nil }
-        let parts = apiVersion.split(separator: "/")
-        let group = parts.count > 1 ? String(parts[0]) : ""
-        guard let resource = registry.resource(group: group, kind: kind) else { return nil }
-        let ownerKey = StorageKey(
-            resource: resource.storageName, namespace: resource.isNamespaced ? key.namespace : "", name: name)
-        guard let object = store.get(ownerKey), object.uid == reference["uid"]?.string else { return nil }
-        return object
+    /// What is known of an owner.
+    private enum Owner {
+        case present(StoredObject)
+        /// It is gone, or another object has its name.
+        case gone
+        /// Its kind is not served, or the reference cannot be read: nobody can tell whether it is there.
+        case unknown
     }
 
-    /// Deletes an object when all its owners are gone or wait for it in a foreground deletion.
-    func checkOwners(of key: StorageKey) async throws {
+    /// Looks for the object that an owner reference names.
+    private func owner(_ reference: JSONValue, of key: StorageKey) -> Owner {
+        guard let apiVersion = reference["apiVersion"]?.string, let kind = reference["kind"]?.string,
+            let name = reference["name"]?.string
+        else { return .unknown }
+        let parts = apiVersion.split(separator: "/")
+        let group = parts.count > 1 ? String(parts[0]) : ""
+        let version = parts.last.map { String($0) } ?? ""
+        guard let resource = registry.resource(group: group, version: version, kind: kind) else { return .unknown }
+        let ownerKey = StorageKey(
+            resource: resource.storageName, namespace: resource.isNamespaced ? key.namespace : "", name: name)
+        guard let object = store.get(ownerKey), object.uid == reference["uid"]?.string else { return .gone }
+        return .present(object)
+    }
+
+    /// Deletes an object when all its owners are gone or wait for it in a foreground deletion. Does nothing as long as
+    /// one of them may still be there. `gone` is the UID of an owner whose removal was seen, which is known also when
+    /// its kind is served no more.
+    func checkOwners(of key: StorageKey, gone: String? = nil) async throws {
         guard let object = store.get(key), !object.ownerUIDs.isEmpty, let resource = definition(key) else { return }
         let json = try JSONValue(parsing: object.body)
-        let references = json["metadata"]?["ownerReferences"]?.array ?? []
-        let owners = references.compactMap { owner($0, of: key) }
-        if owners.contains(where: { !isWaiting($0) }) { return }
+        var isWaitedFor = false
+        for reference in json["metadata"]?["ownerReferences"]?.array ?? [] {
+            if let gone, reference["uid"]?.string == gone { continue }
+            switch owner(reference, of: key) {
+            case .gone: break
+            case .present(let owner) where isWaiting(owner): isWaitedFor = true
+            case .present, .unknown: return
+            }
+        }
         if object.isBeingDeleted { return }
         var options = DeletionOptions()
         options.uid = object.uid
         // The owner waits for this object, so this object has to wait for its own dependents.
         let hasDependents = !store.dependents(of: object.uid).isEmpty
-        options.propagation = owners.isEmpty || !hasDependents ? .background : .foreground
+        options.propagation = isWaitedFor && hasDependents ? .foreground : .background
         _ = try await core.delete(key, resource, options)
     }
 

@@ -47,7 +47,24 @@ extension APIServerCore {
             let all = store.list(CustomResources.storageName, namespace: nil).objects.flatMap { object in
                 (try? JSONValue(parsing: object.body)).map { CustomResources.definitions($0, ruleEvaluator) } ?? []
             }
+            let known = Set(registry.custom.map { "\($0.apiVersion) \($0.kind)" })
             registry.setCustom(all)
+            checkDependents(of: Set(all.map { "\($0.apiVersion) \($0.kind)" }).subtracting(known))
+        }
+    }
+
+    /// Asks for a check of the objects that name an owner of these kinds (`apiVersion kind`): before the kinds were
+    /// served, nobody could tell whether it was there.
+    private func checkDependents(of kinds: Set<String>) {
+        guard !kinds.isEmpty else { return }
+        for resource in registry.all where !resource.strategy.convertsStorage {
+            for object in store.list(resource.storageName, namespace: nil).objects where !object.ownerUIDs.isEmpty {
+                let references = (try? JSONValue(parsing: object.body))?["metadata"]?["ownerReferences"]?.array ?? []
+                let isConcerned = references.contains {
+                    kinds.contains("\($0["apiVersion"]?.string ?? "") \($0["kind"]?.string ?? "")")
+                }
+                if isConcerned { checks.add(.owners(object.key)) }
+            }
         }
     }
 

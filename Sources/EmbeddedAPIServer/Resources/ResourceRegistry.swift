@@ -45,9 +45,9 @@ final class ResourceRegistry: Sendable {
 
     var custom: [ResourceDefinition] { state.withLock { $0.custom } }
 
-    /// The resource of a kind, in any of its versions; nil when the kind is not served.
-    func resource(group: String, kind: String) -> ResourceDefinition? {
-        all.first { $0.group == group && $0.kind == kind }
+    /// The resource of a kind; nil when the kind is not served in this version.
+    func resource(group: String, version: String, kind: String) -> ResourceDefinition? {
+        all.first { $0.group == group && $0.version == version && $0.kind == kind }
     }
 
     /// The resource with this storage name, in the version that is stored.
