@@ -76,6 +76,8 @@ struct NodePodStatus: Sendable {
             switch phase {
             case "Succeeded": condition(type, false, "PodCompleted")
             case "Failed": condition(type, false, "PodFailed")
+            // Its containers are being ended.
+            case _ where failure != nil: condition(type, false, "PodFailed")
             case _ where unready.isEmpty: condition(type, true)
             default:
                 condition(

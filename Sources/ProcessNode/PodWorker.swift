@@ -29,6 +29,7 @@ actor PodWorker {
         /// What a container that has exited left as its termination message.
         case read(Int, code: Int, message: String)
         case retry(Int?)
+        /// It is time to look at the deadline.
         case deadline
         /// The grace period is over: kill what still runs.
         case kill
@@ -53,6 +54,13 @@ actor PodWorker {
         var startedAt: Timestamp?
     }
 
+    private struct Deadline {
+        /// When the pod has to end.
+        var limit: Timestamp
+        /// When a pod that waits for its volumes has to end: a kubelet sees the limit only after such a wait.
+        var waitEnd: Timestamp
+    }
+
     let node: Node
     let files: PodFiles
     private let inbox: AsyncStream<Message>
@@ -64,6 +72,7 @@ actor PodWorker {
     private var failure: (reason: String, message: String)?
     /// No container is started any more.
     private var isEnding = false
+    private var deadline: Deadline?
     /// The grace period of the deletion that has been acted on.
     private var deletionGrace: Int64?
     /// Whether the grace period is over and processes are killed.
@@ -114,12 +123,7 @@ actor PodWorker {
     /// the processes.
     func run() async {
         await withDiscardingTaskGroup { group in
-            if !isOver {
-                prepare()
-                if let seconds = pod.spec["activeDeadlineSeconds"]?.int {
-                    after(startTime + .seconds(seconds) - node.clock.now, .deadline)
-                }
-            }
+            if !isOver { prepare() }
             take(.pod(pod))
             begin(&group)
             guard !hasFinished else { return group.cancelAll() }
@@ -174,6 +178,7 @@ actor PodWorker {
         switch message {
         case .pod(let newer):
             pod = newer
+            setDeadline()
             if newer.metadata.deletionTimestamp != nil {
                 let grace = newer.metadata.deletionGracePeriodSeconds ?? 30
                 if grace != deletionGrace { end(grace: grace) }
@@ -182,7 +187,9 @@ actor PodWorker {
         case .gone:
             isGone = true
             end(grace: 0)
-        case .prepared(.success(let paths)): volumes = paths
+        case .prepared(.success(let paths)):
+            volumes = paths
+            checkDeadline()
         case .prepared(.failure(let problem)):
             node.logger.info("pod \(pod.key) waits: \(problem.message)")
             after(.seconds(3), .retry(nil))
@@ -203,6 +210,7 @@ actor PodWorker {
                 after(.seconds(3), .retry(index))
             }
         case .exited(let index, let code):
+            // Its processes are gone; signals find nobody until it counts as ended.
             let container = containers[index]
             work.append { [files, post] in
                 let message = try? await OwnThread.run {
@@ -215,11 +223,7 @@ actor PodWorker {
         case .retry(nil): if !isEnding { prepare() }
         case .retry(let index?):
             if !isEnding, case .backingOff = containers[index].activity { containers[index].activity = .idle }
-        case .deadline:
-            // Its processes are gone; signals find nobody until it counts as ended.
-            guard !isEnding else { break }
-            failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
-            end(grace: pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
+        case .deadline: checkDeadline()
         case .kill: end(grace: 0)
         case .written(let status, let isSuccess):
             isWriting = false
@@ -237,6 +241,31 @@ actor PodWorker {
         }
         advance()
         report()
+    }
+
+    // MARK: The deadline
+
+    /// How long a kubelet waits for a pod's volumes before it looks at the pod again.
+    private static let volumeWait: Int64 = 123
+
+    /// Takes over the deadline of the pod, which may be set, or lowered, at any time.
+    private func setDeadline() {
+        guard let seconds = pod.spec["activeDeadlineSeconds"]?.int else { return }
+        let limit = startTime + .seconds(seconds)
+        guard limit != deadline?.limit else { return }
+        let passed = (max(limit, node.clock.now) - startTime).components.seconds
+        deadline = Deadline(
+            limit: limit, waitEnd: startTime + .seconds((passed / Self.volumeWait + 1) * Self.volumeWait))
+        checkDeadline()
+    }
+
+    /// Ends the pod when its deadline is over, or looks again when it will be.
+    private func checkDeadline() {
+        guard let deadline, !isEnding else { return }
+        let left = (volumes == nil ? deadline.waitEnd : deadline.limit) - node.clock.now
+        guard left <= .zero else { return after(left, .deadline) }
+        failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+        end(grace: pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
     }
 
     // MARK: Containers

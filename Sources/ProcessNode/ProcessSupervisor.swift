@@ -76,8 +76,8 @@ final class ProcessSupervisor: Sendable {
         if !send(.launch(launch)) { launch.onStart(.failure(LaunchError(code: ECANCELED))) }
     }
 
-    /// Sends a signal to the process group of a process. Does nothing once the process has been reaped, since another
-    /// may have its PID by then.
+    /// Sends a signal to a process, and SIGKILL to its whole process group. Does nothing once the process has been
+    /// reaped, since another may have its PID by then.
     func signal(_ pid: Int32, _ number: Int32) { _ = send(.signal(pid: pid, number: number)) }
 
     /// Kills every process with its group, calls `onExit` for each, and ends the thread. Returns when the processes are
@@ -127,33 +127,35 @@ final class ProcessSupervisor: Sendable {
                 switch command {
                 case .launch(let launch): start(launch, &children)
                 case .signal(let pid, let number):
-                    if children.values.contains(where: { $0.pid == pid }) { _ = sluice_kill_group(pid, number) }
+                    guard children.values.contains(where: { $0.pid == pid }) else { break }
+                    // As in a container, SIGTERM is for the first process, which tells its own; SIGKILL is for all.
+                    _ = number == SIGKILL ? sluice_kill_group(pid, number) : kill(pid, number)
                 case .stop:
                     let groups = children.values.map(\.pid)
                     for group in groups { _ = sluice_kill_group(group, SIGKILL) }
                     for descriptor in Array(children.keys) { finish(descriptor, &children) }
-                    close(bell)
-                    return
                     waitForEnd(of: groups)
-                }
+                    close(bell)
                     let waiters = mailbox.withLock { mailbox in
                         mailbox.isOver = true
                         defer { mailbox.waiters = [] }
                         return mailbox.waiters
                     }
                     for waiter in waiters { waiter.resume() }
+                    return
+                }
             }
         }
     }
 
-    private func finish(_ descriptor: Int32, _ children: inout [Int32: Child]) {
-        guard let child = children.removeValue(forKey: descriptor) else { return }
     /// Waits a little until nothing is left of process groups that are killed. Their leaders are reaped; the others are
     /// left to the init process, which may never reap them.
     private func waitForEnd(of groups: [Int32]) {
         for _ in 0..<50 where groups.contains(where: { sluice_kill_group($0, 0) == 0 }) { usleep(2000) }
     }
 
+    private func finish(_ descriptor: Int32, _ children: inout [Int32: Child]) {
+        guard let child = children.removeValue(forKey: descriptor) else { return }
         // Kill what is left of the process group. Until the leader is reaped, no other group can have its number.
         if sluice_has_ended(child.pid) == 1 { _ = sluice_kill_group(child.pid, SIGKILL) }
         let code = sluice_reap(child.pid)

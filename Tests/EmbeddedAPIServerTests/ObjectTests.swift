@@ -195,6 +195,44 @@ import Testing
             ])
     }
 
+    // MARK: Pods
+
+    static let pods = "/api/v1/namespaces/default/pods"
+
+    private func pod(_ resources: JSONValue = [:], _ spec: JSONValue = [:]) -> JSONValue {
+        var pod: JSONValue = ["metadata": ["name": "p"], "spec": spec]
+        pod["spec"]!["containers"] = [["name": "main", "image": "x", "resources": resources]]
+        return pod
+    }
+
+    /// A deadline, the one that follows, and the message of the refusal; nil when it is allowed.
+    static let deadlines: [(old: JSONValue, new: JSONValue, message: String?)] = [
+        (.null, 5, nil), (.null, .null, nil), (5, 5, nil), (5, 1, nil), (5, 0, nil),
+        (5, 6, "must be less than or equal to previous value"),
+        (5, .null, "must not update from a positive integer to nil value"),
+        (5, -1, "must be between 0 and 2147483647, inclusive"),
+        (.null, 2_147_483_648, "must be between 0 and 2147483647, inclusive"),
+    ]
+
+    @Test(arguments: deadlines.indices)
+    func `A pod's deadline may be set or lowered, not raised or removed`(index: Int) async throws {
+        let (old, new, message) = Self.deadlines[index]
+        let test = try TestServer()
+        var pod = pod()
+        if !old.isNull { pod["spec"]!["activeDeadlineSeconds"] = old }
+        #expect(await test.send("POST", Self.pods, pod).status == 201)
+        let answer = await test.send(
+            "PATCH", "\(Self.pods)/p", ["spec": ["activeDeadlineSeconds": new]], type: "application/merge-patch+json")
+        #expect(answer.status == (message == nil ? 200 : 422))
+        if let message {
+            let text = answer.json["message"]?.string ?? ""
+            #expect(text.contains("spec.activeDeadlineSeconds: Invalid value: "))
+            #expect(text.contains(message), "\(text)")
+        } else {
+            #expect(answer.json["spec"]?["activeDeadlineSeconds"] == (new.isNull ? nil : new))
+        }
+    }
+
     @Test(arguments: [
         "authorization.k8s.io/v1/selfsubjectaccessreviews", "authorization.k8s.io/v1/selfsubjectrulesreviews",
         "authentication.k8s.io/v1/tokenreviews", "authentication.k8s.io/v1/selfsubjectreviews",

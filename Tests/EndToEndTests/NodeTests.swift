@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Testing
 
 /// The process node and its cluster where things go wrong.
@@ -68,5 +69,107 @@ import Testing
         try Data(manifest.utf8).write(to: URL(fileURLWithPath: "\(directory)/fifo.yaml"))
         let program = try Program(Tools.sluice, ["run", "\(directory)/fifo.yaml"])
         #expect(await end(of: program, within: .seconds(60)) == 0, "\(program.output)\(program.errors)")
+    }
+
+    // MARK: Deadlines, as a kubelet was recorded
+
+    /// What of a status does not depend on the time and the machine.
+    private static func essence(_ status: JSONValue) -> JSONValue {
+        func container(_ json: JSONValue) -> JSONValue {
+            var essence: JSONValue = [:]
+            for field in ["name", "ready", "started", "restartCount", "lastState"] { essence[field] = json[field] }
+            for (state, content) in json["state"]?.object ?? [:] {
+                essence["state"] = .string(state)
+                for field in ["exitCode", "reason", "message"] { essence[field] = content[field] }
+            }
+            return essence
+        }
+        var essence: JSONValue = [:]
+        for field in ["phase", "reason", "message", "qosClass"] { essence[field] = status[field] }
+        for field in ["initContainerStatuses", "containerStatuses"] {
+            essence[field] = (status[field]?.array).map { .array($0.map(container)) }
+        }
+        for condition in status["conditions"]?.array ?? [] {
+            var rest: JSONValue = [:]
+            for field in ["status", "reason", "message"] { rest[field] = condition[field] }
+            essence[condition["type"]?.string ?? ""] = rest
+        }
+        return essence
+    }
+
+    private static func recording(_ name: String) throws -> [JSONValue] {
+        let path = "\(Tools.repository)/Tests/PipelineEngineTests/Resources/pods/\(name).jsonl"
+        return try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map { line in
+            try #require(try JSONValue(parsing: String(line))["object"])
+        }
+    }
+
+    private func status(_ name: String, _ cluster: LocalUp) async throws -> JSONValue {
+        let text = try await cluster.kubectl("get", "pod", name, "-o", "json")
+        return Self.essence(try JSONValue(parsing: text)["status"] ?? [:])
+    }
+
+    private static let patch = #"{"spec":{"activeDeadlineSeconds":1}}"#
+
+    /// The recordings, and what the first container has written.
+    private static let recordings = [
+        ("stopped-by-deadline", "progress 42\ngot TERM\n"), ("stopped-by-deadline-ignores-term", "hello\n"),
+        ("stopped-by-deadline-with-native-sidecar", ""),
+    ]
+
+    @Test(.enabled(if: Tools.kubectl != nil, "no kubectl: set KUBECTL"))
+    func `A deadline that is lowered on a running pod ends it as a kubelet does`() async throws {
+        try await LocalUp.with(["--no-operator"]) { cluster in
+            let creating = "stopped-by-deadline-while-creating"
+            for name in Self.recordings.map(\.0) + [creating] {
+                let first = try #require(try Self.recording(name).first)
+                var spec = first["spec"] ?? [:]
+                for field in ["serviceAccount", "serviceAccountName", "priority", "preemptionPolicy", "tolerations"] {
+                    spec[field] = nil
+                }
+                if name.hasSuffix("sidecar") {
+                    // In its own PID namespace, a program that does not ask for TERM is not ended by it.
+                    spec["containers"] = [
+                        [
+                            "name": "main", "image": "busybox:1",
+                            "command": ["sh", "-c", "trap '' TERM; while true; do sleep 0.2; done"],
+                        ]
+                    ]
+                }
+                let pod: JSONValue = [
+                    "apiVersion": "v1", "kind": "Pod", "metadata": ["name": .string(name)], "spec": spec,
+                ]
+                try await cluster.kubectl("create", "-f", "-", input: pod.text)
+            }
+            for (name, _) in Self.recordings {
+                try await cluster.kubectl("wait", "pod", name, "--for=condition=Ready", "--timeout=60s")
+            }
+            // Ready is not yet past the `trap`.
+            for name in ["stopped-by-deadline", "stopped-by-deadline-ignores-term"] {
+                let limit = ContinuousClock.now + .seconds(60)
+                while try await cluster.kubectl("logs", name).isEmpty, ContinuousClock.now < limit {}
+            }
+            for name in [creating] + Self.recordings.map(\.0) {
+                try await cluster.kubectl("patch", "pod", name, "--type=merge", "-p", Self.patch)
+            }
+            for (name, log) in Self.recordings {
+                try await cluster.kubectl(
+                    "wait", "pod", name, "--for=jsonpath={.status.phase}=Failed", "--timeout=60s")
+                let expected = try #require(try Self.recording(name).last?["status"])
+                #expect(try await status(name, cluster) == Self.essence(expected), "\(name)")
+                #expect(try await cluster.kubectl("logs", name, "-c", "main") == log)
+            }
+            // Its deadline was over before those of the others, for which this has waited.
+            let expected = try #require(try Self.recording(creating).last?["status"])
+            var found = try await status(creating, cluster)
+            #expect(found["phase"] == "Pending")
+            #expect(found["containerStatuses"] == Self.essence(expected)["containerStatuses"])
+            // With its volume the pod gets on, and the deadline counts.
+            try await cluster.kubectl("create", "configmap", "absent")
+            try await cluster.kubectl(
+                "wait", "pod", creating, "--for=jsonpath={.status.phase}=Failed", "--timeout=60s")
+            found = try await status(creating, cluster)
+            #expect(found["reason"] == "DeadlineExceeded")
+        }
     }
 }

@@ -92,7 +92,23 @@ enum PodRules {
         return errors
     }
 
-    /// The errors of an update. It may change images and the deadline, add tolerations and remove scheduling gates.
+    /// The errors of a new deadline: it may be set and lowered, not raised or removed.
+    private static func deadlineErrors(_ new: JSONValue?, old: JSONValue?) -> [FieldError] {
+        let path = FieldPath("spec.activeDeadlineSeconds")
+        let before = old?.int
+        guard let new, !new.isNull else {
+            return before == nil ? [] : [.invalid(path, .null, "must not update from a positive integer to nil value")]
+        }
+        // Unlike a new pod's, it may be 0 here.
+        guard let seconds = new.int, (0...Int64(Int32.max)).contains(seconds) else {
+            return [.invalid(path, new, "must be between 0 and 2147483647, inclusive")]
+        }
+        guard let before, before < seconds else { return [] }
+        return [.invalid(path, new, "must be less than or equal to previous value")]
+    }
+
+    /// The errors of an update. It may change images, set or lower the deadline, add tolerations and remove scheduling
+    /// gates.
     static func updateErrors(_ pod: JSONValue, old: JSONValue) -> [FieldError] {
         var errors: [FieldError] = []
         let before = old["spec"] ?? [:]
@@ -118,7 +134,9 @@ enum PodRules {
                     return after
                 })
         }
-        if after["activeDeadlineSeconds"] != nil { after["activeDeadlineSeconds"] = before["activeDeadlineSeconds"] }
+        let deadlineErrors = deadlineErrors(after["activeDeadlineSeconds"], old: before["activeDeadlineSeconds"])
+        if !deadlineErrors.isEmpty { return deadlineErrors }
+        after["activeDeadlineSeconds"] = before["activeDeadlineSeconds"]
         let tolerations = after["tolerations"]?.array ?? []
         if (before["tolerations"]?.array ?? []).allSatisfy({ tolerations.contains($0) }) {
             after["tolerations"] = before["tolerations"]
