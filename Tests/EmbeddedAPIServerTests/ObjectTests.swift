@@ -234,6 +234,46 @@ import Testing
     }
 
     @Test(arguments: [
+        ("0.5", "500m"), ("1000m", "1"), ("1.5Gi", "1536Mi"), ("0.1", "100m"), ("1e3", "1e3"), ("2048Ki", "2Mi"),
+    ])
+    func `Quantities are stored in their canonical form`(given: String, stored: String) async throws {
+        let test = try TestServer()
+        let answer = await test.send("POST", Self.pods, pod(["requests": ["memory": .string(given)]]))
+        #expect(
+            answer.json["spec"]!["containers"]![0]!["resources"]!["requests"]!["memory"] == .string(stored))
+    }
+
+    @Test func `Quantities are compared to the last digit`() async throws {
+        let test = try TestServer()
+        let more = pod(["requests": ["memory": "9007199254740993"], "limits": ["memory": "9007199254740992"]])
+        #expect(await test.send("POST", Self.pods, more).status == 422)
+        let hexadecimal = pod(["requests": ["memory": "0x10"]])
+        #expect(await test.send("POST", Self.pods, hexadecimal).status == 422)
+        let equal: JSONValue = ["cpu": "0.009", "memory": "1Ki"]
+        let guaranteed = await test.send(
+            "POST", Self.pods, pod(["requests": equal, "limits": ["cpu": "9m", "memory": "1024"]]))
+        #expect(guaranteed.json["status"]?["qosClass"] == "Guaranteed")
+    }
+
+    @Test func `OpenAPI has the patch merge keys, which are not always the list-map keys`() async throws {
+        let test = try TestServer()
+        let schemas = await test.send("GET", "/openapi/v3/api/v1").json["components"]!["schemas"]!
+        func property(_ type: String, _ field: String) -> JSONValue {
+            schemas["io.k8s.api.core.v1.\(type)"]?["properties"]?[field] ?? .null
+        }
+        let addresses = property("PodStatus", "hostIPs")
+        #expect(addresses["x-kubernetes-list-type"] == "atomic")
+        #expect(addresses["x-kubernetes-patch-merge-key"] == "ip")
+        #expect(addresses["x-kubernetes-patch-strategy"] == "merge")
+        let claims = property("ResourceRequirements", "claims")
+        #expect(claims["x-kubernetes-list-map-keys"] == ["name"])
+        #expect(claims["x-kubernetes-patch-merge-key"] == nil)
+        #expect(claims["x-kubernetes-patch-strategy"] == nil)
+        #expect(property("Container", "ports")["x-kubernetes-patch-merge-key"] == "containerPort")
+        #expect(property("ServiceAccount", "secrets")["x-kubernetes-patch-merge-key"] == "name")
+    }
+
+    @Test(arguments: [
         "authorization.k8s.io/v1/selfsubjectaccessreviews", "authorization.k8s.io/v1/selfsubjectrulesreviews",
         "authentication.k8s.io/v1/tokenreviews", "authentication.k8s.io/v1/selfsubjectreviews",
     ])

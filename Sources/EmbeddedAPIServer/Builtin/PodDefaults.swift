@@ -1,4 +1,5 @@
 import JSON
+import KubernetesModel
 
 /// The defaults that the API server sets in a pod, as the Kubernetes API reference gives them.
 enum PodDefaults {
@@ -50,7 +51,8 @@ enum PodDefaults {
         }
         for field in ["limits", "requests"] {
             guard var quantities = container["resources"]?[field]?.object else { continue }
-            quantities.mapValues { _, value in value = Quantities.canonical(value) }
+            // What is not a quantity is left to the validation.
+            quantities.mapValues { _, value in value = Quantity(json: value)?.json ?? value }
             container["resources"]?[field] = .object(quantities)
         }
         if let ports = container["ports"]?.array {
@@ -114,32 +116,5 @@ enum PodDefaults {
                 })
         }
         return volume
-    }
-}
-
-/// Quantities, read from and written to JSON.
-enum Quantities {
-    /// Turns a number into a string, as Kubernetes stores quantities; leaves strings as they are.
-    static func canonical(_ value: JSONValue) -> JSONValue {
-        switch value {
-        case .int, .double: .string(value.rendered)
-        default: value
-        }
-    }
-
-    private static let suffixes: [(String, Double)] = [
-        ("Ki", 1024), ("Mi", 1_048_576), ("Gi", 1_073_741_824), ("Ti", 1_099_511_627_776),
-        ("Pi", 1_125_899_906_842_624), ("Ei", 1_152_921_504_606_846_976), ("n", 1e-9), ("u", 1e-6), ("m", 1e-3),
-        ("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12), ("P", 1e15), ("E", 1e18),
-    ]
-
-    /// The value as a number, for comparisons; nil when it is not a valid quantity.
-    static func number(_ value: JSONValue?) -> Double? {
-        guard let text = value.map(\.rendered), let first = text.utf8.first, first < 0x3A else { return nil }
-        if let number = Double(text) { return number.isFinite ? number : nil }
-        for (suffix, factor) in suffixes where text.hasSuffix(suffix) {
-            return Double(text.dropLast(suffix.count)).map { $0 * factor }
-        }
-        return nil
     }
 }

@@ -65,7 +65,7 @@ enum PodRules {
         }
         let resources = container["resources"]
         for field in ["limits", "requests"] {
-            for (name, value) in resources?[field]?.object ?? [:] where Quantities.number(value) == nil {
+            for (name, value) in resources?[field]?.object ?? [:] where Quantity(json: value) == nil {
                 errors.append(
                     .invalid(
                         path.field("resources").field(field).key(name), value,
@@ -74,8 +74,8 @@ enum PodRules {
             }
         }
         for (name, request) in resources?["requests"]?.object ?? [:] {
-            guard let limit = resources?["limits"]?[name], let bound = Quantities.number(limit),
-                let asked = Quantities.number(request)
+            guard let limit = resources?["limits"]?[name], let bound = Quantity(json: limit),
+                let asked = Quantity(json: request)
             else { continue }
             if asked > bound {
                 errors.append(

@@ -85,10 +85,10 @@ struct PodStrategy: ResourceStrategy {
         for container in containers {
             let resources = container["resources"]
             for name in ["cpu", "memory"] {
-                let request = Quantities.number(resources?["requests"]?[name]) ?? 0
-                let limit = Quantities.number(resources?["limits"]?[name]) ?? 0
-                if request > 0 || limit > 0 { asks = true }
-                if limit == 0 || limit != request { isGuaranteed = false }
+                let request = resources?["requests"]?[name].flatMap { Quantity(json: $0) } ?? .zero
+                let limit = resources?["limits"]?[name].flatMap { Quantity(json: $0) } ?? .zero
+                if request > .zero || limit > .zero { asks = true }
+                if limit.isZero || limit != request { isGuaranteed = false }
             }
         }
         return asks ? (isGuaranteed ? "Guaranteed" : "Burstable") : "BestEffort"

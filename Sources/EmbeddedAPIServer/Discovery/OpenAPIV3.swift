@@ -66,7 +66,12 @@ struct OpenAPIV3: Sendable {
                 (resource.group.split(separator: ".").reversed().map(String.init) + [resource.version, resource.kind])
                 .joined(separator: ".")
         }
-        return structName(resource.group == "events.k8s.io" ? "EventV1" : resource.kind)
+        return structName(builtinName(resource))
+    }
+
+    /// The name of a built-in resource's struct in the table.
+    private static func builtinName(_ resource: ResourceDefinition) -> String {
+        resource.group == "events.k8s.io" ? "EventV1" : resource.kind
     }
 
     private static func structName(_ name: String) -> String {
@@ -101,7 +106,25 @@ struct OpenAPIV3: Sendable {
                 "properties": ["gracePeriodSeconds": ["type": "integer"], "propagationPolicy": ["type": "string"]],
             ]
         }
-        return schema(of: .object(BuiltinTypes.fields(of: name), rest: nil))
+        var json = schema(of: .object(BuiltinTypes.fields(of: name), rest: nil))
+        addListPatches(to: &json, of: name)
+        return json
+    }
+
+    /// Adds to the schema of a struct how a strategic merge patch changes its lists.
+    private static func addListPatches(to json: inout JSONValue, of name: String) {
+        for field in TypeTable.kubernetes.types[name]?.fields ?? [] {
+            guard var property = json["properties"]?[field.name] else { continue }
+            switch field.listPatch {
+            case .replace: continue
+            case .add: break
+            case .merge(let key): property["x-kubernetes-patch-merge-key"] = .string(key)
+            // Only the server merges so; OpenAPI has one key at most.
+            case .join(let keys): property["x-kubernetes-patch-merge-key"] = keys.first.map { .string($0) }
+            }
+            property["x-kubernetes-patch-strategy"] = "merge"
+            json["properties"]?[field.name] = property
+        }
     }
 
     private func schema(_ resource: ResourceDefinition) -> JSONValue {
@@ -116,6 +139,7 @@ struct OpenAPIV3: Sendable {
             json["type"] = "object"
         } else {
             json = Self.schema(of: resource.strategy.type)
+            Self.addListPatches(to: &json, of: Self.builtinName(resource))
         }
         json["x-kubernetes-group-version-kind"] = [Self.kind(resource, resource.kind)]
         return json
@@ -174,14 +198,10 @@ struct OpenAPIV3: Sendable {
             var json: JSONValue = ["type": "array", "items": schema(of: element)]
             switch kind {
             case .atomic: json["x-kubernetes-list-type"] = "atomic"
-            case .set:
-                json["x-kubernetes-list-type"] = "set"
-                json["x-kubernetes-patch-strategy"] = "merge"
+            case .set: json["x-kubernetes-list-type"] = "set"
             case .map(let keys):
                 json["x-kubernetes-list-type"] = "map"
                 json["x-kubernetes-list-map-keys"] = JSONValue(keys)
-                json["x-kubernetes-patch-merge-key"] = .string(keys.first ?? "")
-                json["x-kubernetes-patch-strategy"] = "merge"
             }
             return json
         case .atomic(let inner):

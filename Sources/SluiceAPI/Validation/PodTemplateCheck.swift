@@ -1,5 +1,6 @@
 import JSON
 import KubernetesModel
+import KubernetesSchema
 
 /// The rules for containers and pod templates that a schema cannot hold: quantities, allowed words, names. Values with
 /// a reference inside are left to the time when it is resolved.
@@ -8,7 +9,7 @@ enum PodTemplateCheck {
     private static let reservedPrefix = "sluice.dev/"
 
     static func check(container: JSONValue, _ path: FieldPath, isMain: Bool, _ report: inout ValidationReport) {
-        check(container, CoreTypes.types["Container"] ?? [], path, &report)
+        check(container, CoreTypes.fields(of: "Container"), path, &report)
         if isMain, container["image"].map({ $0 == "" }) ?? true {
             report.add(.required(path.field("image")))
         }
@@ -24,7 +25,7 @@ enum PodTemplateCheck {
     }
 
     static func check(template: JSONValue, _ path: FieldPath, _ report: inout ValidationReport) {
-        check(template, CoreTypes.types["PodSpec"] ?? [], path, &report)
+        check(template, CoreTypes.fields(of: "PodSpec"), path, &report)
         var names: Set<String> = []
         for field in ["initContainers", "containers"] {
             for (index, container) in (template[field]?.array ?? []).enumerated() {
@@ -53,7 +54,7 @@ enum PodTemplateCheck {
 
     /// Walks a value along its type. The depth is that of the types.
     private static func check(
-        _ value: JSONValue, _ fields: [CoreTypes.Field], _ path: FieldPath, _ report: inout ValidationReport
+        _ value: JSONValue, _ fields: [TypeTable.Field], _ path: FieldPath, _ report: inout ValidationReport
     ) {
         guard let object = value.object else { return }
         // Most types have more fields than most values.
@@ -64,10 +65,10 @@ enum PodTemplateCheck {
     }
 
     private static func check(
-        _ value: JSONValue, _ shape: CoreTypes.Shape, _ path: FieldPath, _ report: inout ValidationReport
+        _ value: JSONValue, _ shape: TypeTable.Shape, _ path: FieldPath, _ report: inout ValidationReport
     ) {
         switch shape {
-        case .boolean, .int32, .int64, .intOrString, .anything: break
+        case .boolean, .int32, .int64, .intOrString, .time, .bytes, .anything: break
         case .string(let allowed):
             guard !allowed.isEmpty, let text = value.string, !allowed.contains(text), !hasReference(text) else {
                 return
@@ -82,14 +83,14 @@ enum PodTemplateCheck {
             for (key, inner) in value.object ?? JSONObject() { check(inner, element, path.field(key), &report) }
         case .type(let name):
             // Containers of a template are checked one by one by the caller.
-            if name != "Container" { check(value, CoreTypes.types[name] ?? [], path, &report) }
+            if name != "Container" { check(value, CoreTypes.fields(of: name), path, &report) }
         }
     }
 
-    private static func mattersInside(_ shape: CoreTypes.Shape) -> Bool {
+    private static func mattersInside(_ shape: TypeTable.Shape) -> Bool {
         switch shape {
         case .string(let allowed): !allowed.isEmpty
-        case .boolean, .int32, .int64, .intOrString, .anything: false
+        case .boolean, .int32, .int64, .intOrString, .time, .bytes, .anything: false
         default: true
         }
     }
