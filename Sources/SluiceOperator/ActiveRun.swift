@@ -78,6 +78,8 @@ actor ActiveRun {
                     guard try await perform(write) else { return Outcome(isSuperseded: true) }
                 } catch {
                     driver.statusWriteFailed(write)
+                    // An earlier status allows these, and the driver counts them as asked for: they are not given again.
+                    await perform(effects.releases)
                     throw error
                 }
             }

@@ -79,6 +79,9 @@ public final class RunReconciler: Sendable {
     /// Changes of pods that wait for their run to be reconciled: bounded by what is under way.
     public var keptChanges: Int { inbox.count }
 
+    /// Runs that are kept in memory: those under way.
+    public var keptRuns: Int { active.withLock(\.count) }
+
     private var leads: Bool { isLeading.withLock { $0 } }
 
     /// Begins to work: this process leads from now on. Before any run is touched the runs are read from the API server, since the

@@ -30,6 +30,24 @@ final class FakeCluster: Sendable {
         /// Every pod that was ever made, by name: more than one under a name is the failure that the tests look for.
         var created: [String: Int] = [:]
         var writes = 0
+        /// The same by kind: create, status, finalizer, delete.
+        var writesByKind: [String: Int] = [:]
+        /// What should never be, as it was seen.
+        var violations: [String] = []
+        /// Pods of requests that had their effect after they were given up.
+        var lateCreates: Set<String> = []
+        /// Runs that got an answer which ends a task: 413 or 422 to the create of a pod.
+        var rejected: Set<String> = []
+        /// Who waits for something to happen.
+        var waiters: [Int: CheckedContinuation<Void, any Error>] = [:]
+        var nextWaiter = 0
+        /// What is kept as a story, when it is wanted.
+        var story: [String]?
+        /// Pods that were made for a task of a run, and attempts of it that failed by themselves.
+        var podsByTask: [String: Set<ObjectKey>] = [:]
+        var ownFailures: [String: Set<Int>] = [:]
+        /// Attempts of tasks of one pod that ended well by themselves.
+        var ownSuccesses: [String: Set<Int>] = [:]
         /// Removals of finalizers that are still to be answered with a conflict.
         var conflicts = 0
         /// The user cancels the run just before a write that says that it is suspended and that no task of it runs.
@@ -41,15 +59,109 @@ final class FakeCluster: Sendable {
     }
 
     let state = Mutex(State())
+    /// Work that waits for its time.
+    private let agenda = Mutex<[Task<Void, any Error>]>([])
     let clock: ManualClock
     /// How likely it is that a request goes wrong, 0..<1.
-    let faults: Double
+    let profile: Mutex<FaultProfile>
     let random: RandomSource
+    private let simulation: Simulation
+    /// Plays the pods as they change; nil where a ``FakeKubelet`` looks at them.
+    let nodes: RoughNodes?
 
-    init(clock: ManualClock, faults: Double = 0, random: @escaping RandomSource) {
-        self.clock = clock
-        self.faults = faults
-        self.random = random
+    init(simulation: Simulation, profile: FaultProfile, nodes: RoughNodes? = nil) {
+        self.simulation = simulation
+        clock = simulation.clock
+        self.profile = Mutex(profile)
+        random = simulation.random
+        self.nodes = nodes
+    }
+
+    /// Does something later.
+    func after(_ delay: Duration, _ body: @escaping @Sendable () -> Void) {
+        let clock = clock
+        let task: Task<Void, any Error> = simulation.start {
+            try await clock.sleep(for: delay)
+            body()
+        }
+        agenda.withLock { $0.append(task) }
+    }
+
+    /// Ends what is to happen later.
+    func end() {
+        for task in agenda.withLock({ $0 }) { task.cancel() }
+    }
+
+    /// Waits until anything changes after that version.
+    func change(after version: Int) async throws {
+        let id = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                let isOver = state.withLock { state in
+                    if Task.isCancelled || state.version > version { return true }
+                    state.waiters[id] = continuation
+                    return false
+                }
+                if isOver { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.waiters.removeValue(forKey: id) }?.resume(throwing: CancellationError())
+        }
+        try Task.checkCancellation()
+    }
+
+    func tell(_ text: @autoclosure () -> String) {
+        let time = clock.monotonic
+        state.withLock { state in
+            if state.story != nil { state.story?.append("\(time) \(text())") }
+        }
+    }
+
+    /// One write of the operator: it may fail before, after or without its effect, or have it when nobody waits any more.
+    private func request<Answer: Sendable>(
+        _ name: String, _ effect: @escaping @Sendable () throws -> Answer
+    ) async throws -> Answer {
+        do {
+            try await delay()
+        } catch {
+            // The operator was killed; the request may be under way all the same.
+            if random() < 0.3 { _ = try? effect() }
+            throw error
+        }
+        let fault = drawFault(reads: false)
+        if let fault {
+            tell("\(name): \(fault)")
+            if fault == .tooLarge || fault == .unprocessable {
+                state.withLock { _ = $0.rejected.insert(name) }
+            }
+            if let answer = fault.answer { throw answer }
+            if fault == .lostBefore { throw ConnectionLost() }
+            if fault == .lostLate {
+                let name = name.split(separator: " ").last.map(String.init) ?? ""
+                state.withLock { _ = $0.lateCreates.insert(name) }
+                after(.milliseconds(Int64(random() * 20_000))) { _ = try? effect() }
+                throw ConnectionLost()
+            }
+        }
+        let answer = try effect()
+        if fault == .lostAfter { throw ConnectionLost() }
+        // The answer takes its time as well: the operator may be killed before it comes.
+        if random() < 0.3 { try await delay() }
+        return answer
+    }
+
+    private func drawFault(reads: Bool) -> RequestFault? {
+        let faults = profile.withLock { $0.requests }
+        guard !faults.isEmpty else { return nil }
+        var number = random()
+        for fault in RequestFault.allCases where !reads || fault.concernsReads {
+            number -= faults[fault] ?? 0
+            if number < 0 { return fault }
+        }
+        return nil
     }
 
     /// Waits a little, as every request does, and fails now and then.
@@ -57,14 +169,11 @@ final class FakeCluster: Sendable {
         try await clock.sleep(for: .microseconds(200 + Int64(random() * 3000)))
     }
 
+    /// A read fails now and then.
     func mayFail() throws {
-        guard random() < faults else { return }
-        switch Int(random() * 4) {
-        case 0: throw APIStatus(code: 500, reason: "InternalError", message: "etcdserver: request timed out")
-        case 1: throw APIStatus(code: 429, reason: "TooManyRequests", message: "too many requests")
-        case 2: throw ConnectionLost()
-        default: throw APIStatus(code: 503, reason: "ServiceUnavailable", message: "the server is starting")
-        }
+        guard let fault = drawFault(reads: true) else { return }
+        if let answer = fault.answer { throw answer }
+        throw ConnectionLost()
     }
 
     struct ConnectionLost: Error {}
@@ -73,7 +182,7 @@ final class FakeCluster: Sendable {
 
     private func store(_ state: inout State, _ kind: String, _ object: JSONValue) -> JSONValue {
         state.version += 1
-        var object = object
+        var object = profile.withLock { $0.normalises } ? object.asKept(pruning: kind == "pods") : object
         object["metadata"]?["resourceVersion"] = .string(String(state.version))
         let key = Self.key(object)
         switch kind {
@@ -83,6 +192,7 @@ final class FakeCluster: Sendable {
         }
         state.log.append(
             Change(version: state.version, kind: kind, isDeletion: false, object: object, time: clock.monotonic))
+        wakeAll(&state)
         return object
     }
 
@@ -93,6 +203,13 @@ final class FakeCluster: Sendable {
         object["metadata"]?["resourceVersion"] = .string(String(state.version))
         state.log.append(
             Change(version: state.version, kind: kind, isDeletion: true, object: object, time: clock.monotonic))
+        wakeAll(&state)
+    }
+
+    private func wakeAll(_ state: inout State) {
+        let waiters = state.waiters.sorted { $0.key < $1.key }
+        state.waiters = [:]
+        for (_, continuation) in waiters { continuation.resume() }
     }
 
     static func key(_ object: JSONValue) -> ObjectKey {
@@ -104,7 +221,7 @@ final class FakeCluster: Sendable {
         state.uids += 1
         var object = object
         object["metadata"]?["uid"] = .string("uid-\(state.uids)")
-        object["metadata"]?["creationTimestamp"] = .string(clock.now.rfc3339)
+        object["metadata"]?["creationTimestamp"] = .string((nodes == nil ? clock.now : clock.now.wholeSecond).rfc3339)
         object["metadata"]?["generation"] = 1
         return object
     }
@@ -155,8 +272,21 @@ final class FakeCluster: Sendable {
         state.withLock { state in
             let uid = state.runs[key]?["metadata"]?["uid"]
             remove(&state, "runs", key)
+            guard nodes == nil else { return collectLater(uid?.string ?? "") }
             for (key, pod) in state.pods where pod["metadata"]?["ownerReferences"]?[0]?["uid"] == uid {
                 deletePod(&state, key, grace: 2)
+            }
+        }
+    }
+
+    /// The garbage collector comes when it comes, and comes again for what is made after.
+    private func collectLater(_ uid: String) {
+        after(.milliseconds(Int64(random() * 20_000))) { [self] in
+            state.withLock { state in
+                for (key, pod) in state.pods.sorted(by: { $0.key < $1.key })
+                where pod["metadata"]?["ownerReferences"]?[0]?["uid"]?.string == uid {
+                    deletePod(&state, key, grace: 2)
+                }
             }
         }
     }
@@ -170,6 +300,10 @@ final class FakeCluster: Sendable {
             pod["metadata"]?["deletionTimestamp"] = .string((clock.now + .seconds(grace)).rfc3339)
             pod["metadata"]?["deletionGracePeriodSeconds"] = .int(grace)
             pod = store(&state, "pods", pod)
+            if let uid = pod["metadata"]?["uid"]?.string { nodes?.podDeleted(key, uid, grace: grace, self) }
+        } else if grace == 0, pod["metadata"]?["deletionGracePeriodSeconds"] != 0 {
+            pod["metadata"]?["deletionGracePeriodSeconds"] = 0
+            pod = store(&state, "pods", pod)
         }
         collect(&state, key)
     }
@@ -180,7 +314,11 @@ final class FakeCluster: Sendable {
             (pod["metadata"]?["finalizers"]?.array ?? []).isEmpty
         else { return }
         let phase = pod["status"]?["phase"]?.string
-        if phase == "Succeeded" || phase == "Failed" || pod["spec"]?["nodeName"] == nil { remove(&state, "pods", key) }
+        if phase == "Succeeded" || phase == "Failed" || pod["spec"]?["nodeName"] == nil
+            || (nodes != nil && pod["metadata"]?["deletionGracePeriodSeconds"] == 0)
+        {
+            remove(&state, "pods", key)
+        }
     }
 
     func run(named name: String, namespace: String = "team") throws -> PipelineRun? {
@@ -213,46 +351,66 @@ extension FakeCluster: ClusterAccess {
     func runs() async throws -> [PipelineRun] {
         try await delay()
         try mayFail()
-        return try state.withLock { try $0.runs.values.map { try PipelineRun($0) } }
+        return try state.withLock { try $0.runs.sorted { $0.key < $1.key }.map { try PipelineRun($0.value) } }
     }
 
     func writeStatus(_ status: JSONValue, of key: ObjectKey, resourceVersion: String) async throws -> PipelineRun {
-        try await delay()
-        try mayFail()
-        let written: JSONValue = try state.withLock { state in
-            guard var run = state.runs[key] else {
-                throw APIStatus(code: 404, reason: "NotFound", message: "not found")
-            }
-            if state.cancelsAtWrite, status["phase"] == "Suspended", status["counts"]?["Running"] == nil {
-                state.cancelsAtWrite = false
-                run["spec"]?["state"] = "Cancelled"
-                let generation = run["metadata"]?["generation"]?.int ?? 1
-                run["metadata"]?["generation"] = .int(generation + 1)
-                run = store(&state, "runs", run)
-            }
-            guard run["metadata"]?["resourceVersion"]?.string == resourceVersion else {
-                throw APIStatus(code: 409, reason: "Conflict", message: "the object has been modified")
-            }
-            run["status"] = status
-            state.writes += 1
-            if let phase = status["phase"]?.string.flatMap(RunPhase.init(rawValue:)) {
-                state.statusesSeen[key, default: []].append(phase)
-            }
-            return store(&state, "runs", run)
+        let written = try await request("status \(key.name)") { [self] in
+            try state.withLock { state in try write(status, of: key, resourceVersion, &state) }
         }
         let isLost = state.withLock { state in
             state.lostStatusAnswers -= 1
             return state.lostStatusAnswers >= 0
         }
         if isLost { throw ConnectionLost() }
-        try mayFail()
         return try PipelineRun(written)
     }
 
+    private func write(
+        _ status: JSONValue, of key: ObjectKey, _ resourceVersion: String, _ state: inout State
+    ) throws -> JSONValue {
+        guard var run = state.runs[key] else {
+            throw APIStatus(code: 404, reason: "NotFound", message: "not found")
+        }
+        if state.cancelsAtWrite, status["phase"] == "Suspended", status["counts"]?["Running"] == nil {
+            state.cancelsAtWrite = false
+            run["spec"]?["state"] = "Cancelled"
+            let generation = run["metadata"]?["generation"]?.int ?? 1
+            run["metadata"]?["generation"] = .int(generation + 1)
+            run = store(&state, "runs", run)
+        }
+        guard run["metadata"]?["resourceVersion"]?.string == resourceVersion else {
+            throw APIStatus(code: 409, reason: "Conflict", message: "the object has been modified")
+        }
+        try checkSize(status)
+        checkStatus(run["status"], status, key, &state)
+        run["status"] = status
+        count("status", &state)
+        if let phase = status["phase"]?.string.flatMap(RunPhase.init(rawValue:)) {
+            state.statusesSeen[key, default: []].append(phase)
+        }
+        if state.story != nil { state.story?.append("\(clock.monotonic) status \(key.name) \(status.text)") }
+        return store(&state, "runs", run)
+    }
+
+    private func checkSize(_ object: JSONValue) throws {
+        if profile.withLock({ $0.normalises }), object.text.utf8.count > 3 << 19 {
+            throw APIStatus(
+                code: 413, reason: "RequestEntityTooLarge", message: "etcdserver: request is too large")
+        }
+    }
+
+    private func count(_ kind: String, _ state: inout State) {
+        state.writes += 1
+        state.writesByKind[kind, default: 0] += 1
+    }
+
     func deleteRun(_ key: ObjectKey, uid: String) async throws {
-        try await delay()
-        try mayFail()
-        deleteRunAsUser(key)
+        try await request("delete run \(key.name)") { [self] in
+            let is404 = state.withLock { $0.runs[key]?["metadata"]?["uid"]?.string != uid }
+            if is404 { throw APIStatus(code: 404, reason: "NotFound", message: "not found") }
+            deleteRunAsUser(key)
+        }
     }
 
     func pod(_ key: ObjectKey) async throws -> Pod {
@@ -262,20 +420,29 @@ extension FakeCluster: ClusterAccess {
     }
 
     func createPod(_ pod: JSONValue, namespace: String) async throws -> Pod {
-        try await delay()
-        try mayFail()
-        let created: JSONValue = try state.withLock { state in
-            let key = Self.key(pod)
-            guard state.pods[key] == nil else {
-                throw APIStatus(code: 409, reason: "AlreadyExists", message: "pods \"\(key.name)\" already exists")
+        let created = try await request("create \(Self.key(pod).name)") { [self] in
+            try state.withLock { state in
+                let key = Self.key(pod)
+                guard state.pods[key] == nil else {
+                    throw APIStatus(code: 409, reason: "AlreadyExists", message: "pods \"\(key.name)\" already exists")
+                }
+                try checkSize(pod)
+                var pod = stamp(&state, pod)
+                pod["status"] = ["phase": "Pending"]
+                state.created[key.name, default: 0] += 1
+                count("create", &state)
+                if nodes != nil { checkCreate(pod, key, &state) }
+                if state.story != nil { state.story?.append("\(clock.monotonic) created \(key.name)") }
+                let made = store(&state, "pods", nodes?.admit(pod, self) ?? pod)
+                nodes?.podCreated(key, made, self)
+                if nodes != nil, let owner = made["metadata"]?["ownerReferences"]?[0]?["uid"]?.string,
+                    !state.runs.values.contains(where: { $0["metadata"]?["uid"]?.string == owner })
+                {
+                    collectLater(owner)
+                }
+                return made
             }
-            var pod = stamp(&state, pod)
-            pod["status"] = ["phase": "Pending"]
-            state.created[key.name, default: 0] += 1
-            state.writes += 1
-            return store(&state, "pods", pod)
         }
-        try mayFail()
         return try Pod(created)
     }
 
@@ -294,38 +461,38 @@ extension FakeCluster: ClusterAccess {
     }
 
     func deletePod(_ key: ObjectKey, uid: String) async throws {
-        try await delay()
-        try mayFail()
-        try state.withLock { state in
-            guard let pod = state.pods[key] else {
-                throw APIStatus(code: 404, reason: "NotFound", message: "not found")
+        try await request("delete \(key.name)") { [self] in
+            try state.withLock { state in
+                guard let pod = state.pods[key] else {
+                    throw APIStatus(code: 404, reason: "NotFound", message: "not found")
+                }
+                guard pod["metadata"]?["uid"]?.string == uid else {
+                    throw APIStatus(code: 409, reason: "Conflict", message: "the UID in the precondition differs")
+                }
+                count("delete", &state)
+                if state.story != nil { state.story?.append("\(clock.monotonic) deleted \(key.name)") }
+                deletePod(&state, key, grace: 2)
             }
-            guard pod["metadata"]?["uid"]?.string == uid else {
-                throw APIStatus(code: 409, reason: "Conflict", message: "the UID in the precondition differs")
-            }
-            state.writes += 1
-            deletePod(&state, key, grace: 2)
         }
-        try mayFail()
     }
 
     func removeFinalizer(_ key: ObjectKey, uid: String) async throws {
-        try await delay()
-        try mayFail()
-        try state.withLock { state in
-            if state.conflicts > 0 {
-                state.conflicts -= 1
-                throw APIStatus(code: 409, reason: "Conflict", message: "the object has been modified")
+        try await request("finalizer \(key.name)") { [self] in
+            try state.withLock { state in
+                if state.conflicts > 0 {
+                    state.conflicts -= 1
+                    throw APIStatus(code: 409, reason: "Conflict", message: "the object has been modified")
+                }
+                guard var pod = state.pods[key], pod["metadata"]?["uid"]?.string == uid else {
+                    throw APIStatus(code: 404, reason: "NotFound", message: "not found")
+                }
+                pod["metadata"]?["finalizers"] = nil
+                count("finalizer", &state)
+                if state.story != nil { state.story?.append("\(clock.monotonic) released \(key.name)") }
+                _ = store(&state, "pods", pod)
+                collect(&state, key)
             }
-            guard var pod = state.pods[key], pod["metadata"]?["uid"]?.string == uid else {
-                throw APIStatus(code: 404, reason: "NotFound", message: "not found")
-            }
-            pod["metadata"]?["finalizers"] = nil
-            state.writes += 1
-            _ = store(&state, "pods", pod)
-            collect(&state, key)
         }
-        try mayFail()
     }
 }
 
@@ -344,34 +511,52 @@ struct FakeSource<Object: KubernetesObject>: ListWatch {
                 case "runs": state.runs
                 default: state.pipelines
                 }
+            // In an order that does not depend on hashes, so that a seed gives the same run each time.
+            let sorted = objects.sorted { $0.key < $1.key }
             return ObjectList(
-                items: try objects.values.map { .object(try Object($0)) }, resourceVersion: String(state.version))
+                items: try sorted.map { .object(try Object($0.value)) }, resourceVersion: String(state.version))
         }
     }
 
     func watch(_ options: WatchOptions, onEvents: ([WatchEvent<Object>]) async throws -> Void) async throws {
         try cluster.mayFail()
         var version = options.resourceVersion.flatMap { Int($0) } ?? 0
+        let profile = cluster.profile.withLock { $0 }
         while true {
             try await cluster.clock.sleep(for: .milliseconds(1 + Int64(cluster.random() * 20)))
             let from = version
-            let news = cluster.state.withLock { state in
-                // Looked for from the end: what is new is short.
-                let start = state.log.lastIndex { $0.version <= from }.map { $0 + 1 } ?? 0
+            let (news, next) = cluster.state.withLock { state in
+                // Every version is one entry.
+                let start = state.log.isEmpty ? 0 : min(max(0, from + 1 - state.log[0].version), state.log.count)
                 let until = cluster.clock.monotonic - (state.lags[kind] ?? .zero)
-                return Array(state.log[start...].prefix { $0.time <= until })
+                let news = Array(state.log[start...].prefix { $0.time <= until })
+                let next = start + news.count < state.log.count ? state.log[start + news.count].time - until : nil
+                return (news, next)
             }
             var events: [WatchEvent<Object>] = []
             for entry in news {
                 version = entry.version
                 guard entry.kind == kind else { continue }
                 let object = try Object(entry.object)
-                events.append(entry.isDeletion ? .deleted(.object(object)) : .modified(.object(object)))
+                let event: WatchEvent<Object> =
+                    entry.isDeletion ? .deleted(.object(object)) : .modified(.object(object))
+                events.append(event)
+                if cluster.random() < profile.watchRepeats { events.append(event) }
+                if cluster.random() < profile.watchCuts {
+                    try await onEvents(events)
+                    if cluster.random() < 0.3 { return }
+                    throw FakeCluster.ConnectionLost()
+                }
+                if cluster.random() < profile.watchExpires {
+                    try await onEvents(events)
+                    throw APIStatus(code: 410, reason: "Expired", message: "too old resource version")
+                }
             }
             if !events.isEmpty { try await onEvents(events) }
-            if cluster.random() < cluster.faults / 10 { throw FakeCluster.ConnectionLost() }
-            if cluster.random() < cluster.faults / 50 {
-                throw APIStatus(code: 410, reason: "Expired", message: "too old resource version")
+            if let next {
+                try await cluster.clock.sleep(for: next)
+            } else if news.isEmpty {
+                try await cluster.change(after: version)
             }
         }
     }

@@ -28,6 +28,8 @@ struct OperatorHarness {
         func withLock(_ body: (inout RunReconciler?) -> Void) { reconciler.withLock { body(&$0) } }
         /// How many changes of pods it keeps.
         var keptChanges: Int { reconciler.withLock { $0?.keptChanges ?? 0 } }
+        /// How many runs it works on.
+        var keptRuns: Int { reconciler.withLock { $0?.keptRuns ?? 0 } }
     }
     private var kubelet: Task<Void, any Error>?
 
@@ -40,9 +42,17 @@ struct OperatorHarness {
     ) {
         simulation = Simulation(seed: seed)
         isPromoted = Promotion()
-        cluster = FakeCluster(clock: simulation.clock, faults: faults, random: simulation.random)
+        cluster = FakeCluster(simulation: simulation, profile: FaultProfile(share: faults))
         let kubelet = FakeKubelet(cluster: cluster, outcome: outcome)
         self.kubelet = simulation.start { try await kubelet.run() }
+    }
+
+    /// A rough world: pods as `nodes` play them.
+    init(seed: UInt64, profile: FaultProfile, nodes: RoughNodes) {
+        simulation = Simulation(seed: seed)
+        isPromoted = Promotion()
+        cluster = FakeCluster(simulation: simulation, profile: profile, nodes: nodes)
+        kubelet = nil
     }
 
     /// Another operator over the same cluster, in the same simulation.
@@ -57,7 +67,7 @@ struct OperatorHarness {
     func promote() { isPromoted.flag.withLock { $0 = true } }
 
     /// Starts an operator that knows nothing; a standby follows the cluster and does nothing until ``promote()``.
-    mutating func startOperator(asStandby: Bool = false) {
+    mutating func startOperator(asStandby: Bool = false, workers: Int = 4) {
         isPromoted.flag.withLock { $0 = !asStandby }
         let promotion = isPromoted
         let seen = observer
@@ -76,8 +86,9 @@ struct OperatorHarness {
                 random: random, logger: logger)
             let reconciler = RunReconciler(
                 cluster: cluster, runs: runs.store, pipelines: pipelines.store, pods: pods.store,
-                events: { _, _, _, _ in }, clock: clock, logger: logger)
-            let controller = reconciler.controller(workers: 4)
+                events: { _, _, _, _ in cluster.state.withLock { $0.writesByKind["event", default: 0] += 1 } },
+                clock: clock, logger: logger)
+            let controller = reconciler.controller(workers: workers)
             seen.withLock { $0 = reconciler }
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await runs.run() }
@@ -107,6 +118,7 @@ struct OperatorHarness {
     func end() {
         running?.cancel()
         kubelet?.cancel()
+        cluster.end()
         simulation.settle()
     }
 
