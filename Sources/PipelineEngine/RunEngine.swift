@@ -246,8 +246,11 @@ public struct RunEngine: Sendable {
             stop(index, .failure(.failed), reason: reason, message: message)
             return
         }
-        tasks[index].refusals += 1
-        tasks[index].createAfter = now + settings.refusalBackoff.wait(afterFailures: tasks[index].refusals)
+        if tasks[index].createAfter == nil {
+            // However many pods of a gang a round of creates has left out, it counts once.
+            tasks[index].refusals += 1
+            tasks[index].createAfter = now + settings.refusalBackoff.wait(afterFailures: tasks[index].refusals)
+        }
         if case .indeterminate(let message) = failure, !message.isEmpty {
             setWaitingReason(index, reason: Reasons.podCreateFailed, message: message)
         }

@@ -46,12 +46,13 @@ public final class RunReconciler: Sendable {
         self.logger = logger
     }
 
-    /// A controller of so many workers that runs the reconciler and hears of all that concerns it.
-    public func controller(workers: Int) -> Controller {
+    /// A controller of so many workers that runs the reconciler and hears of all that concerns it. `random` decides on the jitter of
+    /// its retries.
+    public func controller(workers: Int, random: @escaping RandomSource = systemRandom) -> Controller {
         let controller = Controller(
             name: "pipelinerun", workers: workers,
             limiter: RetryLimiter(base: .milliseconds(50), maximum: .seconds(30)),
-            clock: clock, logger: logger
+            clock: clock, random: random, logger: logger
         ) { [self] key in try await reconcile(key) }
         controllerQueue.withLock { $0 = { controller.enqueue($0) } }
         runs.addHandler { [self] event in

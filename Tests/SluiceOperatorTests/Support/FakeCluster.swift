@@ -89,7 +89,11 @@ final class FakeCluster: Sendable {
 
     /// Ends what is to happen later.
     func end() {
-        for task in agenda.withLock({ $0 }) { task.cancel() }
+        let tasks = agenda.withLock { agenda in
+            defer { agenda = [] }
+            return agenda
+        }
+        for task in tasks { task.cancel() }
     }
 
     /// Waits until anything changes after that version.
@@ -435,9 +439,7 @@ extension FakeCluster: ClusterAccess {
                 if state.story != nil { state.story?.append("\(clock.monotonic) created \(key.name)") }
                 let made = store(&state, "pods", nodes?.admit(pod, self) ?? pod)
                 nodes?.podCreated(key, made, self)
-                if nodes != nil, let owner = made["metadata"]?["ownerReferences"]?[0]?["uid"]?.string,
-                    !state.runs.values.contains(where: { $0["metadata"]?["uid"]?.string == owner })
-                {
+                if nodes != nil, let owner = Self.owner(made), Self.run(of: made, state) == nil {
                     collectLater(owner)
                 }
                 return made

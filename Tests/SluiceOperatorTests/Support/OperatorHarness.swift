@@ -88,7 +88,7 @@ struct OperatorHarness {
                 cluster: cluster, runs: runs.store, pipelines: pipelines.store, pods: pods.store,
                 events: { _, _, _, _ in cluster.state.withLock { $0.writesByKind["event", default: 0] += 1 } },
                 clock: clock, logger: logger)
-            let controller = reconciler.controller(workers: workers)
+            let controller = reconciler.controller(workers: workers, random: random)
             seen.withLock { $0 = reconciler }
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await runs.run() }

@@ -18,6 +18,13 @@ extension FakeCluster {
         pod["metadata"]?["labels"]?[Sluice.Label.attempt]?.string.flatMap { Int($0) } ?? 0
     }
 
+    /// The run that owns a pod; nil when it is gone.
+    static func run(of pod: JSONValue, _ state: State) -> JSONValue? {
+        let name = pod["metadata"]?["ownerReferences"]?[0]?["name"]?.string ?? ""
+        let run = state.runs[ObjectKey(namespace: key(pod).namespace, name: name)]
+        return run?["metadata"]?["uid"]?.string == owner(pod) ? run : nil
+    }
+
     /// Whether a container of the pod may run, as far as the API server knows. Who deletes by force says that none does.
     static func mayRun(_ pod: JSONValue) -> Bool {
         let phase = pod["status"]?["phase"]?.string
@@ -37,7 +44,7 @@ extension FakeCluster {
             }
             state.violations.append("pod \(key.name) was created while \(Self.key(other).name) may run")
         }
-        let run = state.runs.values.first { $0["metadata"]?["uid"]?.string == Self.owner(pod) }
+        let run = Self.run(of: pod, state)
         if let phase = run?["status"]?["phase"]?.string.flatMap(RunPhase.init(rawValue:)), phase.isFinished {
             state.violations.append("pod \(key.name) was created after its run had ended")
         }
