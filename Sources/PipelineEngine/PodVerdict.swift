@@ -63,7 +63,8 @@ extension Pod {
         case .succeeded: success
         case .failed: failedVerdict
         case .pending: pendingVerdict
-        case .running, .unknown: hasEnded ? .failed(deletedFailure) : runningVerdict
+        // Deleted by force while a sidecar ran on: what the main container has done by then counts.
+        case .running, .unknown: !hasEnded ? runningVerdict : endedWellFirst ? success : .failed(deletedFailure)
         }
     }
 

@@ -12,6 +12,11 @@ final class PodInbox: Sendable {
     enum Change: Sendable {
         case observed(Pod)
         case gone(name: String, uid: String)
+
+        /// Whether it is about a pod of another run than the one of that UID.
+        func isOfAnother(than run: String) -> Bool {
+            if case .observed(let pod) = self { pod.metadata.controller?.uid != run } else { false }
+        }
     }
 
     private let changes = Mutex<[ObjectKey: [Change]]>([:])

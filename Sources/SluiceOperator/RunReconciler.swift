@@ -142,6 +142,16 @@ public final class RunReconciler: Sendable {
         if let known, known.uid == run.metadata.uid {
             current = known
             changes = inbox.take(key)
+            if changes.contains(where: { $0.isOfAnother(than: run.metadata.uid) }) {
+                // A pod of the run that had this name before, heard of late. Where it cannot be released now, the run is begun anew
+                // from what there is, since these changes are taken.
+                do {
+                    try await releaseOrphans(of: key)
+                } catch {
+                    forget(key)
+                    throw error
+                }
+            }
         } else {
             // Opened before the store is read: a change is in the one or in the other, or in both.
             inbox.open(key)
