@@ -58,6 +58,9 @@ extension RunEngine {
         guard spec.successPolicy == .leader || spec.replicas == 1, let known = leader(of: index),
             case .succeeded = known.pod.verdict
         else { return nil }
+        // Not that of a sidecar, which our own delete ends, together with the other pods.
+        let main = known.pod.status.containers.first { $0.name == Sluice.mainContainer }
+        if let end = main?.termination?.finishedAt { return end }
         let ends = known.pod.status.containers.compactMap { $0.termination?.finishedAt }
         return ends.max() ?? Timestamp(microseconds: .max)
     }

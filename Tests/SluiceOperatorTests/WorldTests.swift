@@ -19,6 +19,7 @@ import Testing
         (135, "the same, by 503 alone"),
         (4276, "a pod of a deleted run, made after another run of its name had begun, was held for ever"),
         (4479, "a pod with a sidecar that was deleted by force after its main container had ended well ran once more"),
+        (6344, "a gang whose leader had a sidecar was stopped by our own delete, which then counted as its failure"),
     ]
 
     /// What the operator does not hold yet, so that the rules pass over it, with seeds that show it without that.
