@@ -38,9 +38,19 @@ stage "debug build" swift build --build-tests
 # Before the tests, since it is over in seconds.
 stage manifests .venv/bin/python hack/check-manifests.py --sluice .build/debug/sluice --kubectl "$KUBECTL"
 # There are no XCTest tests: without the flag its empty run comes first and says that it ran nothing.
-stage tests swift test --skip-build --disable-xctest --skip EndToEndTests
+# A test that hangs must not hold up everything for ever; where it does so once, the tests are run once more, and that is said.
+export SWIFT_DETERMINISTIC_HASHING=1
+unit_tests() {
+  local status=0
+  timeout --kill-after=10 900 swift test --skip-build --disable-xctest --skip EndToEndTests || status=$?
+  ((status == 124 || status == 137)) || return "$status"
+  echo "test: the tests hung for 15 minutes and are run once more; what had not ended is in the lines above" >&2
+  pkill -f 'sluicePackageTests.xctest' || true
+  timeout --kill-after=10 900 swift test --skip-build --disable-xctest --skip EndToEndTests
+}
+stage tests unit_tests
 stage "optimised build" swift build --configuration release --product sluice
 export SLUICE=$PWD/.build/release/sluice
-stage "end-to-end tests on the optimised build" swift test --skip-build --disable-xctest --filter EndToEndTests
+stage "end-to-end tests on the optimised build" timeout --kill-after=10 900 swift test --skip-build --disable-xctest --filter EndToEndTests
 stage "runs on the optimised build" hack/soak.sh "${SLUICE_SOAK:-20}"
 echo "== everything holds: $SECONDS s"
