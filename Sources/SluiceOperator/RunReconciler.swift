@@ -305,39 +305,31 @@ public final class RunReconciler: Sendable {
         else { return .done }
         let due = completed + .seconds(ttl)
         guard due <= clock.now else { return .requeue(after: due - clock.now) }
-        do {
-            // kubectl puts its annotation on whatever it applies: that alone does not mean that Git tracks the run.
-            let isTracked = (Array(run.metadata.labels.keys) + run.metadata.annotations.keys).contains {
-                Sluice.isTracking($0) && !$0.hasPrefix("kubectl.kubernetes.io/")
-            }
-            if isTracked {
-                for pod in pods.entries(index: "run", value: "\(run.key)") where !pod.metadata.isBeingDeleted {
-                    try await cluster.deletePod(pod.key, uid: pod.metadata.uid)
-                }
-            } else {
+        // kubectl puts its annotation on whatever it applies: that alone does not mean that Git tracks the run.
+        let isTracked = (Array(run.metadata.labels.keys) + run.metadata.annotations.keys).contains {
+            Sluice.isTracking($0) && !$0.hasPrefix("kubectl.kubernetes.io/")
+        }
+        if isTracked {
+            try await end(pods.entries(index: "run", value: "\(run.key)"))
+        } else {
+            do {
                 try await cluster.deleteRun(run.key, uid: run.metadata.uid)
+            } catch let status as APIStatus where status.isNotFound || status.isConflict {
+                // Gone already.
             }
-        } catch let status as APIStatus where status.isNotFound || status.isConflict {
-            // Gone already.
         }
         return .done
     }
 
     /// The run is being deleted: its pods are, and nothing of theirs is worth keeping.
     private func endPods(of key: ObjectKey) async throws {
-        for entry in pods.entries(index: "run", value: "\(key)") {
-            guard let pod = entry.object else { continue }
-            if !pod.metadata.isBeingDeleted {
-                try await ignoringGone { try await cluster.deletePod(pod.key, uid: pod.metadata.uid) }
-            }
-            try await removeFinalizer(pod)
-        }
+        try await end(pods.entries(index: "run", value: "\(key)"))
     }
 
     /// Releases the pods of a run that is gone or was replaced by another of the same name. Without this their finalizer would keep
     /// them, and their namespace, for ever. The API server is asked first, since the cache may be behind.
     private func releaseOrphans(of key: ObjectKey) async throws {
-        let held = pods.entries(index: "run", value: "\(key)").compactMap(\.object)
+        let held = pods.entries(index: "run", value: "\(key)")
             .filter { $0.metadata.finalizers.contains(Sluice.podFinalizer) }
         guard !held.isEmpty else { return }
         var liveUID: String?
@@ -346,21 +338,28 @@ public final class RunReconciler: Sendable {
         } catch let status as APIStatus where status.isNotFound {
             liveUID = nil
         }
-        for pod in held where pod.metadata.controller?.uid != liveUID {
-            if !pod.metadata.isBeingDeleted {
-                try await ignoringGone { try await cluster.deletePod(pod.key, uid: pod.metadata.uid) }
+        try await end(held.filter { $0.metadata.controller?.uid != liveUID })
+    }
+
+    /// Deletes pods and takes Sluice's finalizer off them. One that cannot be ended does not keep the others from it: the first such
+    /// failure is thrown when all have had their turn. A conflict is a failure, and tried again: somebody else wrote at the same
+    /// moment, or the cache is behind.
+    private func end(_ entries: [StoreEntry<Pod>]) async throws {
+        var failure: (any Error)?
+        for entry in entries {
+            do {
+                if !entry.metadata.isBeingDeleted {
+                    try await cluster.deletePod(entry.key, uid: entry.metadata.uid)
+                }
+                if entry.metadata.finalizers.contains(Sluice.podFinalizer) {
+                    try await cluster.removeFinalizer(entry.key, uid: entry.metadata.uid)
+                }
+            } catch let status as APIStatus where status.isNotFound {
+                // Gone already.
+            } catch {
+                failure = failure ?? error
             }
-            try await removeFinalizer(pod)
         }
-    }
-
-    private func removeFinalizer(_ pod: Pod) async throws {
-        guard pod.metadata.finalizers.contains(Sluice.podFinalizer) else { return }
-        try await ignoringGone { try await cluster.removeFinalizer(pod.key, uid: pod.metadata.uid) }
-    }
-
-    /// A conflict passes through and is tried again: somebody else wrote at the same moment, or the cache is behind.
-    private func ignoringGone(_ body: () async throws -> Void) async throws {
-        do { try await body() } catch let status as APIStatus where status.isNotFound {}
+        if let failure { throw failure }
     }
 }

@@ -183,4 +183,52 @@ import Testing
         #expect(run.status.reason == "InvalidSpec")
         #expect(run.status.message.hasPrefix("metadata.name: must be no more than 63 characters"))
     }
+
+    /// Three tasks side by side.
+    private static let three: JSONValue = [
+        "pipelineSpec": [
+            "tasks": [RunReconcilerTests.task("a"), RunReconcilerTests.task("b"), RunReconcilerTests.task("c")]
+        ]
+    ]
+
+    @Test(arguments: ["a", "b", "c"])
+    func `E4: a pod that a webhook protects does not keep the other pods of a run that is gone`(guarded: String) throws
+    {
+        var harness = OperatorHarness(seed: 91) { _, _, _ in .init(duration: .seconds(3600)) }
+        defer { harness.end() }
+        harness.cluster.addRun("r", spec: Self.three)
+        harness.startOperator()
+        harness.simulation.run(for: .seconds(3))
+        harness.cluster.state.withLock { $0.guarded = [guarded] }
+        harness.cluster.deleteRunAsUser(ObjectKey(namespace: "team", name: "r"))
+        harness.simulation.run(for: .seconds(60))
+        let left = harness.cluster.state.withLock { state in
+            state.pods.values.compactMap { $0["metadata"]?["labels"]?[Sluice.Label.task]?.string }
+        }
+        #expect(left == [guarded])
+        harness.cluster.state.withLock { $0.guarded = [] }
+        harness.simulation.run(for: .seconds(60))
+        #expect(harness.cluster.state.withLock { $0.pods.isEmpty })
+    }
+
+    @Test(arguments: ["a", "b", "c"])
+    func `A pod that a webhook protects does not keep the other pods of a run whose ttl is over`(guarded: String) throws
+    {
+        var harness = OperatorHarness(seed: 92)
+        defer { harness.end() }
+        var spec = Self.three
+        spec["ttlSecondsAfterFinished"] = 30
+        harness.cluster.addRun("r", spec: spec)
+        harness.cluster.editRun(ObjectKey(namespace: "team", name: "r")) {
+            $0["metadata"]?["annotations"] = ["argocd.argoproj.io/tracking-id": "app:sluice.dev/PipelineRun:team/r"]
+        }
+        harness.startOperator()
+        #expect(harness.runUntilDone())
+        harness.cluster.state.withLock { $0.guarded = [guarded] }
+        harness.simulation.run(for: .seconds(90))
+        let left = harness.cluster.state.withLock { state in
+            state.pods.values.compactMap { $0["metadata"]?["labels"]?[Sluice.Label.task]?.string }
+        }
+        #expect(left == [guarded])
+    }
 }

@@ -50,6 +50,8 @@ final class FakeCluster: Sendable {
         var ownSuccesses: [String: Set<Int>] = [:]
         /// Removals of finalizers that are still to be answered with a conflict.
         var conflicts = 0
+        /// Tasks whose pods a webhook lets nobody but the garbage collector change.
+        var guarded: Set<String> = []
         /// The user cancels the run just before a write that says that it is suspended and that no task of it runs.
         var cancelsAtWrite = false
         /// Status writes that are still to have their effect and no answer.
@@ -462,6 +464,14 @@ extension FakeCluster: ClusterAccess {
         try mayFail()
     }
 
+    private func checkGuard(_ pod: JSONValue, _ state: State) throws {
+        guard let task = pod["metadata"]?["labels"]?[Sluice.Label.task]?.string, state.guarded.contains(task) else {
+            return
+        }
+        throw APIStatus(
+            code: 403, reason: "Forbidden", message: "admission webhook \"guard\" denied the request: not now")
+    }
+
     func deletePod(_ key: ObjectKey, uid: String) async throws {
         try await request("delete \(key.name)") { [self] in
             try state.withLock { state in
@@ -471,6 +481,7 @@ extension FakeCluster: ClusterAccess {
                 guard pod["metadata"]?["uid"]?.string == uid else {
                     throw APIStatus(code: 409, reason: "Conflict", message: "the UID in the precondition differs")
                 }
+                try checkGuard(pod, state)
                 count("delete", &state)
                 if state.story != nil { state.story?.append("\(clock.monotonic) deleted \(key.name)") }
                 deletePod(&state, key, grace: 2)
@@ -488,6 +499,7 @@ extension FakeCluster: ClusterAccess {
                 guard var pod = state.pods[key], pod["metadata"]?["uid"]?.string == uid else {
                     throw APIStatus(code: 404, reason: "NotFound", message: "not found")
                 }
+                try checkGuard(pod, state)
                 pod["metadata"]?["finalizers"] = nil
                 count("finalizer", &state)
                 if state.story != nil { state.story?.append("\(clock.monotonic) released \(key.name)") }
