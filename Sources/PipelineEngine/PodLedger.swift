@@ -4,8 +4,8 @@ import KubernetesModel
 struct PodLedger: Sendable {
     /// One pod.
     struct Entry: Sendable {
-        /// The index of its task.
-        var task: Int
+        /// The index of its task; nil for a pod of the run that belongs to none.
+        var task: Int?
         var identity: PodIdentity
         /// As it was seen last.
         var pod: Pod
@@ -17,7 +17,7 @@ struct PodLedger: Sendable {
         var stuckSince: Timestamp?
 
         /// Whether it belongs to no task, is being deleted and has been released: the API server and its kubelet do the rest.
-        var isReleasedStray: Bool { task < 0 && pod.metadata.isBeingDeleted && !pod.holdsFinalizer }
+        var isReleasedStray: Bool { task == nil && pod.metadata.isBeingDeleted && !pod.holdsFinalizer }
 
         /// Whether no container of it can be running any more.
         var isOver: Bool { isGone || pod.hasEnded }
@@ -58,7 +58,7 @@ struct PodLedger: Sendable {
     // MARK: What is seen
 
     /// Takes in a state of a pod.
-    mutating func observe(_ pod: Pod, _ identity: PodIdentity, task: Int) -> Observation {
+    mutating func observe(_ pod: Pod, _ identity: PodIdentity, task: Int?) -> Observation {
         let name = pod.metadata.name
         creating.remove(name)
         let known = entries[name].flatMap { $0.pod.metadata.uid == pod.metadata.uid ? $0 : nil }

@@ -189,10 +189,8 @@ public struct RunEngine: Sendable {
             return
         }
         let identity = PodIdentity(task: "", attempt: 0, replica: 0)
-        if pods.observe(pod, identity, task: Self.noTask) != .outdated { strays.insert(pod.metadata.name) }
+        if pods.observe(pod, identity, task: nil) != .outdated { strays.insert(pod.metadata.name) }
     }
-
-    private static let noTask = -1
 
     private mutating func releaseStrays() {
         for name in strays.sorted() {
@@ -214,14 +212,14 @@ public struct RunEngine: Sendable {
 
     /// The pod of that name and UID does not exist any more.
     public mutating func podDeleted(name: String, uid: String) {
-        if let known = pods.markGone(name, uid: uid), known.task != Self.noTask { worklist.append(known.task) }
+        if let task = pods.markGone(name, uid: uid)?.task { worklist.append(task) }
     }
 
     /// The pod as the API server itself has it at that time (``EngineAction/confirmPod(name:uid:)``).
     public mutating func podConfirmed(_ pod: Pod, now: Timestamp) {
         podObserved(pod)
         pods.confirm(pod.metadata.name, at: now)
-        if let known = pods[pod.metadata.name], known.task != Self.noTask { worklist.append(known.task) }
+        if let task = pods[pod.metadata.name]?.task { worklist.append(task) }
     }
 
     /// The pod that was asked for exists: the one just made, or one that an earlier create had made.
@@ -282,7 +280,7 @@ public struct RunEngine: Sendable {
     /// A delete or the removal of a finalizer has failed: it is asked for again at the next step.
     public mutating func requestFailed(name: String) {
         pods.requestFailed(name)
-        if let known = pods[name], known.task != Self.noTask { worklist.append(known.task) }
+        if let task = pods[name]?.task { worklist.append(task) }
     }
 
     /// A status is written that includes so many decisions (``decisionCount`` when it was rendered). Whether pods were held back
