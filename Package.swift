@@ -26,6 +26,7 @@ func tests(
 }
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let metrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let metricsTestKit = Target.Dependency.product(name: "MetricsTestKit", package: "swift-metrics")
@@ -71,7 +72,7 @@ let package = Package(
         module(
             "KubernetesRuntime",
             [
-                "JSON", "KubernetesModel", "KubernetesClient", log, metrics, heap,
+                "JSON", "KubernetesModel", "KubernetesClient", log, metrics, deque, heap,
             ]),
         module("SeededRandom"),
         module("KubernetesTesting", ["KubernetesModel", "KubernetesClient", "SeededRandom"]),

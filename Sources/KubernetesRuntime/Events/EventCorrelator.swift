@@ -1,3 +1,4 @@
+import DequeModule
 import JSON
 import KubernetesModel
 
@@ -179,7 +180,7 @@ struct EventCorrelator: Sendable {
 struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private let capacity: Int
     private var values: [Key: (value: Value, use: UInt64)] = [:]
-    private var uses = FIFO<(key: Key, use: UInt64)>()
+    private var uses = Deque<(key: Key, use: UInt64)>()
     private var lastUse: UInt64 = 0
 
     init(capacity: Int) { self.capacity = capacity }
@@ -195,7 +196,7 @@ struct RecentlyUsed<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             values[key] = (newValue, lastUse)
             uses.append((key, lastUse))
             // Outdated uses are skipped. The condition keeps the queue at most about twice as long as the dictionary.
-            while values.count > capacity || uses.count > 2 * capacity + 16, let (oldest, use) = uses.removeFirst() {
+            while values.count > capacity || uses.count > 2 * capacity + 16, let (oldest, use) = uses.popFirst() {
                 guard let present = values[oldest] else { continue }
                 if present.use == use {
                     if values.count > capacity {

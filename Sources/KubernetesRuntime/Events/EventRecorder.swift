@@ -1,4 +1,5 @@
 public import CoreMetrics
+import DequeModule
 import JSON
 public import KubernetesClient
 public import KubernetesModel
@@ -11,7 +12,7 @@ import Synchronization
 /// rate per object and sends the rest.
 public final class EventRecorder: Sendable {
     private struct State {
-        var queue = FIFO<EventCorrelator.Occurrence>()
+        var queue = Deque<EventCorrelator.Occurrence>()
         var correlator: EventCorrelator
         var isStopped = false
         var dropped: UInt64 = 0
@@ -116,7 +117,7 @@ public final class EventRecorder: Sendable {
         defer { drained.open() }
         while !Task.isCancelled {
             let (work, isStopped) = state.withLock { state in
-                guard let occurrence = state.queue.removeFirst() else {
+                guard let occurrence = state.queue.popFirst() else {
                     return ((EventCorrelator.Occurrence, EventCorrelator.Action)?.none, state.isStopped)
                 }
                 let action = state.correlator.correlate(occurrence)

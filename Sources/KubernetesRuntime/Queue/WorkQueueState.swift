@@ -1,3 +1,4 @@
+import DequeModule
 import HeapModule
 
 /// Decides which item comes next, without a lock, a clock or waiting: the time is a parameter.
@@ -34,7 +35,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
     private let limiter: RetryLimiter
     private var dirty: [Key: Dirty] = [:]
     private var processing: [Key: (priority: WorkPriority, since: Duration)] = [:]
-    private var lines: [WorkPriority: FIFO<(key: Key, ticket: UInt64)>] = [.high: FIFO(), .low: FIFO()]
+    private var lines: [WorkPriority: Deque<(key: Key, ticket: UInt64)>] = [.high: [], .low: []]
     private var heap = Heap<Delay>()
     private var waiting: [Key: Waiting] = [:]
     private var failures: [Key: Int] = [:]
@@ -127,7 +128,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
     mutating func take(at now: Duration) -> (key: Key, priority: WorkPriority, wait: Duration)? {
         promote(at: now)
         for priority in [WorkPriority.high, .low] {
-            while let (key, ticket) = lines[priority]?.removeFirst() {
+            while let (key, ticket) = lines[priority]?.popFirst() {
                 guard let item = dirty[key], item.ticket == ticket else { continue }
                 dirty[key] = nil
                 count(priority, -1)
@@ -153,7 +154,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
         waiting = [:]
         guard !finishing else { return }
         dirty = [:]
-        lines = [.high: FIFO(), .low: FIFO()]
+        lines = [.high: [], .low: []]
         counters.depthHigh = 0
         counters.depthLow = 0
     }
@@ -170,7 +171,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
         // The line of low priority is not looked at while there is work of high priority.
         let depth = priority == .high ? counters.depthHigh : counters.depthLow
         if let length = lines[priority]?.count, length > 2 * depth + 64 {
-            lines[priority]?.keep { dirty[$0.key]?.ticket == $0.ticket }
+            lines[priority]?.removeAll { dirty[$0.key]?.ticket != $0.ticket }
         }
     }
 
