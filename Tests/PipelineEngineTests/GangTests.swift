@@ -56,6 +56,29 @@ struct GangTests {
         #expect(bench.task("g").attempt == 1)
     }
 
+    @Test(arguments: 0..<3, [DesiredState.running, .suspended])
+    func
+        `Q9: a crash with one pod of a gang made and no word of it in the status ends in the other two, none of them twice`(
+            made: Int, state: DesiredState
+        )
+    {
+        var bench = gang(run: ["state": "Suspended"])
+        let before = bench.persisted
+        bench.want(.running, settling: false)
+        for action in bench.step() {
+            if case .create(let create) = action, create.identity.replica == made { bench.perform(action) }
+        }
+        #expect(bench.created.count == 1)
+        bench.persisted = before
+        bench.spec.state = state
+        bench.restart()
+        #expect(bench.created.count == 3)
+        #expect(bench.createdCount.values.allSatisfy { $0 == 1 })
+        for replica in 0..<3 { bench.succeed("g", replica) }
+        #expect(bench.states("g") == ["Succeeded"])
+        #expect(bench.task("g").attempt == 0)
+    }
+
     @Test func `E9: pods that could not even be made count as not scheduled`() {
         var bench = Bench([task("g", ["replicas": 2])], run: ["state": "Suspended"])
         bench.want(.running, settling: false)
