@@ -4,8 +4,14 @@ public import SluiceAPI
 public struct EngineSettings: Sendable, Hashable {
     /// How long a pod may be stuck before its start counts as failed (rule E8).
     public var startUpDeadline: Duration = .seconds(600)
-    /// How long a gang may stay partly scheduled (rule E9).
+    /// How long an attempt may wait for nodes for its pods (rule E9).
     public var gangTimeout: Duration = .seconds(300)
+    /// The wait before it asks again after that.
+    public var gangBackoff = BackoffSpec(initial: .seconds(30), factorThousandths: 2000, max: .seconds(600))
+    /// How long a Pipeline that is not there is waited for.
+    public var pipelineDeadline: Duration = .seconds(600)
+    /// Most bytes of results in one run, as JSON.
+    public var resultLimit = 256 * 1024
     /// Most attempts that failures of the infrastructure may cost (rule E7).
     public var disruptionLimit = 10
     /// The wait before the attempt that follows such a failure.

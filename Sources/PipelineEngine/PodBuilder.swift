@@ -4,24 +4,22 @@ import SluiceAPI
 
 /// Makes the pods of an attempt from the task, its run and the values of the references.
 struct PodBuilder {
+    /// Gives the value of a reference; nil leaves it as it is in the text.
+    typealias Resolver = (Reference) throws -> JSONValue?
+
     var run: RunIdentity
     var runTemplate: JSONValue?
-    /// The pod of one replica; `resolve` gives the values of the references of the task, and its errors pass through.
-    /// Throws `StrategicMergeError` when the templates cannot be merged.
+
+    /// The pod of one replica. `inRun` and `inTask` give the values of the references of the run's template and of the task, and their
+    /// errors pass through. Throws `StrategicMergeError` when the templates cannot be merged.
     func pod(
-        _ identity: PodIdentity, of task: TaskSpec, _ resolve: (Reference) throws -> JSONValue?
+        _ identity: PodIdentity, of task: TaskPlan, inRun: Resolver, inTask: Resolver
     ) throws -> JSONValue {
-        var template = runTemplate ?? [:]
-        if let overlay = task.podTemplate { template = try PodTemplateMerge.merge(overlay, over: template) }
-        var main = try Self.filled(task.container ?? [:], resolve)
-        var parts = template.object ?? JSONObject()
-        try parts.mapValues { name, value in
-            value =
-                name == "containers" || name == "initContainers"
-                ? .array(try (value.array ?? []).map { try Self.filled($0, resolve) })
-                : try value.substitutingReferences(asText: true, resolve)
+        var template = try runTemplate.map { try Self.filled(template: $0, ForEachSpec.defaultItemName, inRun) } ?? [:]
+        if let overlay = task.spec.podTemplate {
+            template = try PodTemplateMerge.merge(Self.filled(template: overlay, task.item, inTask), over: template)
         }
-        template = .object(parts)
+        var main = try Self.filled(task.spec.container ?? [:], task.item, inTask)
 
         main["name"] = .string(Sluice.mainContainer)
         // The file of the results is the termination log, which travels in the pod's status and cannot get lost (E12).
@@ -40,6 +38,7 @@ struct PodBuilder {
         metadata.labels.merge(identity.labels(in: run)) { _, ours in ours }
         metadata.annotations = (template["metadata"]?["annotations"]?.stringMap ?? [:])
             .filter { !Sluice.isTracking($0.key) }
+        if identity.path != identity.task { metadata.annotations[Sluice.pathAnnotation] = identity.path }
         metadata.ownerReferences = [run.ownerReference]
         metadata.finalizers = [Sluice.podFinalizer]
 
@@ -56,25 +55,35 @@ struct PodBuilder {
         }
         template["containers"] = [main]
         template["restartPolicy"] = "Never"
-        if let timeout = task.timeout {
+        if let timeout = task.spec.timeout, timeout > .zero {
             // The kubelet holds the time-out too, should the operator be away when it is due.
             template["activeDeadlineSeconds"] = .int(max(1, (timeout.microseconds + 999_999) / 1_000_000))
         }
         return ["apiVersion": "v1", "kind": "Pod", "metadata": metadata.json, "spec": template]
     }
 
+    /// A pod template with its references filled in.
+    private static func filled(template: JSONValue, _ item: String, _ resolve: Resolver) throws -> JSONValue {
+        guard var parts = template.object else { return template }
+        try parts.mapValues { name, value in
+            value =
+                name == "containers" || name == "initContainers"
+                ? .array(try (value.array ?? []).map { try filled($0, item, resolve) })
+                : try value.substitutingReferences(asText: true, item: item, resolve)
+        }
+        return .object(parts)
+    }
+
     /// A container with its references filled in. The kubelet expands `$(NAME)` and `$$` in command, args and env once more, so every
     /// `$` of a value is doubled there: the value arrives byte for byte, and cannot read the environment of the task (rule E3).
-    private static func filled(
-        _ container: JSONValue, _ resolve: (Reference) throws -> JSONValue?
-    ) throws -> JSONValue {
+    private static func filled(_ container: JSONValue, _ item: String, _ resolve: Resolver) throws -> JSONValue {
         func doubled(_ reference: Reference) throws -> JSONValue? {
             try resolve(reference).map { .string($0.rendered.replacing("$", with: "$$")) }
         }
         guard var fields = container.object else { return container }
         try fields.mapValues { name, value in
             switch name {
-            case "command", "args": value = try value.substitutingReferences(asText: true, doubled)
+            case "command", "args": value = try value.substitutingReferences(asText: true, item: item, doubled)
             case "env":
                 value = .array(
                     try (value.array ?? []).map { variable in
@@ -82,12 +91,12 @@ struct PodBuilder {
                         try entry.mapValues { name, value in
                             value =
                                 name == "value"
-                                ? try value.substitutingReferences(asText: true, doubled)
-                                : try value.substitutingReferences(asText: true, resolve)
+                                ? try value.substitutingReferences(asText: true, item: item, doubled)
+                                : try value.substitutingReferences(asText: true, item: item, resolve)
                         }
                         return .object(entry)
                     })
-            default: value = try value.substitutingReferences(asText: true, resolve)
+            default: value = try value.substitutingReferences(asText: true, item: item, resolve)
             }
         }
         return .object(fields)

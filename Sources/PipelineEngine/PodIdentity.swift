@@ -27,13 +27,14 @@ public struct RunIdentity: Sendable, Hashable {
 
 /// Which pod of which attempt of which task of which run.
 public struct PodIdentity: Sendable, Hashable {
-    public var task: String
+    /// The path of the task: `train`, `shards[3]`, `outer[2]/inner`.
+    public var path: String
     public var attempt: Int
     public var replica: Int
 
     /// A pod of a task.
-    public init(task: String, attempt: Int, replica: Int) {
-        self.task = task
+    public init(path: String, attempt: Int, replica: Int) {
+        self.path = path
         self.attempt = attempt
         self.replica = replica
     }
@@ -42,14 +43,20 @@ public struct PodIdentity: Sendable, Hashable {
     static let maximumNameLength = 63
 
     /// The name of the pod: the same at every time and in every process, so that a create after a crash meets
-    /// AlreadyExists (rule E4). `run-task-HASH-attempt-replica`; run and task are cut short where they are too long, the hash of
-    /// run UID and task, 64 bits in 13 digits, keeps names apart all the same.
+    /// AlreadyExists (rule E4). `run-path-HASH-attempt-replica`; run and path are cut short where they are too long, the hash of
+    /// run UID and path, 64 bits in 13 digits, keeps names apart all the same.
     public func name(in run: RunIdentity) -> String {
-        let suffix = "-\(Self.hash(run.uid, task))-\(attempt)-\(replica)"
-        var prefix = "\(run.name)-\(task)".replacing(".", with: "-")
-        prefix = String(prefix.prefix(Self.maximumNameLength - suffix.utf8.count))
-        while let last = prefix.last, last == "-" { prefix.removeLast() }
-        return prefix + suffix
+        let suffix = "-\(Self.hash(run.uid, path))-\(attempt)-\(replica)"
+        var prefix: [UInt8] = []
+        for byte in "\(run.name)-\(path)".utf8.prefix(Self.maximumNameLength - suffix.utf8.count) {
+            switch byte {
+            case UInt8(ascii: "."), UInt8(ascii: "["), UInt8(ascii: "/"): prefix.append(UInt8(ascii: "-"))
+            case UInt8(ascii: "]"): break
+            default: prefix.append(byte)
+            }
+        }
+        while prefix.last == UInt8(ascii: "-") { prefix.removeLast() }
+        return String(decoding: prefix, as: UTF8.self) + suffix
     }
 
     /// FNV-1a over the parts, then the finisher of MurmurHash3, as base-32 digits.
@@ -71,6 +78,14 @@ public struct PodIdentity: Sendable, Hashable {
         return String(decoding: digits, as: UTF8.self)
     }
 
+    /// The task of the pipeline that it is part of: the path up to its first `[` or `/`.
+    public var task: String { String(path.prefix { $0 != "[" && $0 != "/" }) }
+
+    /// The path in which this one lies: `outer[2]` for `outer[2]/inner`, `outer` for that; nil for a task of the pipeline.
+    static func parent(ofPath path: String) -> String? {
+        path.lastIndex { $0 == "[" || $0 == "/" }.map { String(path[..<$0]) }
+    }
+
     /// The labels that tell who the pod is (rule E4).
     public func labels(in run: RunIdentity) -> [String: String] {
         [
@@ -86,7 +101,7 @@ public struct PodIdentity: Sendable, Hashable {
             let attempt = pod.labels[Sluice.Label.attempt].flatMap({ Int($0) }), attempt >= 0,
             let replica = pod.labels[Sluice.Label.replica].flatMap({ Int($0) }), replica >= 0
         else { return nil }
-        self.init(task: task, attempt: attempt, replica: replica)
-        guard name(in: run) == pod.name else { return nil }
+        self.init(path: pod.annotations[Sluice.pathAnnotation] ?? task, attempt: attempt, replica: replica)
+        guard name(in: run) == pod.name, self.task == task else { return nil }
     }
 }

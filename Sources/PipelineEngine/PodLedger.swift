@@ -4,8 +4,8 @@ import KubernetesModel
 struct PodLedger: Sendable {
     /// One pod.
     struct Entry: Sendable {
-        /// The index of its task; nil for a pod of the run that belongs to none.
-        var task: Int?
+        /// The index of its node; nil for a pod of the run that belongs to none.
+        var node: Int?
         var identity: PodIdentity
         /// As it was seen last.
         var pod: Pod
@@ -16,8 +16,8 @@ struct PodLedger: Sendable {
         /// Since when it has been seen stuck; nil while it is not.
         var stuckSince: Timestamp?
 
-        /// Whether it belongs to no task, is being deleted and has been released: the API server and its kubelet do the rest.
-        var isReleasedStray: Bool { task == nil && pod.metadata.isBeingDeleted && !pod.holdsFinalizer }
+        /// Whether it belongs to no node, is being deleted and has been released: the API server and its kubelet do the rest.
+        var isReleasedStray: Bool { node == nil && pod.metadata.isBeingDeleted && !pod.holdsFinalizer }
 
         /// Whether no container of it can be running any more.
         var isOver: Bool { isGone || pod.hasEnded }
@@ -58,7 +58,7 @@ struct PodLedger: Sendable {
     // MARK: What is seen
 
     /// Takes in a state of a pod.
-    mutating func observe(_ pod: Pod, _ identity: PodIdentity, task: Int?) -> Observation {
+    mutating func observe(_ pod: Pod, _ identity: PodIdentity, node: Int?) -> Observation {
         let name = pod.metadata.name
         creating.remove(name)
         let known = entries[name].flatMap { $0.pod.metadata.uid == pod.metadata.uid ? $0 : nil }
@@ -70,7 +70,7 @@ struct PodLedger: Sendable {
         unanswered[name] = nil
         if !pod.holdsFinalizer { removingFinalizer.remove(name) }
         entries[name] = Entry(
-            task: task, identity: identity, pod: pod, confirmedAt: known?.confirmedAt,
+            node: node, identity: identity, pod: pod, confirmedAt: known?.confirmedAt,
             stuckSince: known?.stuckSince)
         return known == nil ? .discovery : .update
     }
@@ -103,6 +103,9 @@ struct PodLedger: Sendable {
         }
         return entries[name]?.stuckSince
     }
+
+    /// The pod belongs to another node from now on.
+    mutating func move(_ name: String, to node: Int) { entries[name]?.node = node }
 
     // MARK: What is asked for
 

@@ -162,6 +162,18 @@ public struct RunDriver: Sendable {
     /// The pod of that name and UID does not exist any more.
     public mutating func podDeleted(name: String, uid: String) { engine.podDeleted(name: name, uid: uid) }
 
+    /// The names of the Pipelines that tasks wait for: answer with ``pipelineFound(_:_:)`` or ``pipelineInvalid(_:_:now:)``, now or when
+    /// one comes.
+    public var wantedPipelines: [String] { engine.wantedPipelines }
+
+    /// A Pipeline that tasks wait for, validated.
+    public mutating func pipelineFound(_ name: String, _ pipeline: JSONValue) { engine.pipelineFound(name, pipeline) }
+
+    /// A Pipeline that tasks wait for is there, and not valid.
+    public mutating func pipelineInvalid(_ name: String, _ message: String, now: Timestamp) {
+        engine.pipelineInvalid(name, message, now: now)
+    }
+
     // MARK: Answers
 
     /// The pod that was asked for exists: the one just made, or one that an earlier create had made.

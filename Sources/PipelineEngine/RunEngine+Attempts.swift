@@ -1,40 +1,29 @@
+import JSON
 import KubernetesModel
 import SluiceAPI
 
 /// One attempt: its pods, what becomes of them, and what follows. Rules E4, E7, E8, E9, E12.
 extension RunEngine {
     func podName(_ index: Int, replica: Int) -> String {
-        PodIdentity(task: graph.nodes[index].spec.name, attempt: tasks[index].status.attempt, replica: replica)
+        PodIdentity(path: nodes[index].path, attempt: nodes[index].status.attempt, replica: replica)
             .name(in: run)
     }
 
     mutating func evaluateAttempt(_ index: Int, now: Timestamp) {
-        if tasks[index].status.stopping != nil {
+        if nodes[index].status.stopping != nil {
             evaluateStopping(index, now: now)
             return
         }
-        if let (cause, message) = stopsRunningTasks(isFinally: graph.nodes[index].isFinally) {
-            noteDecision()
-            stop(index, .cancelled, reason: cause.rawValue, message: message)
-            evaluateStopping(index, now: now)
-            return
-        }
-        if let next = tasks[index].status.nextAttemptTime {
-            // Pods that are there already need no waiting for.
-            if tasks[index].status.pods.isEmpty {
-                if now < next {
-                    wake(index, at: next)
-                    return
-                }
-                guard desired != .suspended else { return }
-            }
-            tasks[index].status.nextAttemptTime = nil
-            tasks[index].status.reason = ""
-            tasks[index].status.message = ""
+        guard nodes[index].holdsSlot || !awaitsAttempt(index, now: now) else { return }
+        if nodes[index].status.nextAttemptTime != nil {
+            nodes[index].status.nextAttemptTime = nil
+            nodes[index].status.reason = ""
+            nodes[index].status.message = ""
+            nodes[index].status.exitCode = nil
             output.statusChanged = true
         }
 
-        let spec = graph.nodes[index].spec
+        let spec = nodes[index].task.spec
         var missing: [Int] = []
         var succeeded = 0
         var unscheduled = 0
@@ -51,8 +40,8 @@ extension RunEngine {
         for replica in 0..<spec.replicas {
             let name = podName(index, replica: replica)
             guard let known = pods[name] else {
-                if tasks[index].status.pods.contains(name), leaderEnd == nil {
-                    noteDecision()
+                if nodes[index].status.pods.contains(name), leaderEnd == nil {
+                    noteDecision(index)
                     failAttempt(index, .podGone(name), now: now)
                     return
                 }
@@ -64,7 +53,7 @@ extension RunEngine {
             switch pod.verdict {
             case .failed(let failure):
                 if isAfterLeader(known) { continue }
-                if !pod.hasEnded { noteDecision() }
+                if !pod.hasEnded { noteDecision(index) }
                 failAttempt(index, labelled(failure, index, replica), now: now)
                 return
             case .succeeded:
@@ -84,25 +73,35 @@ extension RunEngine {
             if pod.metadata.isBeingDeleted, !pod.hasEnded, leaderEnd == nil, deletedPod == nil { deletedPod = pod }
             if known.isGone, !pod.hasEnded {
                 if leaderEnd != nil { continue }
-                noteDecision()
+                noteDecision(index)
                 failAttempt(index, .podGone(name), now: now)
                 return
             }
             if pod.nodeName.isEmpty, !pod.hasEnded { unscheduled += 1 }
         }
-        if succeeded == spec.replicas || leaderEnd != nil,
+        // Surplus pods that were never scheduled do not keep a gang that has done its work.
+        let surplus = unscheduled + missing.count
+        let isComplete =
+            succeeded == spec.replicas
+            || (succeeded >= nodes[index].task.minAvailable && succeeded + surplus == spec.replicas)
+        if isComplete || leaderEnd != nil,
             case .succeeded(let message, let truncated)? = pods[podName(index, replica: 0)]?.pod.verdict
         {
-            if !isTold { noteDecision() }
+            if !isTold { noteDecision(index) }
             completeAttempt(index, message, truncated: truncated, now: now)
+            return
+        }
+        if let halt = stop(of: index) {
+            noteDecision(index)
+            stopAttempt(index, halt, now: now)
             return
         }
         if !missing.isEmpty {
             createPods(index, missing, now: now)
-            guard tasks[index].status.phase == .running, tasks[index].status.stopping == nil else { return }
+            guard nodes[index].status.phase == .running, nodes[index].status.stopping == nil else { return }
         }
         if isOverdue(
-            index, began: began, stuck: stuck ?? startingSince, unscheduled: unscheduled + missing.count, now: now)
+            index, began: began, stuck: stuck ?? startingSince, unscheduled: surplus, now: now)
         {
             return
         }
@@ -119,9 +118,41 @@ extension RunEngine {
         }
     }
 
+    /// Whether the next attempt is still to wait, for its time or for its turn; the end of the task where it never comes. Pods that are
+    /// there already need no waiting for.
+    private mutating func awaitsAttempt(_ index: Int, now: Timestamp) -> Bool {
+        guard let next = nodes[index].status.nextAttemptTime, nodes[index].status.pods.isEmpty else {
+            takeSlot(index)
+            return false
+        }
+        if let halt = stop(of: index) {
+            let status = nodes[index].status
+            noteDecision(index)
+            // What has failed by itself has failed; what was only disturbed is stopped (DECISIONS.md, E5).
+            if status.failures > 0 {
+                finish(index, .failed, reason: status.reason, message: status.message, now: now)
+            } else {
+                finish(index, .cancelled, reason: halt.cause.rawValue, message: halt.message, now: now)
+            }
+        } else if next > now {
+            wake(index, at: next)
+        } else {
+            enqueue(index)
+        }
+        return true
+    }
+
+    /// Stops a running attempt for good: what a time-out of something larger stops has failed.
+    private mutating func stopAttempt(_ index: Int, _ halt: Halt, now: Timestamp) {
+        stop(
+            index, halt.cause.isTimeout ? .failure(.timeout) : .cancelled, reason: halt.cause.rawValue,
+            message: halt.message)
+        evaluateStopping(index, now: now)
+    }
+
     /// The failure, with the replica in its message where there are several.
     func labelled(_ failure: PodFailure, _ index: Int, _ replica: Int) -> PodFailure {
-        guard graph.nodes[index].spec.replicas > 1 else { return failure }
+        guard nodes[index].task.spec.replicas > 1 else { return failure }
         var failure = failure
         failure.message = "replica \(replica): " + failure.message
         return failure
@@ -142,27 +173,26 @@ extension RunEngine {
     }
 
     private mutating func beginAttempt(_ index: Int, _ attempt: Int) {
-        tasks[index].status.attempt = attempt
-        tasks[index].status.pods =
-            tasks[index].pods.filter { pods[$0].map { $0.identity.attempt == attempt } ?? false }.sorted()
-        tasks[index].status.stopping = nil
-        tasks[index].status.nextAttemptTime = nil
-        tasks[index].status.exitCode = nil
-        tasks[index].createAfter = nil
+        nodes[index].status.attempt = attempt
+        nodes[index].status.pods =
+            nodes[index].pods.filter { pods[$0].map { $0.identity.attempt == attempt } ?? false }.sorted()
+        nodes[index].status.stopping = nil
+        nodes[index].status.nextAttemptTime = nil
+        nodes[index].createAfter = nil
         output.statusChanged = true
-        worklist.append(index)
+        list(index)
     }
 
     private mutating func createPods(_ index: Int, _ replicas: [Int], now: Timestamp) {
-        guard !awaitsWrite else { return }
+        guard !isHeldBack(index) else { return }
         // Nothing new starts in a suspended run (rule E13); a gang of which a part runs has started.
-        if desired == .suspended, tasks[index].status.pods.isEmpty { return }
-        if let after = tasks[index].createAfter {
+        if desired == .suspended, nodes[index].status.pods.isEmpty { return }
+        if let after = nodes[index].createAfter {
             if now < after {
                 wake(index, at: after)
                 return
             }
-            tasks[index].createAfter = nil
+            nodes[index].createAfter = nil
         }
         for replica in replicas {
             let name = podName(index, replica: replica)
@@ -170,7 +200,7 @@ extension RunEngine {
             do {
                 let pod = try pod(of: index, replica: replica)
                 let identity = PodIdentity(
-                    task: graph.nodes[index].spec.name, attempt: tasks[index].status.attempt, replica: replica)
+                    path: nodes[index].path, attempt: nodes[index].status.attempt, replica: replica)
                 output.actions.append(.createPod(identity, name: name, pod))
             } catch {
                 pods.endCreate(name)
@@ -186,7 +216,7 @@ extension RunEngine {
         _ index: Int, began: Timestamp?, stuck: (failure: PodFailure, since: Timestamp?)?, unscheduled: Int,
         now: Timestamp
     ) -> Bool {
-        let spec = graph.nodes[index].spec
+        let spec = nodes[index].task.spec
         var failure: PodFailure?
         var due = now
         func check(_ since: Timestamp?, _ limit: Duration, _ overdue: () -> PodFailure) {
@@ -198,7 +228,7 @@ extension RunEngine {
                 wake(index, at: since + limit)
             }
         }
-        if let timeout = spec.timeout {
+        if let timeout = spec.timeout, timeout > .zero {
             check(began, timeout) {
                 // What kept it from starting is what a person needs to know.
                 let waited = stuck.map { "; it has not started: \($0.failure.reason): \($0.failure.message)" } ?? ""
@@ -207,26 +237,37 @@ extension RunEngine {
                     message: "the attempt took longer than its timeout of \(timeout.goText)\(waited)")
             }
         }
-        if let stuck {
+        // One that no node takes is a matter of the gang's time-out.
+        if let stuck, stuck.failure.reason != Reasons.unschedulable {
             check(stuck.since, settings.startUpDeadline) {
                 var failure = stuck.failure
                 failure.message = "not started within \(settings.startUpDeadline.goText): " + failure.message
                 return failure
             }
         }
-        if spec.replicas > 1, unscheduled > 0 {
+        if spec.replicas - unscheduled < nodes[index].task.minAvailable {
             check(began, settings.gangTimeout) {
-                PodFailure(
+                let why =
+                    stuck.map { $0.failure.reason == Reasons.unschedulable ? ": \($0.failure.message)" : "" } ?? ""
+                return PodFailure(
                     .infrastructure, reason: Reasons.gangTimeout,
-                    message:
-                        "\(unscheduled) of \(spec.replicas) pods were not scheduled within \(settings.gangTimeout.goText)"
-                )
+                    message: "\(unscheduled) of \(spec.replicas) pods were not scheduled within "
+                        + "\(settings.gangTimeout.goText)\(why)")
             }
         }
         guard let failure else { return false }
         guard isConfirmed(index, since: due) else { return false }
-        noteDecision()
-        failAttempt(index, failure, now: now)
+        noteDecision(index)
+        if failure.reason == Reasons.gangTimeout {
+            // It is queued again for as long as it takes, more and more seldom, which costs none of its attempts (rule E9).
+            nodes[index].status.requeues += 1
+            stop(index, .failure(.infrastructure), reason: failure.reason, message: failure.message)
+            nodes[index].status.nextAttemptTime =
+                now + settings.gangBackoff.wait(afterFailures: nodes[index].status.requeues)
+            evaluateStopping(index, now: now)
+        } else {
+            failAttempt(index, failure, now: now)
+        }
         return true
     }
 
@@ -234,7 +275,7 @@ extension RunEngine {
     /// A cache that stands still must not let a clock fail what has long succeeded.
     private mutating func isConfirmed(_ index: Int, since due: Timestamp) -> Bool {
         var isConfirmed = true
-        for replica in 0..<graph.nodes[index].spec.replicas {
+        for replica in 0..<nodes[index].task.spec.replicas {
             let name = podName(index, replica: replica)
             guard let known = pods[name], !known.isOver, known.confirmedAt.map({ $0 < due }) ?? true else { continue }
             isConfirmed = false
@@ -248,37 +289,79 @@ extension RunEngine {
     // MARK: Verdicts
 
     private mutating func failAttempt(_ index: Int, _ failure: PodFailure, now: Timestamp) {
-        tasks[index].status.exitCode = failure.exitCode
+        nodes[index].status.exitCode = failure.exitCode
         stop(index, .failure(failure.failureClass), reason: failure.reason, message: failure.message)
         evaluateStopping(index, now: now)
     }
 
     mutating func completeAttempt(_ index: Int, _ message: String, truncated: Bool, now: Timestamp) {
-        switch TaskResults.read(message, truncated: truncated, declared: graph.nodes[index].spec.results) {
-        case .failure(let failure): failAttempt(index, failure, now: now)
-        case .success(let results):
-            tasks[index].status.results = results
-            tasks[index].status.exitCode = 0
-            stop(index, .succeeded, reason: "", message: "")
-            evaluateStopping(index, now: now)
+        let results = TaskResults.read(message, truncated: truncated, declared: nodes[index].task.spec.results)
+        if !results.undeclared.isEmpty {
+            emit(
+                isWarning: true, reason: Reasons.undeclaredResults,
+                "task \(nodes[index].path) wrote results that it does not declare, which are dropped: "
+                    + results.undeclared.prefix(10).joined(separator: ", "))
         }
+        if let failure = results.failure ?? tooLarge(results.values, index) {
+            failAttempt(index, failure, now: now)
+            return
+        }
+        keep(results.values, of: index)
+        nodes[index].status.exitCode = 0
+        stop(index, .succeeded, reason: "", message: "")
+        evaluateStopping(index, now: now)
+    }
+
+    /// All results of a run lie in its status, which has to be small enough to be stored (rule E12).
+    private func tooLarge(_ results: JSONObject, _ index: Int) -> PodFailure? {
+        guard !results.isEmpty else { return nil }
+        let size = JSONValue.object(results).text.utf8.count
+        guard resultBytes + size > settings.resultLimit else { return nil }
+        return PodFailure(
+            .failed, reason: Reasons.resultsTooLarge,
+            message: "the results of the run would be larger than the limit of \(settings.resultLimit) bytes",
+            exitCode: 0)
+    }
+
+    private mutating func keep(_ results: JSONObject, of index: Int) {
+        drop(resultsOf: index)
+        guard !results.isEmpty else { return }
+        nodes[index].status.results = results
+        resultBytes += JSONValue.object(results).text.utf8.count
+    }
+
+    mutating func drop(resultsOf index: Int) {
+        guard !nodes[index].status.results.isEmpty else { return }
+        if nodes[index].kind == .leaf { resultBytes -= JSONValue.object(nodes[index].status.results).text.utf8.count }
+        nodes[index].status.results = [:]
+    }
+
+    /// What a failed attempt has written all the same counts (DECISIONS.md, E12); a pod that was stopped has written nothing.
+    private mutating func keepResultsOfFailure(_ index: Int) {
+        let declared = nodes[index].task.spec.results
+        guard !declared.isEmpty, let pod = pods[podName(index, replica: 0)]?.pod,
+            pod.status.reason != "DeadlineExceeded",
+            let message = pod.status.containers.first(where: { $0.name == Sluice.mainContainer })?.termination?.message
+        else { return }
+        let results = TaskResults.read(message, truncated: false, declared: declared).values
+        if tooLarge(results, index) == nil { keep(results, of: index) }
     }
 
     mutating func stop(_ index: Int, _ cause: StopCause, reason: String, message: String) {
-        tasks[index].status.stopping = cause
-        tasks[index].status.nextAttemptTime = nil
-        tasks[index].status.reason = reason
-        tasks[index].status.message = message
+        nodes[index].status.stopping = cause
+        nodes[index].status.nextAttemptTime = nil
+        nodes[index].status.reason = reason
+        nodes[index].status.message = message
         output.statusChanged = true
-        worklist.append(index)
+        list(index)
     }
 
     /// Deletes the remaining pods of a decided attempt; once none can run, finishes or retries the task (rule E7: no overlap).
     private mutating func evaluateStopping(_ index: Int, now: Timestamp) {
-        guard let cause = tasks[index].status.stopping else { return }
-        let attempt = tasks[index].status.attempt
+        guard let cause = nodes[index].status.stopping else { return }
+        let attempt = nodes[index].status.attempt
         var mayRun = false
-        for replica in 0..<graph.nodes[index].spec.replicas {
+        for replica in 0..<nodes[index].task.spec.replicas {
             let name = podName(index, replica: replica)
             if pods.creating.contains(name) { mayRun = true }
             if let until = pods.unansweredUntil(name), until > now {
@@ -291,55 +374,61 @@ extension RunEngine {
         }
         guard !mayRun else { return }
         if reconsider(index, cause, now: now) { return }
-        let (reason, message) = (tasks[index].status.reason, tasks[index].status.message)
+        let (reason, message) = (nodes[index].status.reason, nodes[index].status.message)
         switch cause {
         case .succeeded: finish(index, .succeeded, reason: "", message: "", now: now)
         case .cancelled: finish(index, .cancelled, reason: reason, message: message, now: now)
         case .failure(let failure):
-            guard let wait = retryWait(index, failure) else {
+            keepResultsOfFailure(index)
+            guard stop(of: index) == nil, let wait = retryWait(index, failure) else {
                 finish(index, .failed, reason: reason, message: message, now: now)
                 return
             }
             // By the pod's own time, but a node whose clock is ahead must not make the task wait for it.
             let next = min(attemptEnd(index) ?? now, now) + wait
-            let earliest = tasks[index].status.nextAttemptTime ?? next
+            let earliest = nodes[index].status.nextAttemptTime ?? next
+            drop(resultsOf: index)
+            releaseSlot(index)
             beginAttempt(index, attempt + 1)
-            tasks[index].status.nextAttemptTime = max(next, earliest)
-            tasks[index].status.message = "attempt \(attempt) failed: \(message)"
-            emit(
-                isWarning: true, reason: Reasons.taskRetrying,
-                "task \(tasks[index].status.name): attempt \(attempt) failed: \(message); attempt \(attempt + 1) follows"
-            )
+            nodes[index].status.nextAttemptTime = max(next, earliest)
+            nodes[index].status.message = "attempt \(attempt) failed: \(message)"
+            emitRetry(index, attempt, message)
         }
     }
 
+    mutating func emitRetry(_ index: Int, _ attempt: Int, _ message: String) {
+        emit(
+            isWarning: true, reason: Reasons.taskRetrying,
+            "task \(nodes[index].path): attempt \(attempt) failed: \(message); attempt \(attempt + 1) follows")
+    }
+
     /// Counts the failure; how long to wait before the next attempt, nil when there is none (rule E7).
-    private mutating func retryWait(_ index: Int, _ failure: FailureClass) -> Duration? {
-        let policy = graph.nodes[index].spec.retry
+    mutating func retryWait(_ index: Int, _ failure: FailureClass) -> Duration? {
+        let policy = nodes[index].task.spec.retry
         let isWanted = policy?.on?.contains(failure) ?? true
         if failure == .infrastructure {
             // A refused gang has cost nothing: it asks for as long as it takes, more and more seldom. Its next time is set.
-            if tasks[index].status.nextAttemptTime != nil { return .zero }
-            tasks[index].status.disruptions += 1
-            tasks[index].refusals = 0
-            let disruptions = tasks[index].status.disruptions
+            if nodes[index].status.nextAttemptTime != nil { return .zero }
+            nodes[index].status.disruptions += 1
+            nodes[index].refusals = 0
+            let disruptions = nodes[index].status.disruptions
             guard isWanted, disruptions <= settings.disruptionLimit else { return nil }
             return settings.disruptionBackoff.wait(afterFailures: disruptions)
         }
-        tasks[index].status.failures += 1
-        tasks[index].refusals = 0
-        guard let policy, isWanted, tasks[index].status.failures <= policy.limit else { return nil }
+        nodes[index].status.failures += 1
+        nodes[index].refusals = 0
+        guard let policy, isWanted, nodes[index].status.failures <= policy.limit else { return nil }
         if failure == .failed, !policy.exitCodes.isEmpty {
-            guard let code = tasks[index].status.exitCode, policy.exitCodes.contains(code) else { return nil }
+            guard let code = nodes[index].status.exitCode, policy.exitCodes.contains(code) else { return nil }
         }
-        return policy.backoff.wait(afterFailures: tasks[index].status.failures)
+        return policy.backoff.wait(afterFailures: nodes[index].status.failures)
     }
 
     /// When the last container of the current attempt ended, as far as pods tell.
     func attemptEnd(_ index: Int) -> Timestamp? {
         var end: Timestamp?
-        for name in tasks[index].pods {
-            guard let known = pods[name], known.identity.attempt == tasks[index].status.attempt else { continue }
+        for name in nodes[index].pods {
+            guard let known = pods[name], known.identity.attempt == nodes[index].status.attempt else { continue }
             for container in known.pod.status.initContainers + known.pod.status.containers {
                 guard let finished = container.termination?.finishedAt else { continue }
                 end = max(end ?? finished, finished)
@@ -378,11 +467,11 @@ extension RunEngine {
 
     /// Takes the finalizer off the ended pods of attempts that are over, and ends those that still run (rule E4).
     mutating func releasePods(of index: Int, now: Timestamp) {
-        let isFinished = tasks[index].status.phase.isFinished
-        for name in tasks[index].pods {
+        let isFinished = nodes[index].status.phase.isFinished
+        for name in nodes[index].pods {
             guard let known = pods[name], !known.isGone,
-                isFinished || known.identity.attempt < tasks[index].status.attempt
-                    || known.identity.replica >= graph.nodes[index].spec.replicas
+                isFinished || known.identity.attempt < nodes[index].status.attempt
+                    || known.identity.replica >= nodes[index].task.spec.replicas
             else { continue }
             if !known.pod.hasEnded {
                 end(known, index, now: now)

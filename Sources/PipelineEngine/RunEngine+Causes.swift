@@ -7,10 +7,10 @@ import SluiceAPI
 extension RunEngine {
     /// Looks again at an attempt that its pods, not a time or the user, brought to an end. Whether that took it elsewhere.
     mutating func reconsider(_ index: Int, _ cause: StopCause, now: Timestamp) -> Bool {
-        let spec = graph.nodes[index].spec
+        let spec = nodes[index].task.spec
         guard spec.replicas > 1 else { return false }
-        let attempt = tasks[index].status.attempt
-        let members = tasks[index].pods.compactMap { pods[$0] }
+        let attempt = nodes[index].status.attempt
+        let members = nodes[index].pods.compactMap { pods[$0] }
             .filter { $0.identity.attempt == attempt && $0.identity.replica < spec.replicas }
         let failures = members.compactMap { member in
             Self.failure(member).map { (failure: labelled($0.failure, index, member.identity.replica), rank: $0.rank) }
@@ -23,7 +23,7 @@ extension RunEngine {
             // A failure that came before the leader's success, and was heard of after it.
             guard let leaderEnd, first.rank.0 < leaderEnd else { return false }
         case .failure(let failureClass):
-            let status = tasks[index].status
+            let status = nodes[index].status
             let isOfPods = failures.contains {
                 $0.failure.failureClass == failureClass && $0.failure.reason == status.reason
                     && $0.failure.message == status.message
@@ -37,14 +37,14 @@ extension RunEngine {
                 return true
             }
         }
-        tasks[index].status.stopping = .failure(first.failure.failureClass)
-        tasks[index].status.reason = first.failure.reason
-        tasks[index].status.message = first.failure.message
-        tasks[index].status.exitCode = first.failure.exitCode
+        nodes[index].status.stopping = .failure(first.failure.failureClass)
+        nodes[index].status.reason = first.failure.reason
+        nodes[index].status.message = first.failure.message
+        nodes[index].status.exitCode = first.failure.exitCode
         output.statusChanged = true
         guard cause != .failure(first.failure.failureClass) else { return false }
-        tasks[index].status.results = [:]
-        worklist.append(index)
+        drop(resultsOf: index)
+        list(index)
         return true
     }
 
@@ -54,7 +54,7 @@ extension RunEngine {
     /// When the pod ended well that alone decides on the success of its attempt (`successPolicy: Leader`, or the only one); nil
     /// where there is no such pod, or it has not.
     func leaderEnd(of index: Int) -> Timestamp? {
-        let spec = graph.nodes[index].spec
+        let spec = nodes[index].task.spec
         guard spec.successPolicy == .leader || spec.replicas == 1, let known = leader(of: index),
             case .succeeded = known.pod.verdict
         else { return nil }

@@ -11,42 +11,66 @@ extension RunEngine {
         status.startTime = startTime?.wholeSecond
         status.completionTime = completionTime?.wholeSecond
         status.pipelineSpec = pipelineSnapshot
+        status.pipelines = pipelines
         status.results = finalResults
         var ended = 0
-        for task in tasks {
-            status.counts[task.status.phase, default: 0] += 1
-            if task.status.phase.isFinished { ended += 1 }
-            if task.status.phase != .pending { status.tasks.append(task.status) }
+        var total = 0
+        var waiting: Int?
+        forEachRow { index, isLast in
+            let task = nodes[index].status
+            if task.phase != .pending || !task.reason.isEmpty || task.attempt > 0 { status.tasks.append(task) }
+            // Only what has no rows below it counts.
+            guard isLast else { return }
+            status.counts[task.phase, default: 0] += 1
+            total += 1
+            if task.phase.isFinished { ended += 1 }
+            if waiting == nil, !task.phase.isFinished, !task.reason.isEmpty { waiting = index }
         }
-        status.progress = "\(ended)/\(tasks.count)"
+        status.progress = "\(ended)/\(total)"
         if phase.isFinished {
             status.reason = finalReason
             status.message = finalMessage
         } else {
-            (status.reason, status.message) = explanation(running: status.counts[.running] ?? 0)
+            (status.reason, status.message) = explanation(running: status.counts[.running] ?? 0, waiting: waiting)
         }
         status.setConditions(previous: conditions, now: now)
         conditions = status.conditions
         return status
     }
 
-    private func explanation(running: Int) -> (String, String) {
+    /// Calls `body` with every node that has a row, in the order of the pipeline, depth first; and whether it has none below it.
+    private func forEachRow(_ body: (_ index: Int, _ isLast: Bool) -> Void) {
+        var open = [scopes[Self.root].nodes]
+        while let range = open.popLast() {
+            guard let index = range.first else { continue }
+            open.append(range.dropFirst())
+            switch nodes[index].body {
+            case .none: body(index, true)
+            case .group(let group):
+                body(index, groups[group].count == 0)
+                open.append(groups[group].nodes)
+            case .scope(let scope):
+                body(index, false)
+                open.append(scopes[scope].nodes)
+            }
+        }
+    }
+
+    private func explanation(running: Int, waiting: Int?) -> (String, String) {
         let still = running == 1 ? "1 task is still running" : "\(running) tasks are still running"
-        switch (phase, timedOut, firstFailure) {
+        switch (phase, timedOut, scopes[Self.root].firstFailure) {
         case (.cancelling, _, _): return (desired == .terminated ? Reasons.terminating : Reasons.cancelling, still)
         case (_, true, _): return (Reasons.runTimeout, "the run took longer than its timeout; \(still)")
         case (_, _, let failed?):
             return (
                 Reasons.taskFailed,
-                "task \(tasks[failed].status.name) failed: \(tasks[failed].status.message); \(still)"
+                "task \(nodes[failed].path) failed: \(nodes[failed].status.message); \(still)"
             )
         case (.suspended, _, _): return (Reasons.suspended, "nothing new starts; \(still)")
         default: break
         }
         // What keeps a task from starting is what a person wants to know of the whole run.
-        for task in tasks where task.status.phase == .running && !task.status.reason.isEmpty {
-            return (task.status.reason, "task \(task.status.name): \(task.status.message)")
-        }
-        return ("", "")
+        guard let waiting else { return ("", "") }
+        return (nodes[waiting].status.reason, "task \(nodes[waiting].path): \(nodes[waiting].status.message)")
     }
 }

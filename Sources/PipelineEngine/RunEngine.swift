@@ -1,3 +1,4 @@
+import HeapModule
 public import JSON
 public import KubernetesModel
 public import SluiceAPI
@@ -6,22 +7,36 @@ public import SluiceAPI
 /// status is. Pure: no clock, no I/O; the same history gives the same decisions, and an engine made anew from the status it
 /// wrote last and the pods that exist goes on where the old one was (rule E14).
 ///
-/// Incremental: an event about one pod costs the work on its task and on what that task makes ready, not a walk over the graph.
+/// A run is a tree: a scope has a node for each task of its plan; a node with forEach has one for each item; a node that runs a
+/// pipeline has a scope. Nodes and scopes lie in arrays that only grow, and nothing here is recursive.
+///
+/// Incremental: an event about one pod costs the work on its node and on what that makes ready, not a walk over the tree.
 public struct RunEngine: Sendable {
     let run: RunIdentity
     let spec: PipelineRunSpec
-    let graph: TaskGraph
-    let results: [ResultSpec]
-    let parameters: JSONObject
     let settings: EngineSettings
     let pipelineSnapshot: JSONValue?
+    let template: PodBuilder
 
     var generation: Int64
     var desired: DesiredState
-    var tasks: [TaskState]
+    var nodes: [RunNode] = []
+    var scopes: [RunScope] = []
+    var groups: [RunGroup] = []
+    /// The newest node of each path.
+    var nodeByPath: [String: Int] = [:]
+    /// What the newest expanded node of each path was expanded to.
+    var lastBodies: [String: RunNode.Body] = [:]
     var pods = PodLedger()
     /// Pods of the run that belong to none of its tasks.
     private var strays: Set<String> = []
+    /// Pods of nodes that do not exist yet, under the deepest node above them that does: to be had when that one is expanded.
+    var parked: [Int: [Pod]] = [:]
+
+    /// The Pipelines of tasks as they are kept in the status, their plans, and the nodes that wait for those that are not there.
+    var pipelines: JSONObject
+    var plans: [String: Plan] = [:]
+    var awaitedPipelines: [String: [Int]] = [:]
 
     var phase = RunPhase.pending
     var startTime: Timestamp?
@@ -32,40 +47,33 @@ public struct RunEngine: Sendable {
     var conditions: [Condition]
     var timedOut = false
 
-    /// Tasks to look at, those that may start, those that want to be looked at later.
-    var worklist: [Int] = []
-    var ready: [Int] = []
+    /// Nodes to look at, and those that wait for a slot: of pods, and of what needs no slot of the run.
+    private var worklist: [Int] = []
+    var readyPods = Heap<ReadyEntry>()
+    var readyOthers = Heap<ReadyEntry>()
     var timers = Timers()
     /// When the timer of the run's time-out is due, once it is set.
     var runTimer: Timestamp?
+    /// Attempts of pods that run: what the run's parallelism limits.
     var activeCount = 0
-    var unfinishedMain: Int
-    var unfinished: Int
-    /// The task whose failure is the run's: the one that failed first.
-    var firstFailure: Int?
+
+    /// Bytes of the results of pods that are kept, as JSON.
+    var resultBytes = 0
 
     /// The number of the last decision that the pods do not tell (a time was over, a pod was refused, the user cancelled), and of
-    /// the last one that the written status tells. While they differ no pod is created: what follows from a decision must not
-    /// exist before the decision is written, or a crash in between would undo it.
+    /// the last one that the written status tells. What follows from a decision must not exist before the decision is written, or a
+    /// crash in between would undo it: so each node has a barrier, and its pods wait until the status has come that far.
     private var decisions = 0
     private var writtenDecisions = 0
+    /// The barrier of all nodes.
+    private var commonBarrier = 0
+    /// Nodes that wait at their barrier.
+    private var waiting: Set<Int> = []
 
     var output = EngineOutput()
 
-    /// What is known of one task.
-    struct TaskState: Sendable {
-        var status: TaskStatus
-        /// Dependencies that have not ended.
-        var unmet = 0
-        /// Names of its pods that are known to exist, of any attempt.
-        var pods: [String] = []
-        /// How often the API server refused a pod of this attempt, and when to ask again.
-        var refusals = 0
-        var createAfter: Timestamp?
-        var isReady = false
-        /// The timer that is set for it; a later one need not be, since each look at the task sets the next.
-        var timer: Timestamp?
-    }
+    /// The scope of the run itself.
+    static let root = 0
 
     /// An engine for a run in the state that its status tells. `parameters` are resolved: defaults filled in, types right.
     /// `pipelineSnapshot` is kept in the status for runs by `pipelineRef`. O(tasks + edges).
@@ -76,29 +84,14 @@ public struct RunEngine: Sendable {
         self.run = run
         self.generation = generation
         self.spec = spec
-        self.parameters = parameters
         self.settings = settings
         self.pipelineSnapshot = pipelineSnapshot
-        graph = TaskGraph(pipeline)
-        results = pipeline.results
+        template = PodBuilder(run: run, runTemplate: spec.podTemplate)
         desired = spec.state
         conditions = status.conditions
+        pipelines = status.pipelines
+        for (name, pipeline) in pipelines { plans[name] = Plan(PipelineSpec(validated: pipeline)) }
 
-        tasks = graph.nodes.map { TaskState(status: TaskStatus(name: $0.spec.name), unmet: $0.dependencies.count) }
-        for known in status.tasks {
-            if let index = graph.indexByName[known.name] { tasks[index].status = known }
-        }
-        unfinishedMain = 0
-        unfinished = 0
-        for index in tasks.indices {
-            if tasks[index].status.phase.isFinished {
-                for dependent in graph.nodes[index].dependents { tasks[dependent].unmet -= 1 }
-            } else {
-                unfinished += 1
-                if index < graph.mainCount { unfinishedMain += 1 }
-                if tasks[index].status.phase == .running { activeCount += 1 }
-            }
-        }
         phase = status.phase
         startTime = status.startTime
         completionTime = status.completionTime
@@ -114,19 +107,19 @@ public struct RunEngine: Sendable {
         case .timedOut: timedOut = true
         case nil: break
         }
+        addScope(Plan(pipeline), owner: nil, parameters: parameters)
+        restore(status.tasks)
         output.statusChanged = status.observedGeneration != generation
-        if phase != .cancelling, desired == .cancelled || desired == .terminated { noteDecision() }
+        if phase != .cancelling, desired == .cancelled || desired == .terminated { noteCommonDecision() }
         // Which pipeline the run has is told by the status alone: an edit of the Pipeline must not reach a run that has pods.
-        if pipelineSnapshot != nil, status.pipelineSpec == nil { noteDecision() }
-        for index in tasks.indices { noteFailure(index) }
-        worklist = Array(tasks.indices)
+        if pipelineSnapshot != nil, status.pipelineSpec == nil { noteCommonDecision() }
+        listAll()
     }
 
     /// Whether the run has ended and every pod of it has ended and been released: nothing is left to do.
-    public var isDone: Bool { phase.isFinished && pods.isSettled }
+    public var isDone: Bool { phase.isFinished && parked.isEmpty && pods.isSettled }
 
-    /// Whether something was decided that only the status can tell, and that no written status tells yet: no pod is created until
-    /// ``statusWritten(through:)`` says so.
+    /// Whether something was decided that only the status can tell, and that no written status tells yet.
     public var awaitsWrite: Bool { decisions > writtenDecisions }
 
     /// The number of the last decision that only the status can tell: what a status that is rendered now includes.
@@ -138,7 +131,43 @@ public struct RunEngine: Sendable {
     /// Whether the run has come to its end.
     public var hasFinished: Bool { phase.isFinished }
 
-    mutating func noteDecision() { decisions += 1 }
+    /// The names of the Pipelines that tasks wait for: answer with ``pipelineFound(_:_:)``, or when one comes.
+    public var wantedPipelines: [String] { awaitedPipelines.keys.sorted() }
+
+    // MARK: Decisions that only the status tells
+
+    /// A decision about one node: what it and its dependents do next waits for a status that tells it.
+    mutating func noteDecision(_ index: Int) {
+        decisions += 1
+        nodes[index].barrier = decisions
+    }
+
+    /// A decision about the whole run.
+    mutating func noteCommonDecision() {
+        decisions += 1
+        commonBarrier = decisions
+    }
+
+    /// Whether the node must wait for a status before it may have pods; it is looked at again when that is written.
+    mutating func isHeldBack(_ index: Int) -> Bool {
+        let node = nodes[index]
+        let scope = scopes[node.scope]
+        let barrier = max(node.barrier, commonBarrier, scope.barrier, node.task.isFinally ? scope.endBarrier : 0)
+        guard barrier > writtenDecisions else { return false }
+        waiting.insert(index)
+        return true
+    }
+
+    /// A status is written that includes so many decisions (``decisionCount`` when it was rendered). Whether pods were held back
+    /// until then: another step asks for them.
+    public mutating func statusWritten(through count: Int) -> Bool {
+        writtenDecisions = max(writtenDecisions, count)
+        guard !waiting.isEmpty else { return false }
+        let held = waiting.sorted()
+        waiting = []
+        for index in held where !isHeldBack(index) { list(index) }
+        return waiting.count < held.count
+    }
 
     // MARK: What happens
 
@@ -151,35 +180,105 @@ public struct RunEngine: Sendable {
         case (.terminated, _), (.cancelled, .running), (.cancelled, .suspended): return
         default: desired = state
         }
-        if state == .cancelled || state == .terminated { noteDecision() }
-        worklist.append(contentsOf: tasks.indices)
+        if state == .cancelled || state == .terminated { noteCommonDecision() }
+        listAll()
+    }
+
+    /// A Pipeline that tasks wait for, validated: the run goes by it as it is now, whatever becomes of it later.
+    public mutating func pipelineFound(_ name: String, _ pipeline: JSONValue) {
+        guard plans[name] == nil, let nodes = awaitedPipelines.removeValue(forKey: name) else { return }
+        pipelines[name] = pipeline
+        plans[name] = Plan(PipelineSpec(validated: pipeline))
+        output.statusChanged = true
+        for index in nodes {
+            noteDecision(index)
+            list(index)
+        }
+    }
+
+    /// A Pipeline that tasks wait for is there, and not valid.
+    public mutating func pipelineInvalid(_ name: String, _ message: String, now: Timestamp) {
+        for index in awaitedPipelines.removeValue(forKey: name) ?? [] {
+            finish(index, .failed, reason: Reasons.invalidPipeline, message: message, now: now)
+        }
     }
 
     /// A pod as it is now. Pods that are not of this run are passed over, and so is a state that the pod has left behind.
     public mutating func podObserved(_ pod: Pod) {
-        guard let identity = PodIdentity(pod.metadata, in: run), let task = graph.indexByName[identity.task] else {
-            strayObserved(pod)
+        guard let identity = PodIdentity(pod.metadata, in: run) else { return strayObserved(pod) }
+        if let index = nodeByPath[identity.path], nodes[index].kind == .leaf {
+            observe(pod, identity, of: index)
             return
         }
+        // A node that is not there yet: that of an item, or of a task in a pipeline, which comes with what is above it.
+        var path = identity.path
+        while let above = PodIdentity.parent(ofPath: path) {
+            if let index = nodeByPath[above] {
+                guard nodes[index].kind != .leaf, !nodes[index].status.phase.isFinished else { break }
+                park(pod, under: index)
+                return
+            }
+            path = above
+        }
+        strayObserved(pod)
+    }
+
+    private mutating func park(_ pod: Pod, under index: Int) {
         let name = pod.metadata.name
-        switch pods.observe(pod, identity, task: task) {
+        if let known = parked[index]?.firstIndex(where: { $0.metadata.name == name }) {
+            parked[index]?[known] = pod
+        } else {
+            parked[index, default: []].append(pod)
+        }
+        list(index)
+    }
+
+    /// Has the pods that were parked under a node seen again: it has been expanded, or has ended.
+    mutating func unpark(_ index: Int) {
+        for pod in parked.removeValue(forKey: index) ?? [] { podObserved(pod) }
+    }
+
+    private mutating func observe(_ pod: Pod, _ identity: PodIdentity, of index: Int) {
+        let name = pod.metadata.name
+        switch pods.observe(pod, identity, node: index) {
         case .outdated: return
         case .update: break
-        case .discovery: if !tasks[task].pods.contains(name) { tasks[task].pods.append(name) }
+        case .discovery: if !nodes[index].pods.contains(name) { nodes[index].pods.append(name) }
         }
-        if let created = pod.metadata.creationTimestamp, startTime.map({ created < $0 }) ?? true, !phase.isFinished {
+        if identity.attempt >= nodes[index].firstAttempt {
+            noteStart(index, pod.metadata.creationTimestamp)
+            // A pod is proof that its task had been started, whether or not the status came to tell (rule Q9).
+            if nodes[index].status.phase == .pending { start(index, at: pod.metadata.creationTimestamp ?? startTime) }
+        }
+        let attemptIsCurrent = identity.attempt == nodes[index].status.attempt
+        if attemptIsCurrent, nodes[index].status.phase == .running, !nodes[index].status.pods.contains(name) {
+            nodes[index].status.pods.append(name)
+            nodes[index].status.pods.sort()
+            output.statusChanged = true
+        }
+        list(index)
+    }
+
+    /// The first pod of a scope is when its time begins: that of the run, of a sub-pipeline, of a forEach.
+    private mutating func noteStart(_ index: Int, _ created: Timestamp?) {
+        guard let created, !phase.isFinished else { return }
+        if startTime.map({ created < $0 }) ?? true {
             startTime = created
             output.statusChanged = true
         }
-        // A pod is proof that its task had been started, whether or not the status came to tell (rule Q9).
-        if tasks[task].status.phase == .pending { start(task, at: pod.metadata.creationTimestamp ?? startTime) }
-        let attemptIsCurrent = identity.attempt == tasks[task].status.attempt
-        if attemptIsCurrent, tasks[task].status.phase == .running, !tasks[task].status.pods.contains(name) {
-            tasks[task].status.pods.append(name)
-            tasks[task].status.pods.sort()
-            output.statusChanged = true
+        var next = nodes[index].owner ?? scopes[nodes[index].scope].owner
+        while let above = next {
+            next = nodes[above].owner ?? scopes[nodes[above].scope].owner
+            guard !nodes[above].status.phase.isFinished else { continue }
+            if case .scope(let scope) = nodes[above].body, scopes[scope].startTime.map({ created < $0 }) ?? true {
+                scopes[scope].startTime = created
+                list(above)
+            }
+            if nodes[above].status.startTime.map({ created < $0 }) ?? true {
+                nodes[above].status.startTime = created
+                output.statusChanged = true
+            }
         }
-        worklist.append(task)
     }
 
     /// A pod of this run that belongs to none of its tasks: of a pipeline that the run had before a crash, or with labels that
@@ -188,8 +287,8 @@ public struct RunEngine: Sendable {
         guard pod.metadata.controller?.uid == run.uid, pod.holdsFinalizer || pods[pod.metadata.name] != nil else {
             return
         }
-        let identity = PodIdentity(task: "", attempt: 0, replica: 0)
-        if pods.observe(pod, identity, task: nil) != .outdated { strays.insert(pod.metadata.name) }
+        let identity = PodIdentity(path: "", attempt: 0, replica: 0)
+        if pods.observe(pod, identity, node: nil) != .outdated { strays.insert(pod.metadata.name) }
     }
 
     private mutating func releaseStrays() {
@@ -212,14 +311,18 @@ public struct RunEngine: Sendable {
 
     /// The pod of that name and UID does not exist any more.
     public mutating func podDeleted(name: String, uid: String) {
-        if let task = pods.markGone(name, uid: uid)?.task { worklist.append(task) }
+        if let node = pods.markGone(name, uid: uid)?.node { list(node) }
+        for index in parked.keys.sorted() {
+            parked[index]?.removeAll { $0.metadata.name == name && $0.metadata.uid == uid }
+            if parked[index]?.isEmpty == true { parked[index] = nil }
+        }
     }
 
     /// The pod as the API server itself has it at that time (``EngineAction/confirmPod(name:uid:)``).
     public mutating func podConfirmed(_ pod: Pod, now: Timestamp) {
         podObserved(pod)
         pods.confirm(pod.metadata.name, at: now)
-        if let task = pods[pod.metadata.name]?.task { worklist.append(task) }
+        if let node = pods[pod.metadata.name]?.node { list(node) }
     }
 
     /// The pod that was asked for exists: the one just made, or one that an earlier create had made.
@@ -230,36 +333,34 @@ public struct RunEngine: Sendable {
 
     /// The API server did not take a pod.
     public mutating func podCreateFailed(_ identity: PodIdentity, _ failure: PodCreateFailure, now: Timestamp) {
-        guard let index = graph.indexByName[identity.task] else { return }
+        guard let index = nodeByPath[identity.path] else { return }
         let name = identity.name(in: run)
         pods.endCreate(name)
         if case .indeterminate = failure { pods.createUnanswered(name, until: now + settings.unansweredGrace) }
-        worklist.append(index)
-        guard tasks[index].status.phase == .running, tasks[index].status.attempt == identity.attempt,
-            tasks[index].status.stopping == nil
-        else { return }
+        list(index)
+        guard stillWants(identity) else { return }
         if case .invalid(let reason, let message) = failure {
-            tasks[index].status.exitCode = nil
-            noteDecision()
+            nodes[index].status.exitCode = nil
+            noteDecision(index)
             stop(index, .failure(.failed), reason: reason, message: message)
             return
         }
-        if tasks[index].createAfter == nil {
+        if nodes[index].createAfter == nil {
             // However many pods of a gang a round of creates has left out, it counts once.
-            tasks[index].refusals += 1
-            tasks[index].createAfter = now + settings.refusalBackoff.wait(afterFailures: tasks[index].refusals)
+            nodes[index].refusals += 1
+            nodes[index].createAfter = now + settings.refusalBackoff.wait(afterFailures: nodes[index].refusals)
         }
         if case .indeterminate(let message) = failure, !message.isEmpty {
             setWaitingReason(index, reason: Reasons.podCreateFailed, message: message)
         }
         if case .denied(let reason, let message) = failure {
             setWaitingReason(index, reason: reason, message: message)
-            if graph.nodes[index].spec.replicas > 1 {
+            if nodes[index].task.spec.replicas > 1 {
                 // Half a gang must not hold what the other half needs (rule Q8): all of it goes, and comes again together.
-                noteDecision()
+                noteDecision(index)
                 stop(index, .failure(.infrastructure), reason: reason, message: message)
                 // The time of the next attempt, set this early, says that nothing has failed: see `evaluateStopping`.
-                tasks[index].status.nextAttemptTime = tasks[index].createAfter
+                nodes[index].status.nextAttemptTime = nodes[index].createAfter
             }
         }
     }
@@ -267,61 +368,69 @@ public struct RunEngine: Sendable {
     /// A create that a step asked for is not sent after all, since ``stillWants(_:)`` is false by now.
     public mutating func createWithdrawn(_ identity: PodIdentity) {
         pods.endCreate(identity.name(in: run))
-        if let index = graph.indexByName[identity.task] { worklist.append(index) }
+        if let index = nodeByPath[identity.path] { list(index) }
     }
 
     /// Whether a pod that was asked for is still to be created: its attempt goes on. O(1).
     public func stillWants(_ identity: PodIdentity) -> Bool {
-        guard let index = graph.indexByName[identity.task] else { return false }
-        let status = tasks[index].status
+        guard let index = nodeByPath[identity.path] else { return false }
+        let status = nodes[index].status
         return status.phase == .running && status.attempt == identity.attempt && status.stopping == nil
     }
 
     /// A delete or the removal of a finalizer has failed: it is asked for again at the next step.
     public mutating func requestFailed(name: String) {
         pods.requestFailed(name)
-        if let task = pods[name]?.task { worklist.append(task) }
+        if let node = pods[name]?.node { list(node) }
     }
 
-    /// A status is written that includes so many decisions (``decisionCount`` when it was rendered). Whether pods were held back
-    /// until then: another step asks for them.
-    public mutating func statusWritten(through count: Int) -> Bool {
-        let wasWaiting = awaitsWrite
-        writtenDecisions = max(writtenDecisions, count)
-        guard wasWaiting, !awaitsWrite else { return false }
-        worklist.append(contentsOf: tasks.indices)
-        return true
+    // MARK: What is to be looked at
+
+    /// Has a node looked at in this step or the next.
+    mutating func list(_ index: Int) {
+        guard !nodes[index].isListed else { return }
+        nodes[index].isListed = true
+        worklist.append(index)
+    }
+
+    mutating func listAll() {
+        for index in nodes.indices { list(index) }
+    }
+
+    /// Has all of a scope looked at, at every depth.
+    mutating func listTree(of scope: Int) {
+        var open = [scope]
+        while let next = open.popLast() {
+            for index in scopes[next].nodes {
+                var members = index..<index + 1
+                if case .group(let group) = nodes[index].body {
+                    list(index)
+                    members = groups[group].nodes
+                }
+                for member in members {
+                    list(member)
+                    if case .scope(let inner) = nodes[member].body { open.append(inner) }
+                }
+            }
+        }
+    }
+
+    /// Has a node looked at again at that time, or before.
+    mutating func wake(_ index: Int, at time: Timestamp) {
+        if let timer = nodes[index].timer, timer <= time { return }
+        nodes[index].timer = time
+        timers.add(time, .node(index))
     }
 
     // MARK: The step
 
-    /// Decides on all that has happened since the last step. A second step with nothing in between does nothing (rule E14).
+    /// Decides on all that has happened since the last step: ends first, then time-outs, then starts. A second step with nothing in
+    /// between does nothing (rule E14).
     public mutating func step(now: Timestamp) -> EngineOutput {
-        updateRunTimeout(now: now)
-        while let timer = timers.takeDue(now) {
-            switch timer {
-            case .run: runTimer = nil
-            case .task(let task):
-                tasks[task].timer = nil
-                worklist.append(task)
-            }
-        }
-        var next = 0
-        var finallyIsOpen = unfinishedMain == 0
-        while true {
-            while next < worklist.count {
-                evaluate(worklist[next], now: now)
-                next += 1
-            }
-            if !finallyIsOpen, unfinishedMain == 0 {
-                finallyIsOpen = true
-                worklist.append(contentsOf: graph.mainCount..<tasks.count)
-                continue
-            }
-            if startNext(now: now) { continue }
-            break
-        }
-        worklist.removeAll(keepingCapacity: true)
+        repeat {
+            evaluateListed(now: now)
+            takeDueTimers(now: now)
+        } while !worklist.isEmpty || startNext(now: now)
         if !strays.isEmpty { releaseStrays() }
         finishIfOver(now: now)
         updatePhase()
@@ -330,17 +439,53 @@ public struct RunEngine: Sendable {
         return output
     }
 
+    private mutating func evaluateListed(now: Timestamp) {
+        var next = 0
+        while next < worklist.count {
+            let index = worklist[next]
+            nodes[index].isListed = false
+            evaluate(index, now: now)
+            next += 1
+        }
+        worklist.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func takeDueTimers(now: Timestamp) {
+        updateRunTimeout(now: now)
+        while let timer = timers.takeDue(now) {
+            switch timer {
+            case .run: runTimer = nil
+            case .node(let index):
+                nodes[index].timer = nil
+                updateTimeout(ofPipeline: index, now: now)
+                list(index)
+            }
+        }
+    }
+
+    private mutating func evaluate(_ index: Int, now: Timestamp) {
+        switch (nodes[index].status.phase, nodes[index].kind) {
+        case (.pending, _): considerStart(index, now: now)
+        case (.running, .leaf): evaluateAttempt(index, now: now)
+        case (.running, .group): evaluateGroup(index, now: now)
+        case (.running, .pipeline): evaluatePipeline(index, now: now)
+        default: break
+        }
+        if nodes[index].status.phase.isFinished, parked[index] != nil { unpark(index) }
+        releasePods(of: index, now: now)
+    }
+
     /// The run's time-out counts from its first pod; once it is over, that stays so.
     private mutating func updateRunTimeout(now: Timestamp) {
-        guard let timeout = spec.timeout, let startTime, !timedOut, !phase.isFinished, unfinishedMain > 0 else {
-            return
-        }
+        guard let timeout = spec.timeout, timeout > .zero, let startTime, !timedOut, !phase.isFinished,
+            scopes[Self.root].unfinishedMain > 0
+        else { return }
         let due = startTime + timeout
         if due <= now {
             timedOut = true
-            noteDecision()
+            noteCommonDecision()
             output.statusChanged = true
-            worklist.append(contentsOf: tasks.indices)
+            listAll()
         } else if runTimer == nil {
             runTimer = due
             timers.add(due, .run)
@@ -356,7 +501,7 @@ public struct RunEngine: Sendable {
             case .running: .running
             }
         if phase == .pending, newPhase == .running {
-            emit(reason: Reasons.started, "the run has started: \(tasks.count) tasks")
+            emit(reason: Reasons.started, "the run has started: \(scopes[Self.root].nodes.count) tasks")
         } else if newPhase != phase, phase != .pending || newPhase != .running {
             switch newPhase {
             case .suspended: emit(reason: Reasons.suspended, "the run is suspended: nothing new starts")
@@ -370,59 +515,15 @@ public struct RunEngine: Sendable {
         }
     }
 
-    /// Ends the run once no task of it is left.
-    private mutating func finishIfOver(now: Timestamp) {
-        guard unfinished == 0, !phase.isFinished else { return }
-        let last = tasks.compactMap(\.status.completionTime).max()
-        completionTime = last ?? now
-        output.statusChanged = true
-        if desired == .cancelled || desired == .terminated {
-            phase = .cancelled
-            finalReason = desired.rawValue
-            finalMessage = "the run was \(desired == .cancelled ? "cancelled" : "terminated") by its spec.state"
-        } else if timedOut, firstFailure ?? .max >= graph.mainCount {
-            phase = .failed
-            finalReason = Reasons.runTimeout
-            finalMessage = "the run took longer than its timeout of \(spec.timeout.map(\.goText) ?? "")"
-        } else if let firstFailure {
-            phase = .failed
-            let task = tasks[firstFailure].status
-            finalReason = task.reason
-            finalMessage = "task \(task.name) failed: \(task.message)"
-        } else {
-            phase = .succeeded
-            finalReason = Reasons.succeeded
-            let forgiven = tasks.indices.filter(isForgiven).map { tasks[$0].status.name }
-            finalMessage =
-                forgiven.isEmpty
-                ? "all tasks have ended well"
-                : "the run succeeded; forgiven failures: \(forgiven.prefix(10).joined(separator: ", "))"
-                    + (forgiven.count > 10 ? " and \(forgiven.count - 10) more" : "")
-            for result in results {
-                if let value = try? result.value.substitutingReferences({ try resolve($0, in: nil) }) {
-                    finalResults[result.name] = value
-                }
-            }
-        }
-        emit(isWarning: phase != .succeeded, reason: phase.rawValue, finalMessage)
-    }
-
-    /// Has a task looked at again at that time, or before.
-    mutating func wake(_ index: Int, at time: Timestamp) {
-        if let timer = tasks[index].timer, timer <= time { return }
-        tasks[index].timer = time
-        timers.add(time, .task(index))
-    }
-
     mutating func emit(isWarning: Bool = false, reason: String, _ message: String) {
         output.events.append(EngineEvent(isWarning: isWarning, reason: reason, message: message))
     }
 
     /// Shows why a task waits, without deciding anything.
     mutating func setWaitingReason(_ index: Int, reason: String, message: String) {
-        guard tasks[index].status.reason != reason || tasks[index].status.message != message else { return }
-        tasks[index].status.reason = reason
-        tasks[index].status.message = message
+        guard nodes[index].status.reason != reason || nodes[index].status.message != message else { return }
+        nodes[index].status.reason = reason
+        nodes[index].status.message = message
         output.statusChanged = true
     }
 }

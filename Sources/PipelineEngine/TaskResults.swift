@@ -3,44 +3,60 @@ import SluiceAPI
 
 /// Reads what a task wrote as its results (rule E12).
 enum TaskResults {
-    /// The declared results out of a termination message, or what is wrong with it. Names that were not declared are passed over:
-    /// a program may say more than the pipeline asks for.
-    static func read(
-        _ message: String, truncated: Bool, declared: [String]
-    ) -> Result<JSONObject, PodFailure> {
-        guard !declared.isEmpty else { return .success([:]) }
-        func failure(_ problem: String) -> Result<JSONObject, PodFailure> {
-            .failure(PodFailure(.failed, reason: Reasons.invalidResults, message: problem, exitCode: 0))
+    /// What a task wrote.
+    struct Reading {
+        /// The declared results that are valid.
+        var values = JSONObject()
+        /// Names that were not declared.
+        var undeclared: [String] = []
+        /// What is wrong with it; nil when every declared result is there and valid.
+        var failure: PodFailure?
+    }
+
+    /// The declared results out of a termination message, and what is wrong with it.
+    static func read(_ message: String, truncated: Bool, declared: [String]) -> Reading {
+        guard !declared.isEmpty else { return Reading() }
+        func failure(_ problem: String) -> PodFailure {
+            PodFailure(.failed, reason: Reasons.invalidResults, message: problem, exitCode: 0)
         }
         let names = declared.joined(separator: ", ")
         if message.isEmpty {
-            return failure(
-                "the task wrote no results; expected a JSON object with \(names) in $\(Sluice.resultsVariable)")
+            return Reading(
+                failure: failure(
+                    "the task wrote no results; expected a JSON object with \(names) in $\(Sluice.resultsVariable)"))
         }
         let value: JSONValue
         do {
             value = try JSONValue(parsing: message)
         } catch {
-            if truncated {
-                return failure("the results are larger than the limit of \(PodVerdict.terminationMessageLimit) bytes")
-            }
-            return failure("the results are not JSON: \(error)")
+            let limit = PodVerdict.terminationMessageLimit
+            return Reading(
+                failure: failure(
+                    truncated
+                        ? "the results are larger than the limit of \(limit) bytes"
+                        : "the results are not JSON: \(error)"))
         }
         guard let object = value.object else {
-            return failure("the results must be a JSON object with \(names), not a value of type \(value.kindName)")
+            return Reading(
+                failure: failure(
+                    "the results must be a JSON object with \(names), not a value of type \(value.kindName)"))
         }
-        var results = JSONObject()
+        var reading = Reading()
         for name in declared {
-            guard let result = object[name] else { return failure("the result \(name) was not written") }
+            guard let result = object[name] else {
+                reading.failure = reading.failure ?? failure("the result \(name) was not written")
+                continue
+            }
             do {
-                results[name] = try normal(result, depth: 0)
+                reading.values[name] = try normal(result, depth: 0)
             } catch let problem as Problem {
-                return failure("the result \(name) \(problem.text)")
+                reading.failure = reading.failure ?? failure("the result \(name) \(problem.text)")
             } catch {
-                return failure("the result \(name) cannot be read: \(error)")
+                reading.failure = reading.failure ?? failure("the result \(name) cannot be read: \(error)")
             }
         }
-        return .success(results)
+        reading.undeclared = object.keys.filter { !declared.contains($0) }
+        return reading
     }
 
     private struct Problem: Error {
@@ -76,5 +92,3 @@ enum TaskResults {
         }
     }
 }
-
-extension PodFailure: Error {}

@@ -5,11 +5,11 @@ import KubernetesModel
 enum Timer: Sendable, Hashable, Comparable {
     /// The run's time-out.
     case run
-    /// A task, by its index.
-    case task(Int)
+    /// A node, by its index.
+    case node(Int)
 }
 
-/// Timers, the earliest first; of equal times the run's, then those of the tasks in their order. A timer that is not needed any
+/// Timers, the earliest first; of equal times the run's, then those of the nodes in their order. A timer that is not needed any
 /// more stays in and is found out when it is due.
 struct Timers: Sendable {
     private struct Entry: Comparable {

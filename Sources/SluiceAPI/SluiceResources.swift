@@ -36,6 +36,8 @@ public enum Sluice {
 
     /// Held by a pod until its outcome is in the run's status (rule E4).
     public static let podFinalizer = "sluice.dev/track"
+    /// The annotation of a pod that names its task in full, where the label cannot: `outer[2]/inner`.
+    public static let pathAnnotation = "sluice.dev/path"
     /// The name of the container that is the task; every other one is a sidecar.
     public static let mainContainer = "main"
     /// The environment variable that names the file for results (rule E12).

@@ -23,6 +23,8 @@ actor ActiveRun {
     private let clock: any RuntimeClock
     private let emit: @Sendable (PipelineRun, EngineEvent) -> Void
     private let finalizers: FinalizerQueue
+    /// The spec of a Pipeline of its namespace; where it is not there, the run is looked at again when it comes.
+    private let pipeline: @Sendable (String) -> JSONValue?
     /// Has the run looked at again.
     private let wake: @Sendable () -> Void
 
@@ -33,6 +35,7 @@ actor ActiveRun {
     init(
         _ run: PipelineRun, engine: RunEngine, cluster: any ClusterAccess, pods: Store<Pod>, runs: Store<PipelineRun>,
         settings: RunSettings, clock: any RuntimeClock, finalizers: FinalizerQueue,
+        pipeline: @escaping @Sendable (String) -> JSONValue?,
         wake: @escaping @Sendable () -> Void,
         emit: @escaping @Sendable (PipelineRun, EngineEvent) -> Void
     ) {
@@ -47,6 +50,7 @@ actor ActiveRun {
         self.clock = clock
         self.emit = emit
         self.finalizers = finalizers
+        self.pipeline = pipeline
         self.wake = wake
     }
 
@@ -66,7 +70,8 @@ actor ActiveRun {
             if let news = news() { take(news) }
             let effects = driver.next(now: clock.now, monotonic: clock.monotonic)
             for event in effects.events { emit(latest, event) }
-            if effects.isIdle {
+            let hasPipelines = answerPipelines()
+            if effects.isIdle, !hasPipelines {
                 var outcome = Outcome(isDone: driver.isDone)
                 let times = [effects.wakeUp.map { max(.zero, $0 - clock.now) }, effects.wakeAfter]
                 outcome.wakeUp = times.compactMap(\.self).min()
@@ -97,6 +102,22 @@ actor ActiveRun {
             case .gone(let name, let uid): driver.podDeleted(name: name, uid: uid)
             }
         }
+    }
+
+    /// Gives the tasks that wait for Pipelines those that are there; whether there were any.
+    private func answerPipelines() -> Bool {
+        var isAnswered = false
+        for name in driver.wantedPipelines {
+            guard let spec = pipeline(name) else { continue }
+            isAnswered = true
+            let report = Validator.validate(pipelineSpec: spec)
+            if report.isValid {
+                driver.pipelineFound(name, spec)
+            } else {
+                driver.pipelineInvalid(name, "Pipeline \(name): \(report.message())", now: clock.now)
+            }
+        }
+        return isAnswered
     }
 
     // MARK: Creating

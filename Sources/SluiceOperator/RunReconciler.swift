@@ -20,6 +20,8 @@ public final class RunReconciler: Sendable {
     private let inbox = PodInbox()
     private let finalizers = FinalizerQueue()
     private let active = Mutex<[ObjectKey: ActiveRun]>([:])
+    /// The runs whose tasks wait for a Pipeline, by the Pipeline.
+    private let awaitingPipelines = Mutex<[ObjectKey: Set<ObjectKey>]>([:])
     /// Whether this process works on runs. A standby follows the caches and keeps nothing beside them.
     private let isLeading = Mutex(false)
     /// Has a run looked at again; set with the controller.
@@ -69,10 +71,12 @@ public final class RunReconciler: Sendable {
         }
         controller.watch(pipelines) { [self] event in
             guard leads else { return [] }
-            return runs.entries { entry in
-                entry.key.namespace == event.key.namespace && entry.object?.status.phase == .pending
-                    && entry.object?.spec["pipelineRef"]?["name"]?.string == event.key.name
-            }.map(\.key)
+            let waiting = awaitingPipelines.withLock { $0.removeValue(forKey: event.key) } ?? []
+            return waiting.sorted()
+                + runs.entries { entry in
+                    entry.key.namespace == event.key.namespace && entry.object?.status.phase == .pending
+                        && entry.object?.spec["pipelineRef"]?["name"]?.string == event.key.name
+                }.map(\.key)
         }
         return controller
     }
@@ -122,6 +126,24 @@ public final class RunReconciler: Sendable {
     private func forget(_ key: ObjectKey) {
         active.withLock { _ = $0.removeValue(forKey: key) }
         inbox.close(key)
+        awaitingPipelines.withLock { waiting in
+            for (pipeline, runs) in waiting where runs.contains(key) {
+                waiting[pipeline]?.remove(key)
+                if runs.count == 1 { waiting[pipeline] = nil }
+            }
+        }
+    }
+
+    /// The spec of a Pipeline for a task of a run. Noted before it is looked for, so that one which comes in between is not missed.
+    private func pipeline(_ name: String, for run: ObjectKey) -> JSONValue? {
+        let key = ObjectKey(namespace: run.namespace, name: name)
+        awaitingPipelines.withLock { _ = $0[key, default: []].insert(run) }
+        guard let spec = pipelines[key]?.spec else { return nil }
+        awaitingPipelines.withLock { waiting in
+            waiting[key]?.remove(run)
+            if waiting[key]?.isEmpty ?? false { waiting[key] = nil }
+        }
+        return spec
     }
 
     /// Looks at one run.
@@ -173,7 +195,8 @@ public final class RunReconciler: Sendable {
             }
             current = ActiveRun(
                 run, engine: engine, cluster: cluster, pods: pods, runs: runs, settings: settings, clock: clock,
-                finalizers: finalizers, wake: { [self] in controllerQueue.withLock { $0?(key) } },
+                finalizers: finalizers, pipeline: { [self] name in pipeline(name, for: key) },
+                wake: { [self] in controllerQueue.withLock { $0?(key) } },
                 emit: { [events, logger] run, event in
                     events(run, event.isWarning, event.reason, event.message)
                     guard event.isAboutRun else { return }

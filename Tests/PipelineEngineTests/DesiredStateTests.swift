@@ -77,7 +77,7 @@ struct DesiredStateTests {
         bench.run("a")
         bench.want(.cancelled)
         #expect(bench.status.phase == .cancelling)
-        #expect(bench.states("b", "c", "f") == ["Skipped/RunCancelled", "Cancelled/RunCancelled", "Pending"])
+        #expect(bench.states("b", "c", "f") == ["Skipped/RunCancelled", "Failed/Error", "Pending"])
         #expect(bench.deleted == [bench.name("a")])
         bench.restart()
         bench.endDeleted(code: 0)

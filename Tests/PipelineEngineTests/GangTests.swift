@@ -48,12 +48,33 @@ struct GangTests {
         bench.pass(299)
         #expect(bench.task("g").attempt == 0)
         bench.pass(1)
-        #expect(bench.task("g").disruptions == 1)
+        #expect(bench.state("g") == "Running/GangTimeout")
+        #expect(bench.task("g").disruptions == 0)
+        bench.pass(29)
+        #expect(bench.created.count == 3)
+        bench.restart()
         bench.pass(1)
         #expect(bench.created.count == 6)
         for replica in 0..<3 { bench.run("g", replica) }
         bench.pass(3600)
         #expect(bench.task("g").attempt == 1)
+    }
+
+    @Test func `E9: a pod that finds no node is queued again with growing waits, for as long as it takes`() {
+        var bench = Bench([task("a", ["retry": ["limit": 0, "on": ["Failed"]]])])
+        var began = [bench.now]
+        for attempt in 0..<14 {
+            bench.change("a") { pod, _ in pod.beUnschedulable("0/1 nodes are available: 1 Insufficient cpu") }
+            bench.pass(300)
+            #expect(bench.task("a").message.contains("Insufficient cpu"))
+            while bench.pods[bench.name("a", attempt: attempt + 1)] == nil { bench.pass(1) }
+            began.append(bench.now)
+        }
+        let waits = zip(began, began.dropFirst()).map { (from: Timestamp, to: Timestamp) in to - from - .seconds(300) }
+        #expect(waits.prefix(6).map(\.components.seconds) == [30, 60, 120, 240, 480, 600])
+        #expect(waits.last == .seconds(600))
+        bench.succeed("a")
+        #expect(bench.outcome() == "Succeeded/Succeeded")
     }
 
     @Test(arguments: 0..<3, [DesiredState.running, .suspended])

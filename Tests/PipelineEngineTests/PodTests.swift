@@ -11,10 +11,10 @@ struct PodTests {
 
     @Test func `E4: names are the same at every time and in every process`() {
         #expect(
-            PodIdentity(task: "train", attempt: 3, replica: 1).name(in: run)
-                == PodIdentity(task: "train", attempt: 3, replica: 1).name(in: run))
+            PodIdentity(path: "train", attempt: 3, replica: 1).name(in: run)
+                == PodIdentity(path: "train", attempt: 3, replica: 1).name(in: run))
         // A name that was given out may never change, or a restarted operator of a later version makes a second pod.
-        #expect(PodIdentity(task: "a", attempt: 0, replica: 0).name(in: run) == "run-a-r3ab2e29ifn84-0-0")
+        #expect(PodIdentity(path: "a", attempt: 0, replica: 0).name(in: run) == "run-a-r3ab2e29ifn84-0-0")
     }
 
     @Test(arguments: [
@@ -26,7 +26,7 @@ struct PodTests {
         run.name = runName
         for task in ["t", String(repeating: "y", count: 63), "a-b"] {
             for attempt in [0, 9, 123_456_789] {
-                let name = PodIdentity(task: task, attempt: attempt, replica: 4_095).name(in: run)
+                let name = PodIdentity(path: task, attempt: attempt, replica: 4_095).name(in: run)
                 #expect(name.utf8.count <= 63)
                 #expect(name.wholeMatch(of: /[a-z0-9]([-a-z0-9]*[a-z0-9])?/) != nil, "\(name)")
             }
@@ -41,7 +41,7 @@ struct PodTests {
                 for attempt in 0..<12 {
                     for replica in 0..<12 {
                         names.insert(
-                            PodIdentity(task: task, attempt: attempt, replica: replica)
+                            PodIdentity(path: task, attempt: attempt, replica: replica)
                                 .name(in: RunIdentity(namespace: "ns", name: "run", uid: uid)))
                         count += 1
                     }
@@ -55,7 +55,7 @@ struct PodTests {
         var hashes: Set<String> = []
         for index in 0..<100_000 {
             hashes.insert(
-                PodIdentity(task: "task-\(index)", attempt: 0, replica: 0).name(
+                PodIdentity(path: "task-\(index)", attempt: 0, replica: 0).name(
                     in: RunIdentity(namespace: "", name: "", uid: "u")))
         }
         #expect(hashes.count == 100_000)

@@ -103,20 +103,19 @@ struct CustomResourceDefinitionTests {
         #expect(unread(ResultSpec.schema) { PipelineSpec(validated: ["results": [$0]]) }.isEmpty)
         #expect(unread(RetrySpec.schema) { RetrySpec(validated: $0) }.isEmpty)
         #expect(unread(BackoffSpec.schema) { BackoffSpec(validated: $0) }.isEmpty)
-        let ignoredByTask = unread(TaskSpec.schema, ["results": ["r"]]) { TaskSpec(validated: $0) }
+        let ignoredByTask = unread(
+            TaskSpec.schema,
+            ["results": ["r"], "forEach": ["items": [1]], "parameters": ["p": 1], "minAvailable": 2]
+        ) { TaskSpec(validated: $0) }
         #expect(
-            ignoredByTask == [
-                "when", "forEach", "pipelineRef", "pipelineSpec", "parameters", "framework", "topology", "minAvailable",
-            ])
+            ignoredByTask == ["when", "framework", "topology"])
         let ignoredByRun = unread(PipelineRunSpec.schema, ["parameters": ["p": 1]]) { PipelineRunSpec(validated: $0) }
         #expect(ignoredByRun == ["queue", "priority", "priorityClassName", "queueTimeout", "gangScope"])
     }
 
     @Test(
         arguments: [
-            ("when", "true"), ("forEach", ["items": [1]]), ("pipelineRef", ["name": "x"]), ("pipelineSpec", [:]),
-            ("parameters", [:]),
-            ("framework", "mpi"), ("topology", ["key": "k"]), ("minAvailable", 1),
+            ("when", "true"), ("framework", "mpi"), ("topology", ["key": "k"]),
         ] as [(String, JSONValue)])
     func `What a task's Swift type does not read is refused`(field: String, value: JSONValue) {
         let task: JSONValue = ["name": "a", "container": ["image": "x"], "replicas": 2, field: value]
@@ -135,6 +134,7 @@ struct CustomResourceDefinitionTests {
         status.counts = [.failed: 1]
         status.results = ["r": ["any": 1]]
         status.pipelineSpec = ["tasks": []]
+        status.pipelines = ["p": ["tasks": []]]
         status.conditions = [
             Condition(
                 type: "Succeeded", status: "True", reason: "r", message: "m", lastTransitionTime: Timestamp(seconds: 1),
@@ -146,6 +146,8 @@ struct CustomResourceDefinitionTests {
         task.attempt = 1
         task.failures = 1
         task.disruptions = 1
+        task.requeues = 1
+        task.items = 3
         task.pods = ["p"]
         task.startTime = Timestamp(seconds: 1)
         task.completionTime = Timestamp(microseconds: 1_500_000)

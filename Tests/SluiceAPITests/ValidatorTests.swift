@@ -113,8 +113,8 @@ struct ValidatorTests {
             #"spec.tasks[0].timeout: Invalid value: "1d": must be a duration such as 90s, 10m or 1h30m"#
         ),
         (
-            "tasks: [{name: a, container: {image: x}, timeout: 0s}]",
-            #"spec.tasks[0].timeout: Invalid value: "0s": must be longer than 0s"#
+            "tasks: [{name: a, container: {image: x}, timeout: -1s}]",
+            #"spec.tasks[0].timeout: Invalid value: "-1s": must not be negative"#
         ),
         (
             "tasks: [{name: a, container: {image: x}, retry: {limit: -1}}]",
@@ -161,8 +161,60 @@ struct ValidatorTests {
             "spec.tasks[0].minAvailable: Invalid value: 3: must not be more than replicas, which is 2"
         ),
         (
-            "tasks: [{name: a, container: {image: x}, replicas: 2, minAvailable: 1}]",
-            "spec.tasks[0].minAvailable: Forbidden: fewer than replicas is not supported by this version of Sluice yet"
+            "tasks: [{name: a, container: {image: x}, forEach: {items: 3}}]",
+            "spec.tasks[0].forEach.items: Invalid value: 3: must be a list, or one reference to a list such as $(params.items)"
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, forEach: {items: 'a,b'}}]",
+            #"spec.tasks[0].forEach.items: Invalid value: "a,b": must be a list, or one reference to a list such as $(params.items)"#
+        ),
+        (
+            "{parameters: [{name: p, default: x}], tasks: [{name: a, container: {image: x}, forEach: {items: $(params.p)}}]}",
+            #"spec.tasks[0].forEach.items: Invalid value: "$(params.p)": must be a list, or one reference to a list such as $(params.items): the parameter p is of type string"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, forEach: {items: ['$(item)']}}]",
+            #"spec.tasks[0].forEach.items[0]: Invalid value: "$(item)": there is an item only in a task with forEach"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x, args: ['$(item)']}, forEach: {items: [1], as: shard}}]",
+            #"spec.tasks[0].container.args[0]: Invalid value: "$(item)": the item of this task is called shard"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, forEach: {items: [1], as: params}}]",
+            #"spec.tasks[0].forEach.as: Invalid value: "params": references begin with that word already"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, parameters: {p: 1}}]",
+            "spec.tasks[0].parameters: Forbidden: only a task with pipelineRef or pipelineSpec has parameters"
+        ),
+        (
+            "tasks: [{name: a, pipelineRef: {name: p}, replicas: 2}]",
+            "spec.tasks[0].replicas: Forbidden: is for tasks with a container; this one runs a pipeline"
+        ),
+        (
+            "tasks: [{name: a, pipelineRef: {name: P}}]",
+            #"spec.tasks[0].pipelineRef.name: Invalid value: "P": must consist of lower case letters, digits, - and ., and begin and end with a letter or digit"#
+        ),
+        (
+            "tasks: [{name: a, pipelineSpec: {parameters: [{name: k, type: integer}], tasks: [{name: b, container: {image: $(params.k)}}]}}]",
+            "spec.tasks[0].parameters.k: Required value: the parameter has no default"
+        ),
+        (
+            "tasks: [{name: a, parameters: {k: x}, pipelineSpec: {parameters: [{name: k, type: integer}], tasks: [{name: b, container: {image: $(params.k)}}]}}]",
+            #"spec.tasks[0].parameters.k: Invalid value: "x": must be an integer"#
+        ),
+        (
+            "tasks: [{name: a, parameters: {k: 1}, pipelineSpec: {tasks: [{name: b, container: {image: x}}]}}]",
+            #"spec.tasks[0].parameters.k: Not found: "k": the pipeline declares no such parameter"#
+        ),
+        (
+            "tasks: [{name: a, pipelineSpec: {tasks: [{name: b, container: {image: '$(tasks.c.results.r)'}}]}}, {name: c, container: {image: x}, results: [r]}]",
+            #"spec.tasks[0].pipelineSpec.tasks[0].container.image: Invalid value: "$(tasks.c.results.r)": no task has that name"#
+        ),
+        (
+            "tasks: [{name: a, pipelineSpec: {tasks: [{name: c, container: {image: x}, results: [r]}], results: [{name: out, value: $(tasks.c.results.r)}]}}, {name: b, container: {image: '$(tasks.a.results.r)'}}]",
+            #"spec.tasks[1].container.image: Invalid value: "$(tasks.a.results.r)": the task a declares no such result"#
         ),
         (
             "tasks: [{name: a, container: {image: x}, when: 'true'}]",

@@ -1,3 +1,5 @@
+import JSON
+
 /// The tasks of a pipeline by index, with their edges both ways. `finally` tasks follow the others.
 public struct TaskGraph: Sendable {
     /// One task and what it waits for.
@@ -76,10 +78,11 @@ extension TaskSpec {
     public var referencedTasks: [(task: String, on: Dependency.Condition)] {
         var seen: [String: Int] = [:]
         var result: [(task: String, on: Dependency.Condition)] = []
-        for value in [container, podTemplate].compactMap(\.self) {
+        let item = itemName ?? ForEachSpec.defaultItemName
+        for value in [container, podTemplate, .object(parameters), forEach?.items].compactMap(\.self) {
             value.forEachString { string, _ in
                 guard string.utf8.contains(UInt8(ascii: "$")) else { return }
-                for reference in ReferenceTemplate(string).references {
+                for reference in ReferenceTemplate(string, item: item).references {
                     let task: String
                     let on: Dependency.Condition
                     switch reference.root {

@@ -31,13 +31,26 @@ extension TaskSpec {
         name = json["name"]?.string ?? ""
         container = json["container"]
         podTemplate = json["podTemplate"]
+        pipelineRef = json["pipelineRef"]?["name"]?.string
+        pipelineSpec = json["pipelineSpec"].map(PipelineSpec.init(validated:))
+        parameters = json["parameters"]?.object ?? JSONObject()
         dependsOn = (json["dependsOn"]?.array ?? []).map(Dependency.init(validated:))
+        forEach = json["forEach"].map(ForEachSpec.init(validated:))
+        minAvailable = json["minAvailable"]?.int.map(Int.init)
         replicas = json["replicas"]?.int.map(Int.init) ?? 1
         successPolicy = json["successPolicy"]?.string.flatMap(SuccessPolicy.init(rawValue:)) ?? .all
         retry = json["retry"].map(RetrySpec.init(validated:))
         timeout = json["timeout"]?.string.flatMap(Duration.init(goText:))
         onFailure = json["onFailure"]?.string.flatMap(FailureEffect.init(rawValue:)) ?? .fail
         results = json["results"]?.strings ?? []
+    }
+}
+
+extension ForEachSpec {
+    public init(validated json: JSONValue) {
+        self.init(
+            items: json["items"] ?? [], itemName: json["as"]?.string ?? Self.defaultItemName,
+            parallelism: json["parallelism"]?.int.map(Int.init))
     }
 }
 

@@ -8,9 +8,18 @@ public struct TaskSpec: Sendable, Hashable {
     public var container: JSONValue?
     /// Pod metadata and fields over the run's, strategic-merge style; `containers` here are sidecars.
     public var podTemplate: JSONValue?
+    /// A Pipeline of the same namespace, or one in place, that runs instead of a container (rule E11).
+    public var pipelineRef: String?
+    public var pipelineSpec: PipelineSpec?
+    /// Parameters of that pipeline, references still inside.
+    public var parameters = JSONObject()
     public var dependsOn: [Dependency] = []
+    /// One instance an item (rule E10).
+    public var forEach: ForEachSpec?
     /// Pods of the gang.
     public var replicas = 1
+    /// Pods of the gang that suffice to begin; nil: all of them.
+    public var minAvailable: Int?
     public var successPolicy = SuccessPolicy.all
     public var retry: RetrySpec?
     /// Longest time of one attempt.
@@ -21,6 +30,34 @@ public struct TaskSpec: Sendable, Hashable {
 
     /// A task that does nothing yet.
     public init(name: String) { self.name = name }
+
+    /// Whether a pipeline runs in place of a container.
+    public var isPipeline: Bool { pipelineRef != nil || pipelineSpec != nil }
+
+    /// What the item of its `forEach` is called; nil where there is none.
+    public var itemName: String? { forEach?.itemName }
+}
+
+/// `forEach` of a task.
+public struct ForEachSpec: Sendable, Hashable {
+    /// What the item is called when nothing is said.
+    public static let defaultItemName = "item"
+    /// Most instances of one task.
+    public static let maximumItems = 10_000
+
+    /// A list, or a string that is a reference to one.
+    public var items: JSONValue
+    /// What references call the item.
+    public var itemName: String
+    /// Most instances that run at once; nil: no limit.
+    public var parallelism: Int?
+
+    /// Items under a name.
+    public init(items: JSONValue, itemName: String = defaultItemName, parallelism: Int? = nil) {
+        self.items = items
+        self.itemName = itemName
+        self.parallelism = parallelism
+    }
 }
 
 /// One entry of `dependsOn`.

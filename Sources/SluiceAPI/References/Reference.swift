@@ -59,7 +59,8 @@ public struct Reference: Sendable, Hashable {
 extension Reference {
     /// Reads the text between `$(` and `)`. Nil when it does not begin as a reference does: then it belongs to the shell.
     /// Throws ``MalformedReference`` when it begins as a reference and is not a valid one.
-    public init?(parsing text: Substring) throws {
+    /// `item` is what the item of a forEach is called here.
+    public init?(parsing text: Substring, item: String = ForEachSpec.defaultItemName) throws {
         var rest = text.utf8[...]
         func isNameByte(_ byte: UInt8) -> Bool {
             switch byte {
@@ -92,12 +93,12 @@ extension Reference {
             guard case .field(let name)? = try step() else { throw MalformedReference(text, "expected \(what)") }
             return name
         }
-        guard let first = name(), ["params", "tasks", "item", "run", "task", "replica"].contains(first) else {
+        guard let first = name(), ["params", "tasks", "run", "task", "replica"].contains(first) || first == item else {
             return nil
         }
         // `$(run)`, `$(task ls)` and their like are shell commands; only a dot makes them ours. `$(item)` is whole by itself.
         let startsPath = rest.first == UInt8(ascii: ".")
-        if first == "item" {
+        if first == item {
             guard rest.isEmpty || startsPath || rest.first == UInt8(ascii: "[") else { return nil }
         } else if !startsPath {
             return nil

@@ -10,9 +10,11 @@ struct ReferenceScope {
     /// Whether parameters are not known, so that none is refused.
     var isOpen = false
     var allowsTasks = true
+    /// What the item of the task's forEach is called; nil where there is none.
+    var item: String?
     private(set) var usedParameters: Set<String> = []
 
-    private var parameters: Set<String> = []
+    private var parameters: [String: ParameterType] = [:]
     private var results: [String: Set<String>] = [:]
     private var finallyTasks: Set<String> = []
     /// The results of these tasks are those of a pipeline, not known here.
@@ -23,17 +25,23 @@ struct ReferenceScope {
     /// Takes in what a pipeline declares.
     mutating func declare(_ spec: JSONValue) {
         for parameter in spec["parameters"]?.array ?? [] {
-            if let name = parameter["name"]?.string { parameters.insert(name) }
+            let parameter = ParameterSpec(validated: parameter)
+            if !parameter.name.isEmpty { parameters[parameter.name] = parameter.type }
         }
         for field in ["tasks", "finally"] {
             for task in spec[field]?.array ?? [] {
                 guard let name = task["name"]?.string else { continue }
-                results[name] = Set((task["results"]?.array ?? []).compactMap(\.string))
+                results[name] =
+                    task["pipelineSpec"].map { Set(($0["results"]?.array ?? []).compactMap { $0["name"]?.string }) }
+                    ?? Set((task["results"]?.array ?? []).compactMap(\.string))
                 if field == "finally" { finallyTasks.insert(name) }
-                if task["pipelineRef"] != nil || task["pipelineSpec"] != nil { openTasks.insert(name) }
+                if task["pipelineRef"] != nil { openTasks.insert(name) }
             }
         }
     }
+
+    /// The type of a parameter; nil where it is not known.
+    func type(ofParameter name: String) -> ParameterType? { parameters[name] }
 
     /// Takes in the parameters that a value uses, with no check.
     mutating func noteUses(in value: JSONValue) {
@@ -58,7 +66,14 @@ struct ReferenceScope {
         }
         var edges: [(task: String, path: FieldPath)] = []
         for (text, place) in found {
-            for part in ReferenceTemplate(text).parts {
+            let template = ReferenceTemplate(text, item: item ?? ForEachSpec.defaultItemName)
+            if let item, item != ForEachSpec.defaultItemName {
+                let others = ReferenceTemplate(text).references.filter { $0.root == .item }
+                for other in others {
+                    report.add(.invalid(place, .string("$(\(other))"), "the item of this task is called \(item)"))
+                }
+            }
+            for part in template.parts {
                 switch part {
                 case .literal: break
                 case .malformed(let malformed):
@@ -84,14 +99,14 @@ struct ReferenceScope {
         switch reference.root {
         case .parameter(let name):
             usedParameters.insert(name)
-            if isOpen || parameters.contains(name) { return nil }
-            return "no parameter has that name" + Suggestion.phrase(for: name, in: parameters)
+            if isOpen || parameters[name] != nil { return nil }
+            return "no parameter has that name" + Suggestion.phrase(for: name, in: parameters.keys)
         case .result(let task, let name):
             if let problem = problem(withTask: task) { return problem }
             guard let known = results[task], !known.contains(name), !openTasks.contains(task) else { return nil }
             return "the task \(task) declares no such result" + Suggestion.phrase(for: name, in: known)
         case .taskPhase(let task): return problem(withTask: task)
-        case .item: return "there is an item only in a task with forEach"
+        case .item: return item != nil ? nil : "there is an item only in a task with forEach"
         case .run(.phase): return isFinally ? nil : "the run has a phase only in finally"
         case .run: return nil
         case .attempt, .replicaIndex: return isResult ? "is known only inside of a task" : nil

@@ -13,8 +13,8 @@ public struct ReferenceTemplate: Sendable, Hashable {
     public var parts: [Part]
 
     /// Cuts a string up. `$$(` before a reference gives a literal `$(`; every other `$(...)`, and a `$$(` before
-    /// anything else, is left for the shell and the kubelet. O(n).
-    public init(_ text: String) {
+    /// anything else, is left for the shell and the kubelet. `item` is what the item of a forEach is called. O(n).
+    public init(_ text: String, item: String = ForEachSpec.defaultItemName) {
         parts = []
         var literal = ""
         // Bytes, not characters: a combining mark after the parenthesis does not make it another one.
@@ -37,7 +37,7 @@ public struct ReferenceTemplate: Sendable, Hashable {
                 guard let next = bytes[start...].firstIndex(of: UInt8(ascii: ")")) else { break }
                 close = next
             }
-            guard let part = Self.part(Substring(bytes[start..<close])) else {
+            guard let part = Self.part(Substring(bytes[start..<close]), item) else {
                 literal += "$"
                 rest = rest.dropFirst()
                 continue
@@ -56,9 +56,9 @@ public struct ReferenceTemplate: Sendable, Hashable {
         if !literal.isEmpty { parts.append(.literal(literal)) }
     }
 
-    private static func part(_ text: Substring) -> Part? {
+    private static func part(_ text: Substring, _ item: String) -> Part? {
         do {
-            return try Reference(parsing: text).map(Part.reference)
+            return try Reference(parsing: text, item: item).map(Part.reference)
         } catch let error as MalformedReference {
             return .malformed(error)
         } catch {
@@ -133,17 +133,19 @@ extension JSONValue {
     /// The same tree with the references in every string replaced, keys aside. With `asText` strings stay strings, also
     /// those that are one reference: for fields that must be strings, as all are in which a pod may have a reference.
     public func substitutingReferences(
-        asText: Bool = false, _ resolve: (Reference) throws -> JSONValue?
+        asText: Bool = false, item: String = ForEachSpec.defaultItemName, _ resolve: (Reference) throws -> JSONValue?
     ) rethrows -> JSONValue {
         switch self {
         case .string(let string):
             guard string.utf8.contains(UInt8(ascii: "$")) else { return self }
-            let value = try ReferenceTemplate(string).substitute(resolve)
+            let value = try ReferenceTemplate(string, item: item).substitute(resolve)
             return asText ? .string(value.rendered) : value
         case .array(let elements):
-            return .array(try elements.map { try $0.substitutingReferences(asText: asText, resolve) })
+            return .array(try elements.map { try $0.substitutingReferences(asText: asText, item: item, resolve) })
         case .object(var fields):
-            try fields.mapValues { _, value in value = try value.substitutingReferences(asText: asText, resolve) }
+            try fields.mapValues { _, value in
+                value = try value.substitutingReferences(asText: asText, item: item, resolve)
+            }
             return .object(fields)
         default: return self
         }

@@ -57,6 +57,7 @@ public enum StopCause: Sendable, Hashable, RawRepresentable {
 
 /// One entry of `status.tasks`.
 public struct TaskStatus: Sendable, Hashable {
+    /// The path: `train`, `shards[3]`, `outer[2]/inner`.
     public var name: String
     public var phase: TaskPhase
     /// One word for machines: WhenFalse, DependencyNotMet, OOMKilled...
@@ -68,6 +69,8 @@ public struct TaskStatus: Sendable, Hashable {
     /// Attempts that failed by the task's own fault, and those that failed by the infrastructure's.
     public var failures = 0
     public var disruptions = 0
+    /// How often it was taken down since its pods found no nodes.
+    public var requeues = 0
     /// Names of the pods of that attempt.
     public var pods: [String] = []
     public var startTime: Timestamp?
@@ -78,6 +81,8 @@ public struct TaskStatus: Sendable, Hashable {
     /// Set once the attempt is decided on while pods of it still have to end.
     public var stopping: StopCause?
     public var results = JSONObject()
+    /// How many instances its forEach has; nil for all other tasks, and until it is expanded.
+    public var items: Int?
 
     /// A task that has not started.
     public init(name: String, phase: TaskPhase = .pending) {
@@ -128,6 +133,8 @@ public struct PipelineRunStatus: Sendable, Hashable {
     public var conditions: [Condition] = []
     /// The pipeline of `pipelineRef` as it was when the run began: later edits do not reach a run under way.
     public var pipelineSpec: JSONValue?
+    /// Likewise the Pipelines of its tasks, by name.
+    public var pipelines = JSONObject()
 
     /// The status of a run that the operator has not looked at.
     public init() {}

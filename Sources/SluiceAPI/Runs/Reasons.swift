@@ -33,6 +33,12 @@ public enum Reasons {
     public static let gangTimeout = "GangTimeout"
     /// A reference cannot be resolved.
     public static let invalidReference = "InvalidReference"
+    /// What `forEach.items` gives is not a list, or too long a one.
+    public static let invalidItems = "InvalidItems"
+    /// The results of the run would not fit into its status.
+    public static let resultsTooLarge = "ResultsTooLarge"
+    /// The task wrote results that it does not declare.
+    public static let undeclaredResults = "UndeclaredResults"
     /// What the task wrote as its results is not what it has to write.
     public static let invalidResults = "InvalidResults"
     /// The container ended with a code other than 0 and the kubelet gave no other reason.
@@ -69,6 +75,35 @@ public enum SkipCause: String, Sendable, Hashable, CaseIterable {
     case runCancelled = "RunCancelled"
     case runTerminated = "RunTerminated"
     case runTimeout = "RunTimeout"
+    /// The sub-pipeline that it belongs to took longer than its timeout.
+    case pipelineTimeout = "PipelineTimeout"
+}
+
+extension SkipCause: Comparable {
+    /// Whether it means that something was cut short, rather than that it was not needed.
+    public var isCut: Bool {
+        switch self {
+        case .whenFalse, .dependencyNotMet, .missingResult: false
+        case .runFailed, .pipelineTimeout, .runTimeout, .runCancelled, .runTerminated: true
+        }
+    }
+
+    /// Whether a time-out of something larger caused it: what that stops has failed.
+    public var isTimeout: Bool { self == .runTimeout || self == .pipelineTimeout }
+
+    private var strength: Int {
+        switch self {
+        case .whenFalse, .dependencyNotMet, .missingResult: 0
+        case .runFailed: 1
+        case .pipelineTimeout: 2
+        case .runTimeout: 3
+        case .runCancelled: 4
+        case .runTerminated: 5
+        }
+    }
+
+    /// The stronger cause is the one that explains the end of what contains both.
+    public static func < (left: SkipCause, right: SkipCause) -> Bool { left.strength < right.strength }
 }
 
 extension TaskStatus {

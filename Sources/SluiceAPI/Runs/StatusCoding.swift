@@ -21,6 +21,7 @@ extension PipelineRunStatus: JSONReadable, JSONWritable {
             case "results": results = try reader.readValue().object ?? JSONObject()
             case "conditions": conditions = try reader.readArray { try Condition(from: &$0) }
             case "pipelineSpec": pipelineSpec = try reader.readValue()
+            case "pipelines": pipelines = try reader.readValue().object ?? JSONObject()
             default: try reader.skip()
             }
         }
@@ -42,6 +43,7 @@ extension PipelineRunStatus: JSONReadable, JSONWritable {
         if !results.isEmpty { fields["results"] = .object(results) }
         if !conditions.isEmpty { fields["conditions"] = .array(conditions.map(\.json)) }
         if let pipelineSpec { fields["pipelineSpec"] = pipelineSpec }
+        if !pipelines.isEmpty { fields["pipelines"] = .object(pipelines) }
         return .object(fields)
     }
 }
@@ -58,6 +60,7 @@ extension TaskStatus: JSONReadable, JSONWritable {
             case "attempt": attempt = try reader.readInt()
             case "failures": failures = try reader.readInt()
             case "disruptions": disruptions = try reader.readInt()
+            case "requeues": requeues = try reader.readInt()
             case "pods": pods = try reader.readArray { try $0.readString() }
             case "startTime": startTime = try reader.readOptional { try Timestamp(from: &$0) }
             case "completionTime": completionTime = try reader.readOptional { try Timestamp(from: &$0) }
@@ -65,6 +68,7 @@ extension TaskStatus: JSONReadable, JSONWritable {
             case "exitCode": exitCode = try reader.readOptional { try $0.readInt() }
             case "stopping": stopping = StopCause(rawValue: try reader.readString())
             case "results": results = try reader.readValue().object ?? JSONObject()
+            case "items": items = try reader.readOptional { try $0.readInt() }
             default: try reader.skip()
             }
         }
@@ -77,6 +81,7 @@ extension TaskStatus: JSONReadable, JSONWritable {
         if attempt != 0 { fields["attempt"] = .int(Int64(attempt)) }
         if failures != 0 { fields["failures"] = .int(Int64(failures)) }
         if disruptions != 0 { fields["disruptions"] = .int(Int64(disruptions)) }
+        if requeues != 0 { fields["requeues"] = .int(Int64(requeues)) }
         if !pods.isEmpty { fields["pods"] = JSONValue(pods) }
         if let startTime { fields["startTime"] = startTime.json }
         if let completionTime { fields["completionTime"] = completionTime.json }
@@ -84,6 +89,7 @@ extension TaskStatus: JSONReadable, JSONWritable {
         if let exitCode { fields["exitCode"] = .int(Int64(exitCode)) }
         if let stopping { fields["stopping"] = .string(stopping.rawValue) }
         if !results.isEmpty { fields["results"] = .object(results) }
+        if let items { fields["items"] = .int(Int64(items)) }
         return .object(fields)
     }
 }

@@ -33,6 +33,9 @@ extension PipelineRunStatus {
                     of: Condition.schema, "Succeeded, Finished, Ready, Reconciling, Stalled.", by: "type"),
                 "pipelineSpec": .object(
                     "The Pipeline of pipelineRef as it was when the run began.", preservingUnknownFields: true),
+                "pipelines": .object(
+                    "The Pipelines of its tasks as they were when the run first came to them, by name.",
+                    preservingUnknownFields: true),
             ])
         // So that kstatus, and with it Flux, does not take a run for ready before the operator has looked at it.
         schema.defaultValue = ["observedGeneration": -1]
@@ -45,12 +48,14 @@ extension TaskStatus {
     public static let schema = StructuralSchema.object(
         required: ["name"],
         [
-            "name": .string("Name of the task."),
+            "name": .string("The task, as in train, shards[3] or outer[2]/inner."),
+            "items": .integer("How many instances its forEach has."),
             "phase": .string("Pending, Running, Succeeded, Failed, Skipped or Cancelled."),
             "reason": .string("Why, in one word."), "message": .string("Why, in one sentence."),
             "attempt": .integer("The attempt that runs or ran last, from 0."),
             "failures": .integer("Attempts that failed by the task's own fault."),
             "disruptions": .integer("Attempts that failed by the infrastructure's."),
+            "requeues": .integer("How often it was taken down since its pods found no nodes."),
             "pods": .list(of: .string(), "Pods of the attempt."),
             "startTime": .string("When the attempt began.", format: "date-time"),
             "completionTime": .string("When the task ended.", format: "date-time"),

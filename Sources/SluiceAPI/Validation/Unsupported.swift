@@ -3,22 +3,16 @@ import KubernetesModel
 
 /// Fields that are part of the resources and that this version does not act on: refused, never ignored.
 enum Unsupported {
-    private static let task: Set<String> = [
-        "when", "forEach", "pipelineRef", "pipelineSpec", "parameters", "framework", "topology",
-    ]
+    private static let task: Set<String> = ["when", "framework", "topology"]
     private static let run: Set<String> = ["queue", "priority", "priorityClassName", "queueTimeout"]
 
     private static let detail = "not supported by this version of Sluice yet"
 
     static func errors(inTask task: JSONValue, _ path: FieldPath) -> [FieldError] {
-        var errors = (task.object ?? JSONObject()).compactMap { field -> FieldError? in
+        (task.object ?? JSONObject()).compactMap { field -> FieldError? in
             if field.key == "framework", field.value == "none" { return nil }
             return Self.task.contains(field.key) ? .forbidden(path.field(field.key), detail) : nil
         }
-        if let minimum = task["minAvailable"]?.int, minimum < task["replicas"]?.int ?? 1 {
-            errors.append(.forbidden(path.field("minAvailable"), "fewer than replicas is \(detail)"))
-        }
-        return errors
     }
 
     static func errors(inRun spec: JSONValue, _ path: FieldPath) -> [FieldError] {

@@ -115,12 +115,23 @@ extension Validator {
             PodTemplateCheck.check(template: template, path.field("podTemplate"), &report)
         }
         scope.current = name
-        for field in ["container", "podTemplate", "parameters", "forEach"] {
-            guard let value = task[field] else { continue }
-            for (other, place) in scope.check(value, path.field(field), &report) {
-                if let name { graph.connect(name, to: other, at: place) }
+        let forEach = task["forEach"]
+        scope.item = nil
+        var places: [(value: JSONValue, path: FieldPath, item: String?)] = []
+        if let items = forEach?["items"] { places.append((items, path.field("forEach").field("items"), nil)) }
+        let item = forEach.map { $0["as"]?.string ?? ForEachSpec.defaultItemName }
+        for field in ["container", "podTemplate", "parameters"] {
+            if let value = task[field] { places.append((value, path.field(field), item)) }
+        }
+        for place in places {
+            scope.item = place.item
+            for edge in scope.check(place.value, place.path, &report) {
+                if let name { graph.connect(name, to: edge.task, at: edge.path) }
             }
         }
+        scope.item = nil
+        if let forEach { checkForEach(forEach, path.field("forEach"), scope: scope, &report) }
+        checkSubPipeline(task, path, &report)
         if let inner = task["pipelineSpec"] {
             let innerPath = path.field("pipelineSpec")
             guard depth < maximumPipelineDepth else {
@@ -131,6 +142,74 @@ extension Validator {
             report.errors += errors
             if value.object != nil { checkPipeline(value, innerPath, depth: depth + 1, &report) }
         }
+    }
+
+    private static func checkForEach(
+        _ forEach: JSONValue, _ path: FieldPath, scope: ReferenceScope, _ report: inout ValidationReport
+    ) {
+        if let name = forEach["as"]?.string {
+            if let problem = Identifier.problem(name) {
+                report.add(.invalid(path.field("as"), .string(name), problem))
+            } else if ["params", "tasks", "run", "task", "replica"].contains(name) {
+                report.add(.invalid(path.field("as"), .string(name), "references begin with that word already"))
+            }
+        }
+        guard let items = forEach["items"] else { return }
+        let path = path.field("items")
+        if let list = items.array {
+            if list.count > ForEachSpec.maximumItems {
+                report.add(.tooMany(path, count: list.count, maximum: ForEachSpec.maximumItems))
+            }
+            return
+        }
+        let rule = "must be a list, or one reference to a list such as $(params.items)"
+        guard let text = items.string else {
+            report.add(.invalid(path, items, rule))
+            return
+        }
+        let parts = ReferenceTemplate(text).parts
+        guard parts.count == 1, case .reference(let reference) = parts[0] else {
+            // A malformed reference has been reported.
+            if case .malformed? = parts.first { return }
+            report.add(.invalid(path, items, rule))
+            return
+        }
+        if case .parameter(let name) = reference.root, reference.steps.isEmpty,
+            let type = scope.type(ofParameter: name),
+            type != .array
+        {
+            report.add(.invalid(path, items, "\(rule): the parameter \(name) is of type \(type.rawValue)"))
+        }
+    }
+
+    /// The rules for a task that runs a pipeline, and what only such a task may have.
+    private static func checkSubPipeline(_ task: JSONValue, _ path: FieldPath, _ report: inout ValidationReport) {
+        let isPipeline = task["pipelineRef"] != nil || task["pipelineSpec"] != nil
+        if !isPipeline {
+            if task["parameters"] != nil {
+                report.add(
+                    .forbidden(path.field("parameters"), "only a task with pipelineRef or pipelineSpec has parameters"))
+            }
+            return
+        }
+        for field in ["podTemplate", "replicas", "minAvailable", "successPolicy", "results"] where task[field] != nil {
+            report.add(.forbidden(path.field(field), "is for tasks with a container; this one runs a pipeline"))
+        }
+        if let name = task["pipelineRef"]?["name"]?.string, let problem = Names.plainSubdomainProblem(name) {
+            report.add(.invalid(path.field("pipelineRef").field("name"), .string(name), problem))
+        }
+        guard let inline = task["pipelineSpec"], inline.object != nil else { return }
+        let given = task["parameters"]?.object ?? JSONObject()
+        let pipeline = PipelineSpec(validated: inline)
+        report.errors += ParameterValues.resolve(given, for: pipeline, path: path.field("parameters")).errors
+            .filter { error in
+                // What a reference stands for is known when the task runs.
+                guard error.kind == .invalid || error.kind == .notSupported, let value = error.badValue.string else {
+                    return true
+                }
+                return ReferenceTemplate(value, item: task["forEach"]?["as"]?.string ?? ForEachSpec.defaultItemName)
+                    .references.isEmpty
+            }
     }
 
     private static func checkDependencies(
@@ -176,7 +255,7 @@ extension Validator {
     }
 
     private static func checkNumbers(_ task: JSONValue, _ path: FieldPath, _ report: inout ValidationReport) {
-        checkDuration(task["timeout"], path.field("timeout"), &report)
+        checkDuration(task["timeout"], path.field("timeout"), allowsZero: true, &report)
         let replicas = task["replicas"]?.int ?? 1
         if let minimum = task["minAvailable"]?.int, minimum > replicas {
             report.add(

@@ -121,7 +121,9 @@ public enum Validator {
         if let name = spec["pipelineRef"]?["name"]?.string, let problem = Names.plainSubdomainProblem(name) {
             report.add(.invalid(path.field("pipelineRef").field("name"), .string(name), problem))
         }
-        for field in ["timeout", "queueTimeout"] { checkDuration(spec[field], path.field(field), &report) }
+        for field in ["timeout", "queueTimeout"] {
+            checkDuration(spec[field], path.field(field), allowsZero: true, &report)
+        }
         if let template = spec["podTemplate"] {
             PodTemplateCheck.check(template: template, path.field("podTemplate"), &report)
         }

@@ -32,6 +32,8 @@ struct Bench {
     var events: [EngineEvent] = []
     /// What the API server answers to a create, by name of the pod; taken once.
     var refusals: [String: [PodCreateFailure]] = [:]
+    /// Pipelines of the namespace, by name.
+    var pipelines: [String: JSONValue] = [:]
     /// Deleted pods keep running through their grace period until ``endDeleted(code:)``.
     var lingers = false
     private var nextUID = 0
@@ -63,7 +65,10 @@ struct Bench {
     /// Does what the driver asks for until it asks for nothing; checks E14 at the end.
     mutating func settle(sourceLocation: SourceLocation = #_sourceLocation) {
         for _ in 0..<1000 {
+            let found = driver.wantedPipelines.filter { pipelines[$0] != nil }
+            for name in found { driver.pipelineFound(name, pipelines[name] ?? [:]) }
             let actions = step()
+            if actions.isEmpty, !found.isEmpty || driver.wantedPipelines.contains(where: { pipelines[$0] != nil }) { continue }
             if actions.isEmpty {
                 let again = next()
                 #expect(again.isIdle && again.events.isEmpty, "E14: a second step", sourceLocation: sourceLocation)
@@ -274,11 +279,11 @@ struct Bench {
 
     /// The pod of a replica of the current attempt.
     func name(_ task: String, _ replica: Int = 0) -> String {
-        PodIdentity(task: task, attempt: self.task(task).attempt, replica: replica).name(in: identity)
+        PodIdentity(path: task, attempt: self.task(task).attempt, replica: replica).name(in: identity)
     }
 
     func name(_ task: String, attempt: Int, _ replica: Int = 0) -> String {
-        PodIdentity(task: task, attempt: attempt, replica: replica).name(in: identity)
+        PodIdentity(path: task, attempt: attempt, replica: replica).name(in: identity)
     }
 
     func isLive(_ task: String, attempt: Int = 0, _ replica: Int = 0) -> Bool {
@@ -290,6 +295,6 @@ struct Bench {
 func task(_ name: String, _ fields: JSONValue = [:]) -> JSONValue {
     var task = fields
     task["name"] = .string(name)
-    if task["container"] == nil { task["container"] = ["image": "busybox"] }
+    if ["container", "pipelineSpec", "pipelineRef"].allSatisfy({ task[$0] == nil }) { task["container"] = ["image": "busybox"] }
     return task
 }

@@ -1,0 +1,249 @@
+import HeapModule
+import JSON
+import KubernetesModel
+import SluiceAPI
+
+/// What may start, and what is stopped: rules E1, E3, E5, E6, E10, E11, E13.
+extension RunEngine {
+    // MARK: What holds a node up
+
+    /// Why no node of a kind starts, or why those that run are stopped.
+    struct Halt {
+        /// How far it goes; each level includes those before it.
+        enum Level: Int {
+            /// Nothing new starts; what runs goes on, its retries included.
+            case noStarts
+            /// What runs is stopped; `finally` runs.
+            case stopAll
+            /// `finally` is stopped as well.
+            case terminate
+        }
+
+        var level: Level
+        var cause: SkipCause
+        var message: String
+    }
+
+    /// What holds a node up: of its own scope and of all that it lies in. Nothing of these reaches into `finally` but the end of it
+    /// all. O(depth).
+    func halt(of index: Int) -> Halt? {
+        if desired == .terminated {
+            return Halt(level: .terminate, cause: .runTerminated, message: "the run was terminated")
+        }
+        var strongest: Halt?
+        func add(_ level: Halt.Level, _ cause: SkipCause, _ message: @autoclosure () -> String) {
+            if let strongest, strongest.level.rawValue >= level.rawValue { return }
+            strongest = Halt(level: level, cause: cause, message: message())
+        }
+        var current: Int? = index
+        while let node = current, !nodes[node].task.isFinally {
+            let scope = scopes[nodes[node].scope]
+            if scope.owner == nil {
+                if desired == .cancelled { add(.stopAll, .runCancelled, "the run was cancelled") }
+                if timedOut { add(.stopAll, .runTimeout, "the run took longer than its timeout") }
+            } else if scope.timedOut {
+                add(.stopAll, .pipelineTimeout, "the pipeline that it belongs to took longer than its timeout")
+            }
+            if let failed = scope.firstFailure, !nodes[failed].task.isFinally, !scope.isInFinally,
+                spec.failurePolicy != .continueOthers
+            {
+                add(
+                    spec.failurePolicy == .cancel ? .stopAll : .noStarts, .runFailed,
+                    "task \(nodes[failed].path) failed before this one could start")
+            }
+            current = scope.owner
+        }
+        return strongest
+    }
+
+    /// Why the running attempt of a node is stopped; nil when it may go on.
+    func stop(of index: Int) -> Halt? { halt(of: index).flatMap { $0.level == .noStarts ? nil : $0 } }
+
+    // MARK: May it start?
+
+    mutating func considerStart(_ index: Int, now: Timestamp) {
+        let node = nodes[index]
+        guard !node.task.isFinally || node.owner != nil || scopes[node.scope].unfinishedMain == 0 else { return }
+        // Pods are proof that something inside of it had been started (rule Q9).
+        let hasStarted = parked[index] != nil && node.unmet == 0
+        if !hasStarted, let halt = halt(of: index) {
+            skip(index, halt.cause, halt.message, now: now)
+            return
+        }
+        guard node.unmet == 0, !node.isReady || hasStarted else { return }
+        if node.owner == nil {
+            for dependency in node.task.dependencies where !isSatisfied(dependency, of: index) {
+                let other = nodes[scopes[node.scope].first + dependency.index].status
+                skip(
+                    index, .dependencyNotMet,
+                    "needs task \(other.name) to end as \(dependency.on.rawValue), but it is \(other.phase.rawValue)",
+                    now: now)
+                return
+            }
+        }
+        guard node.kind != .pipeline || hasPlan(index, now: now) else { return }
+        if hasStarted { begin(index, now: now) } else { enqueue(index) }
+    }
+
+    /// Rule E1.
+    private func isSatisfied(_ dependency: TaskGraph.Edge, of index: Int) -> Bool {
+        let other = scopes[nodes[index].scope].first + dependency.index
+        let status = nodes[other].status
+        return switch dependency.on {
+        case .finished: true
+        case .failed: status.phase == .failed
+        case .succeeded: status.phase == .succeeded
+        case .succeededOrSkipped:
+            status.phase == .succeeded || status.skipCause == .whenFalse || isForgiven(other)
+        }
+    }
+
+    /// Whether a task has failed for good and its `onFailure: Ignore` forgives that.
+    func isForgiven(_ index: Int) -> Bool {
+        nodes[index].status.phase == .failed && nodes[index].task.spec.onFailure == .ignore
+    }
+
+    /// Whether the pipeline of a task is there; has it waited for, and the task failed, where it is not.
+    private mutating func hasPlan(_ index: Int, now: Timestamp) -> Bool {
+        let name = nodes[index].task.spec.pipelineRef ?? ""
+        let outer = scopes[nodes[index].scope]
+        if outer.depth >= Validator.maximumPipelineDepth || outer.pipelines.contains(name) {
+            let problem =
+                outer.pipelines.contains(name)
+                ? "the Pipeline \(name) runs itself: \((outer.pipelines + [name]).joined(separator: " -> "))"
+                : "pipelines nest at most \(Validator.maximumPipelineDepth) deep"
+            finish(index, .failed, reason: Reasons.invalidPipeline, message: problem, now: now)
+            return false
+        }
+        if plan(of: index) != nil { return true }
+        let since = nodes[index].status.startTime ?? now
+        let deadline = since + settings.pipelineDeadline
+        if deadline <= now {
+            awaitedPipelines[name]?.removeAll { $0 == index }
+            if awaitedPipelines[name]?.isEmpty == true { awaitedPipelines[name] = nil }
+            finish(
+                index, .failed, reason: Reasons.pipelineNotFound,
+                message: "there is no Pipeline \(name), nor did it come within \(settings.pipelineDeadline.goText)",
+                now: now)
+            return false
+        }
+        if !(awaitedPipelines[name]?.contains(index) ?? false) { awaitedPipelines[name, default: []].append(index) }
+        // Since when it waits outlives a restart.
+        nodes[index].status.startTime = since
+        setWaitingReason(
+            index, reason: Reasons.pipelineNotFound, message: "there is no Pipeline \(name); waiting for it")
+        wake(index, at: deadline)
+        return false
+    }
+
+    // MARK: Slots
+
+    /// Has a node begin, or try again, when its turn comes.
+    mutating func enqueue(_ index: Int) {
+        guard !nodes[index].isReady else { return }
+        nodes[index].isReady = true
+        push(ReadyEntry(order: nodes[index].order, node: index))
+    }
+
+    private mutating func push(_ entry: ReadyEntry) {
+        if nodes[entry.node].kind == .leaf { readyPods.insert(entry) } else { readyOthers.insert(entry) }
+    }
+
+    mutating func takeSlot(_ index: Int) {
+        guard !nodes[index].holdsSlot else { return }
+        nodes[index].holdsSlot = true
+        if nodes[index].kind == .leaf { activeCount += 1 }
+        if let group = group(ofInstance: index) { groups[group].active += 1 }
+    }
+
+    mutating func releaseSlot(_ index: Int) {
+        guard nodes[index].holdsSlot else { return }
+        nodes[index].holdsSlot = false
+        if nodes[index].kind == .leaf { activeCount -= 1 }
+        guard let group = group(ofInstance: index) else { return }
+        groups[group].active -= 1
+        if let next = groups[group].blocked.popMin() { push(next) }
+    }
+
+    /// Begins the first of those that are ready if there is room; false when nothing more can begin. One that holds no slot of the run
+    /// goes before all that need one.
+    mutating func startNext(now: Timestamp) -> Bool {
+        guard desired != .suspended else { return false }
+        let hasRoom = activeCount < spec.parallelism ?? .max
+        guard let entry = readyOthers.popMin() ?? (hasRoom ? readyPods.popMin() : nil) else { return false }
+        let index = entry.node
+        guard nodes[index].isReady else { return true }
+        let phase = nodes[index].status.phase
+        guard phase == .pending || nodes[index].awaitsRetry, !nodes[index].holdsSlot else {
+            nodes[index].isReady = false
+            return true
+        }
+        if let group = group(ofInstance: index), let owner = nodes[index].owner,
+            groups[group].active >= nodes[owner].task.spec.forEach?.parallelism ?? .max
+        {
+            groups[group].blocked.insert(entry)
+            return true
+        }
+        nodes[index].isReady = false
+        if phase == .pending {
+            begin(index, now: now)
+        } else {
+            takeSlot(index)
+            list(index)
+        }
+        return true
+    }
+
+    /// Begins a node whose turn has come. What its references ask for may not be there, or be wrong.
+    private mutating func begin(_ index: Int, now: Timestamp) {
+        nodes[index].isReady = false
+        // Where pods prove that it had been started, that is not undone.
+        if parked[index] == nil, let halt = halt(of: index) {
+            skip(index, halt.cause, halt.message, now: now)
+            return
+        }
+        do {
+            switch nodes[index].kind {
+            case .leaf:
+                _ = try pod(of: index, replica: 0)
+                start(index, at: now)
+            case .group:
+                let items = try items(of: index)
+                start(index, at: nil)
+                addInstances(of: index, items)
+                unpark(index)
+            case .pipeline:
+                guard let plan = plan(of: index) else { return }
+                let parameters = try parameters(of: index, plan)
+                start(index, at: nil)
+                addScope(plan, owner: index, parameters: parameters, pipelines: pipelineChain(of: index))
+                unpark(index)
+            }
+        } catch let problem as ReferenceProblem where problem.isMissingResult {
+            skip(index, .missingResult, problem.message, now: now)
+        } catch let problem as InvalidItems {
+            finish(index, .failed, reason: Reasons.invalidItems, message: problem.message, now: now)
+        } catch let problem as InvalidParameters {
+            finish(index, .failed, reason: Reasons.invalidParameters, message: problem.message, now: now)
+        } catch {
+            let message = (error as? ReferenceProblem)?.message ?? "\(error)"
+            finish(index, .failed, reason: Reasons.invalidReference, message: message, now: now)
+        }
+    }
+
+    /// A node is under way from now on.
+    mutating func start(_ index: Int, at time: Timestamp?) {
+        nodes[index].status.phase = .running
+        nodes[index].status.reason = ""
+        nodes[index].status.message = ""
+        nodes[index].status.startTime = time
+        nodes[index].isReady = false
+        takeSlot(index)
+        output.statusChanged = true
+        list(index)
+    }
+
+    mutating func skip(_ index: Int, _ cause: SkipCause, _ message: String, now: Timestamp) {
+        finish(index, .skipped, reason: cause.rawValue, message: message, now: now)
+    }
+}
