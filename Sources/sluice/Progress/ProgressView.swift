@@ -77,7 +77,20 @@ struct LiveProgress: ProgressView {
 
     private mutating func draw(now: Timestamp) {
         let columns = max(20, width())
-        var lines = tasks.rows.map { line($0, columns: columns, now: now) }
+        var lines: [String] = []
+        var inner = 0
+        for row in tasks.rows {
+            // Of what lies inside of a task only what a person wants to see, and not more than fits.
+            if row.isInner {
+                guard row.status.phase == .running || row.status.phase == .failed, inner < Self.maximumInner else {
+                    continue
+                }
+                inner += 1
+            } else {
+                inner = 0
+            }
+            lines.append(line(row, columns: columns, now: now))
+        }
         lines.append("\(latest.phase.rawValue)  \(latest.progress)  \(DurationText.short(now - start))")
         // Up over what was drawn before, each line cleared to its end, all in one write so that nothing flickers.
         var text = drawnLines > 0 ? "\u{1B}[\(drawnLines)A" : ""
@@ -85,6 +98,9 @@ struct LiveProgress: ProgressView {
         drawnLines = lines.count
         output(text)
     }
+
+    /// Most lines that are shown of what lies inside of one task.
+    private static let maximumInner = 8
 
     private func line(_ row: TaskList.Row, columns: Int, now: Timestamp) -> String {
         let (symbol, colour) =
@@ -98,6 +114,7 @@ struct LiveProgress: ProgressView {
             }
         var text = String(repeating: "  ", count: min(row.depth, 10)) + "\(symbol) \(row.name)"
         if let duration = row.status.duration(now: now) { text += "  \(duration)" }
+        if let items = row.status.items { text += "  \(items) items" }
         if row.status.attempt > 0 { text += "  attempt \(row.status.attempt)" }
         if !row.status.message.isEmpty { text += "  \(row.status.message)" }
         text = String(text.filter { !$0.isNewline }.prefix(columns - 1))

@@ -9,6 +9,8 @@ struct TaskList {
         var depth: Int
         var isFinally: Bool
         var status: TaskStatus
+        /// Whether it is an item of a forEach, or lies in a sub-pipeline.
+        var isInner = false
     }
 
     private(set) var rows: [Row]
@@ -29,6 +31,7 @@ struct TaskList {
     /// Takes in a status; the tasks that look different from before.
     mutating func update(_ status: PipelineRunStatus) -> [Row] {
         var changed: [Row] = []
+        if status.tasks.contains(where: { indexByName[$0.name] == nil }) { addInner(status.tasks) }
         for task in status.tasks {
             guard let index = indexByName[task.name], rows[index].status != task else { continue }
             rows[index].status = task
@@ -36,6 +39,32 @@ struct TaskList {
         }
         return changed
     }
+
+    /// Adds rows for what lies inside of tasks, below these and in the order of the status.
+    private mutating func addInner(_ tasks: [TaskStatus]) {
+        let inner = Dictionary(grouping: tasks.filter { Self.isInner($0.name) }) { Self.outermost($0.name) }
+        var all: [Row] = []
+        for row in rows where !row.isInner {
+            all.append(row)
+            for task in inner[row.name] ?? [] {
+                if let known = indexByName[task.name] {
+                    all.append(rows[known])
+                    continue
+                }
+                let below = task.name.utf8.count { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "/") }
+                all.append(
+                    Row(
+                        name: task.name, depth: row.depth + below, isFinally: row.isFinally,
+                        status: TaskStatus(name: task.name), isInner: true))
+            }
+        }
+        rows = all
+        indexByName = [:]
+        for (index, row) in rows.enumerated() { indexByName[row.name] = index }
+    }
+
+    private static func isInner(_ path: String) -> Bool { path.contains { $0 == "[" || $0 == "/" } }
+    private static func outermost(_ path: String) -> String { String(path.prefix { $0 != "[" && $0 != "/" }) }
 }
 
 extension TaskStatus {

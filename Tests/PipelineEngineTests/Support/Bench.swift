@@ -68,7 +68,9 @@ struct Bench {
             let found = driver.wantedPipelines.filter { pipelines[$0] != nil }
             for name in found { driver.pipelineFound(name, pipelines[name] ?? [:]) }
             let actions = step()
-            if actions.isEmpty, !found.isEmpty || driver.wantedPipelines.contains(where: { pipelines[$0] != nil }) { continue }
+            if actions.isEmpty, !found.isEmpty || driver.wantedPipelines.contains(where: { pipelines[$0] != nil }) {
+                continue
+            }
             if actions.isEmpty {
                 let again = next()
                 #expect(again.isIdle && again.events.isEmpty, "E14: a second step", sourceLocation: sourceLocation)
@@ -295,6 +297,8 @@ struct Bench {
 func task(_ name: String, _ fields: JSONValue = [:]) -> JSONValue {
     var task = fields
     task["name"] = .string(name)
-    if ["container", "pipelineSpec", "pipelineRef"].allSatisfy({ task[$0] == nil }) { task["container"] = ["image": "busybox"] }
+    if ["container", "pipelineSpec", "pipelineRef"].allSatisfy({ task[$0] == nil }) {
+        task["container"] = ["image": "busybox"]
+    }
     return task
 }
