@@ -42,36 +42,41 @@ struct PodBuilder {
         metadata.ownerReferences = [run.ownerReference]
         metadata.finalizers = [Sluice.podFinalizer]
 
-        template["metadata"] = nil
+        var spec = template["spec"] ?? [:]
         // Containers of the template are sidecars. As native ones they end with the task; as plain ones they would keep the
         // pod alive.
-        let sidecars = (template["containers"]?.array ?? []).map { sidecar in
+        let sidecars = (spec["containers"]?.array ?? []).map { sidecar in
             var sidecar = sidecar
             sidecar["restartPolicy"] = "Always"
             return sidecar
         }
         if !sidecars.isEmpty {
-            template["initContainers"] = .array((template["initContainers"]?.array ?? []) + sidecars)
+            spec["initContainers"] = .array((spec["initContainers"]?.array ?? []) + sidecars)
         }
-        template["containers"] = [main]
-        template["restartPolicy"] = "Never"
+        spec["containers"] = [main]
+        spec["restartPolicy"] = "Never"
         if let timeout = task.spec.timeout, timeout > .zero {
             // The kubelet holds the time-out too, should the operator be away when it is due.
-            template["activeDeadlineSeconds"] = .int(max(1, (timeout.microseconds + 999_999) / 1_000_000))
+            spec["activeDeadlineSeconds"] = .int(max(1, (timeout.microseconds + 999_999) / 1_000_000))
         }
-        return ["apiVersion": "v1", "kind": "Pod", "metadata": metadata.json, "spec": template]
+        return ["apiVersion": "v1", "kind": "Pod", "metadata": metadata.json, "spec": spec]
     }
 
     /// A pod template with its references filled in.
     private static func filled(template: JSONValue, _ item: String, _ resolve: Resolver) throws -> JSONValue {
-        guard var parts = template.object else { return template }
+        var template = template
+        if let metadata = template["metadata"] {
+            template["metadata"] = try metadata.substitutingReferences(asText: true, item: item, resolve)
+        }
+        guard var parts = template["spec"]?.object else { return template }
         try parts.mapValues { name, value in
             value =
                 name == "containers" || name == "initContainers"
                 ? .array(try (value.array ?? []).map { try filled($0, item, resolve) })
                 : try value.substitutingReferences(asText: true, item: item, resolve)
         }
-        return .object(parts)
+        template["spec"] = .object(parts)
+        return template
     }
 
     /// A container with its references filled in. The kubelet expands `$(NAME)` and `$$` in command, args and env once more, so every

@@ -11,6 +11,6 @@ enum PodTemplateMerge {
     /// The template of the run with that of the task over it. Throws `StrategicMergeError` when an element of a list
     /// lacks its key.
     static func merge(_ overlay: JSONValue, over base: JSONValue) throws -> JSONValue {
-        try strategicMerge.apply(overlay, to: base, TypeTable.Shape.type("PodSpec"))
+        try strategicMerge.apply(overlay, to: base, TypeTable.Shape.type("PodTemplateSpec"))
     }
 }

@@ -61,7 +61,7 @@ import Testing
                     tasks:
                       - name: a
                         container: {image: "busybox:1", command: [sh, -c, "trap '' TERM; echo started; \(mark) & wait; \(mark)"]}
-                        podTemplate: {terminationGracePeriodSeconds: 1}
+                        podTemplate: {spec: {terminationGracePeriodSeconds: 1}}
                     finally:
                       - name: bye
                         container: {image: "busybox:1", command: ["true"]}

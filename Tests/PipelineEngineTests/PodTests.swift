@@ -71,7 +71,7 @@ struct PodTests {
                         "container": ["image": "x", "name": "mine", "env": [["name": "A", "value": "1"]]],
                         "podTemplate": [
                             "metadata": ["labels": ["team": "x", "sluice.dev/task": "forged"]],
-                            "restartPolicy": "Always",
+                            "spec": ["restartPolicy": "Always"],
                         ],
                     ])
             ])
@@ -109,7 +109,7 @@ struct PodTests {
             "schedulingGates": [["name": "h"]],
         ]
         #expect(
-            try PodTemplateMerge.merge(task, over: run) == [
+            try PodTemplateMerge.merge(["spec": task], over: ["spec": run])["spec"] == [
                 "nodeSelector": ["disk": "ssd", "zone": "b"],
                 "initContainers": [
                     ["name": "a", "env": [["name": "A", "value": "1"], ["name": "B", "value": "2"]]], ["name": "b"],

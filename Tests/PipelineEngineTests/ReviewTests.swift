@@ -171,7 +171,7 @@ import Testing
 
     @Test func `O23 and E3: nor in a sidecar of the template, where a value is not looked at twice`() {
         let template: JSONValue = [
-            "containers": [["name": "s", "image": "x", "args": ["$(params.p)"]]],
+            "spec": ["containers": [["name": "s", "image": "x", "args": ["$(params.p)"]]]],
             "metadata": ["annotations": ["a": "$(params.p)"]],
         ]
         let bench = Bench(

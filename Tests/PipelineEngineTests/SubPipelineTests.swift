@@ -52,7 +52,7 @@ struct SubPipelineTests {
     @Test func `E11 and E3: the run's pod template sees the run's parameters at every depth`() {
         let bench = Bench(
             [Self.with(["parameters": ["p": "inner"]])],
-            run: ["podTemplate": ["nodeSelector": ["zone": "$(params.p)"]]],
+            run: ["podTemplate": ["spec": ["nodeSelector": ["zone": "$(params.p)"]]]],
             parameters: ["p": "outer"])
         let pod = bench.created[bench.name("s/x")]
         #expect(pod?["spec"]?["nodeSelector"]?["zone"] == "outer")

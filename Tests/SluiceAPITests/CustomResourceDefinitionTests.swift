@@ -79,7 +79,7 @@ struct CustomResourceDefinitionTests {
     /// A value for each field that is not the default, so that a decoder that reads the field gives another result.
     private static let samples: [String: JSONValue] = [
         "description": "d", "parameters": [["name": "p"]], "tasks": [["name": "t"]], "finally": [["name": "f"]],
-        "results": [["name": "r", "value": 1]], "container": ["image": "x"], "podTemplate": ["hostname": "h"],
+        "results": [["name": "r", "value": 1]], "container": ["image": "x"], "podTemplate": ["spec": ["hostname": "h"]],
         "dependsOn": ["x"], "replicas": 2, "successPolicy": "Leader", "retry": ["limit": 1], "timeout": "1s",
         "onFailure": "Ignore", "pipelineRef": ["name": "p"], "pipelineSpec": ["description": "d"], "parallelism": 2,
         "failurePolicy": "Cancel", "state": "Suspended", "ttlSecondsAfterFinished": 5, "type": "number", "default": 5,

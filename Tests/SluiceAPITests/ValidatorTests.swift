@@ -141,12 +141,12 @@ struct ValidatorTests {
             #"spec.tasks[0].container.env[0].name: Invalid value: "SLUICE_RESULTS": names that begin with SLUICE_ are set by Sluice"#
         ),
         (
-            "tasks: [{name: a, container: {image: x}, podTemplate: {containers: [{name: main, image: x}]}}]",
-            #"spec.tasks[0].podTemplate.containers[0].name: Invalid value: "main": is the name of the task's own container"#
+            "tasks: [{name: a, container: {image: x}, podTemplate: {spec: {containers: [{name: main, image: x}]}}}]",
+            #"spec.tasks[0].podTemplate.spec.containers[0].name: Invalid value: "main": is the name of the task's own container"#
         ),
         (
-            "tasks: [{name: a, container: {image: x}, podTemplate: {containers: [{name: s, image: x}], initContainers: [{name: s, image: x}]}}]",
-            #"spec.tasks[0].podTemplate.containers[0].name: Duplicate value: "s""#
+            "tasks: [{name: a, container: {image: x}, podTemplate: {spec: {containers: [{name: s, image: x}], initContainers: [{name: s, image: x}]}}}]",
+            #"spec.tasks[0].podTemplate.spec.containers[0].name: Duplicate value: "s""#
         ),
         (
             "tasks: [{name: a, container: {image: x}, podTemplate: {metadata: {labels: {sluice.dev/run: x}}}}]",
@@ -290,16 +290,22 @@ struct ValidatorTests {
             ["spec.gangScope: Forbidden: Run is not supported by this version of Sluice yet"]
         ),
         ("{pipelineRef: {name: x}, gangScope: Task}", []),
-        ("{pipelineRef: {name: x}, podTemplate: {nodeSelector: {a: '$(params.any)'}}}", []),
+        ("{pipelineRef: {name: x}, podTemplate: {spec: {nodeSelector: {a: '$(params.any)'}}}}", []),
         (
-            "{pipelineRef: {name: x}, podTemplate: {hostname: '$(tasks.a.phase)'}}",
+            "{pipelineRef: {name: x}, podTemplate: {spec: {hostname: '$(tasks.a.phase)'}}}",
             [
-                #"spec.podTemplate.hostname: Invalid value: "$(tasks.a.phase)": the pods of every task have this template, so it cannot refer to one task"#
+                #"spec.podTemplate.spec.hostname: Invalid value: "$(tasks.a.phase)": the pods of every task have this template, so it cannot refer to one task"#
             ]
         ),
         (
-            "{pipelineRef: {name: x}, podTemplate: {restartPolicy: Always}}",
-            ["spec.podTemplate.restartPolicy: unknown field"]
+            "{pipelineRef: {name: x}, podTemplate: {spec: {restartPolicy: Always}}}",
+            ["spec.podTemplate.spec.restartPolicy: unknown field"]
+        ),
+        (
+            "{pipelineRef: {name: x}, podTemplate: {nodeSelector: {a: b}}}",
+            [
+                "spec.podTemplate.nodeSelector: unknown field (fields of the pod go below spec: podTemplate.spec.nodeSelector)"
+            ]
         ),
         (
             "{pipelineSpec: {parameters: [{name: p, type: number}], tasks: [{name: a, container: {image: '$(params.p)'}}]}}",

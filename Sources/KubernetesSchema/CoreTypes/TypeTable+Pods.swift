@@ -72,6 +72,7 @@ extension TypeTable {
             seLinuxChangePolicy:s seLinuxOptions:SELinuxOptions seccompProfile:SeccompProfile
             supplementalGroups:[l] supplementalGroupsPolicy:s sysctls:[Sysctl]
             windowsOptions:WindowsSecurityContextOptions
+        PodTemplateSpec = metadata:ObjectMeta spec:PodSpec
         PodSpec = activeDeadlineSeconds:l affinity:Affinity automountServiceAccountToken:b
             containers!:[Container]@name dnsConfig:PodDNSConfig
             dnsPolicy:s(ClusterFirst|ClusterFirstWithHostNet|Default|None) enableServiceLinks:b

@@ -50,6 +50,6 @@ extension PipelineRunSpec {
             oneOf: DesiredState.allCases.map(\.rawValue)),
         "ttlSecondsAfterFinished": .integer(
             "Seconds after its end at which the run is deleted; kept when not given.", from: 0),
-        "podTemplate": PodTemplateSchema.podTemplate.described("Metadata and pod fields for every pod of the run."),
+        "podTemplate": PodTemplateSchema.podTemplate.described("A PodTemplateSpec for every pod of the run."),
     ]
 }

@@ -9,7 +9,7 @@ extension TaskSpec {
             "name": .string("A DNS label, unique over tasks and finally.", maximumLength: 63),
             "container": PodTemplateSchema.container,
             "podTemplate": PodTemplateSchema.podTemplate.described(
-                "Metadata and pod fields over those of the run; containers here are sidecars."),
+                "A PodTemplateSpec over that of the run; containers here are sidecars."),
             "pipelineRef": .object(
                 "A Pipeline that runs in place of a container.", required: ["name"],
                 ["name": .string("A Pipeline of the same namespace.", maximumLength: 253)]),

@@ -25,11 +25,12 @@ enum PodTemplateCheck {
     }
 
     static func check(template: JSONValue, _ path: FieldPath, _ report: inout ValidationReport) {
-        check(template, CoreTypes.fields(of: "PodSpec"), path, &report)
+        let spec = template["spec"] ?? [:]
+        check(spec, CoreTypes.fields(of: "PodSpec"), path.field("spec"), &report)
         var names: Set<String> = []
         for field in ["initContainers", "containers"] {
-            for (index, container) in (template[field]?.array ?? []).enumerated() {
-                let path = path.field(field).index(index)
+            for (index, container) in (spec[field]?.array ?? []).enumerated() {
+                let path = path.field("spec").field(field).index(index)
                 check(container: container, path, isMain: false, &report)
                 guard let name = container["name"]?.string else { continue }
                 if let problem = Names.plainLabelProblem(name) {
@@ -38,7 +39,7 @@ enum PodTemplateCheck {
                 if name == Sluice.mainContainer {
                     report.add(.invalid(path.field("name"), .string(name), "is the name of the task's own container"))
                 } else if !names.insert(name).inserted, field == "containers",
-                    template["initContainers"]?.array?.contains(where: { $0["name"]?.string == name }) ?? false
+                    spec["initContainers"]?.array?.contains(where: { $0["name"]?.string == name }) ?? false
                 {
                     report.add(.duplicate(path.field("name"), .string(name)))
                 }

@@ -73,6 +73,9 @@ public enum Validator {
 
     private static func hint(for path: FieldPath, in schema: StructuralSchema) -> String {
         guard case .field(let name)? = path.steps.last, let parent = schema.schema(at: path.parent) else { return "" }
+        if path.parent.steps.last == .field("podTemplate"), PodTemplateSchema.podSpec.properties[name] != nil {
+            return "fields of the pod go below spec: podTemplate.spec.\(name)"
+        }
         return hint(for: name, among: parent.properties.keys)
     }
 
