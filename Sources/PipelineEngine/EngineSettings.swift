@@ -12,6 +12,9 @@ public struct EngineSettings: Sendable, Hashable {
     public var pipelineDeadline: Duration = .seconds(600)
     /// Most bytes of results in one run, as JSON.
     public var resultLimit = 256 * 1024
+    /// A run of more nodes folds what has nothing to tell but its phase; one of still more, what runs as well.
+    public var foldThreshold = 200
+    public var runningFoldThreshold = 2000
     /// Most attempts that failures of the infrastructure may cost (rule E7).
     public var disruptionLimit = 10
     /// The wait before the attempt that follows such a failure.

@@ -13,7 +13,23 @@ final class Plan: Sendable {
     /// The plan of a validated pipeline, with those that are in place inside of it. O(tasks + edges).
     init(_ pipeline: PipelineSpec) {
         let graph = TaskGraph(pipeline)
-        tasks = graph.nodes.map(TaskPlan.init)
+        var consumers: [[Int]] = Array(repeating: [], count: graph.nodes.count)
+        for (index, node) in graph.nodes.enumerated() {
+            for (name, on) in node.spec.referencedTasks where on != .finished {
+                if let other = graph.indexByName[name] { consumers[other].append(index) }
+            }
+        }
+        var giveResults: Set<String> = []
+        for result in pipeline.results {
+            result.value.forEachString { text, _ in
+                for case .result(let task, _) in ReferenceTemplate(text).references.map(\.root) {
+                    giveResults.insert(task)
+                }
+            }
+        }
+        tasks = graph.nodes.enumerated().map { index, node in
+            TaskPlan(node, consumers: consumers[index], isResult: giveResults.contains(node.spec.name))
+        }
         indexByName = graph.indexByName
         mainCount = graph.mainCount
         parameters = pipeline.parameters
@@ -36,8 +52,13 @@ final class TaskPlan: Sendable {
     let minAvailable: Int
     /// What references call the item of its forEach.
     let item: String
+    /// The tasks of the plan that read its results, and whether the results of the plan are made of them.
+    let consumers: [Int]
+    let isResult: Bool
 
-    init(_ node: TaskGraph.Node) {
+    init(_ node: TaskGraph.Node, consumers: [Int], isResult: Bool) {
+        self.consumers = consumers
+        self.isResult = isResult
         spec = node.spec
         isFinally = node.isFinally
         dependencies = node.dependencies

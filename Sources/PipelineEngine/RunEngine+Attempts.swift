@@ -302,38 +302,17 @@ extension RunEngine {
                 "task \(nodes[index].path) wrote results that it does not declare, which are dropped: "
                     + results.undeclared.prefix(10).joined(separator: ", "))
         }
-        if let failure = results.failure ?? tooLarge(results.values, index) {
+        if let failure = results.failure {
             failAttempt(index, failure, now: now)
             return
         }
-        keep(results.values, of: index)
+        guard keep(results.values, of: index) else {
+            failAttempt(index, resultsTooLarge, now: now)
+            return
+        }
         nodes[index].status.exitCode = 0
         stop(index, .succeeded, reason: "", message: "")
         evaluateStopping(index, now: now)
-    }
-
-    /// All results of a run lie in its status, which has to be small enough to be stored (rule E12).
-    private func tooLarge(_ results: JSONObject, _ index: Int) -> PodFailure? {
-        guard !results.isEmpty else { return nil }
-        let size = JSONValue.object(results).text.utf8.count
-        guard resultBytes + size > settings.resultLimit else { return nil }
-        return PodFailure(
-            .failed, reason: Reasons.resultsTooLarge,
-            message: "the results of the run would be larger than the limit of \(settings.resultLimit) bytes",
-            exitCode: 0)
-    }
-
-    private mutating func keep(_ results: JSONObject, of index: Int) {
-        drop(resultsOf: index)
-        guard !results.isEmpty else { return }
-        nodes[index].status.results = results
-        resultBytes += JSONValue.object(results).text.utf8.count
-    }
-
-    mutating func drop(resultsOf index: Int) {
-        guard !nodes[index].status.results.isEmpty else { return }
-        if nodes[index].kind == .leaf { resultBytes -= JSONValue.object(nodes[index].status.results).text.utf8.count }
-        nodes[index].status.results = [:]
     }
 
     /// What a failed attempt has written all the same counts (DECISIONS.md, E12); a pod that was stopped has written nothing.
@@ -343,8 +322,7 @@ extension RunEngine {
             pod.status.reason != "DeadlineExceeded",
             let message = pod.status.containers.first(where: { $0.name == Sluice.mainContainer })?.termination?.message
         else { return }
-        let results = TaskResults.read(message, truncated: false, declared: declared).values
-        if tooLarge(results, index) == nil { keep(results, of: index) }
+        _ = keep(TaskResults.read(message, truncated: false, declared: declared).values, of: index)
     }
 
     mutating func stop(_ index: Int, _ cause: StopCause, reason: String, message: String) {

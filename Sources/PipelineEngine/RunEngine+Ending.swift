@@ -108,7 +108,11 @@ extension RunEngine {
         for name in resultNames(of: index) {
             results[name] = .array(members.map { nodes[$0].status.results[name] ?? .null })
         }
-        nodes[index].status.results = results
+        guard keep(results, of: index) else {
+            finish(
+                index, .failed, reason: Reasons.resultsTooLarge, message: resultsTooLarge.message, now: now)
+            return
+        }
         let failed = members.filter { nodes[$0].status.phase == .failed }
         func ended(_ index: Int) -> Timestamp { nodes[index].status.completionTime ?? now }
         if let first = failed.min(by: { (ended($0).wholeSecond, $0) < (ended($1).wholeSecond, $1) }) {
@@ -208,7 +212,7 @@ extension RunEngine {
     private mutating func endPipelineAttempt(_ index: Int, _ scope: Int, now: Timestamp) {
         let inner = scopes[scope]
         let (results, missing) = results(of: scope)
-        nodes[index].status.results = results
+        let areKept = keep(results, of: index)
         let note = missing.isEmpty ? "" : "no value for the results \(missing.joined(separator: ", "))"
         let failure = inner.firstFailure.map { nodes[$0].status }
         switch inner.cut {
@@ -233,6 +237,9 @@ extension RunEngine {
             finish(
                 index, cut.isTimeout ? .failed : .cancelled, reason: cut.rawValue,
                 message: "not all of its tasks could start", now: now)
+        } else if !areKept {
+            failPipelineAttempt(
+                index, .failed, reason: Reasons.resultsTooLarge, message: resultsTooLarge.message, now: now)
         } else {
             finish(index, .succeeded, reason: "", message: note, now: now)
         }
@@ -254,7 +261,7 @@ extension RunEngine {
         nodes[index].status.message = "attempt \(attempt) failed: \(message)"
         nodes[index].status.nextAttemptTime = now + wait
         nodes[index].status.startTime = nil
-        nodes[index].status.results = [:]
+        drop(resultsOf: index)
         releaseSlot(index)
         output.statusChanged = true
         list(index)

@@ -105,6 +105,11 @@ extension RunEngine {
                 expandAbove(row.name)
                 guard let index = nodeByPath[row.name] else { continue }
                 nodes[index].status = row
+                if row.phase == .running, row.pods.isEmpty, row.startTime == nil, nodes[index].kind == .leaf {
+                    // A folded one: all of its pods had been seen.
+                    nodes[index].status.pods = (0..<nodes[index].task.spec.replicas)
+                        .map { podName(index, replica: $0) }.sorted()
+                }
                 if row.attempt > nodes[index].firstAttempt, row.phase == .pending {
                     nodes[index].firstAttempt = row.attempt
                 }
@@ -158,6 +163,7 @@ extension RunEngine {
     /// Counts what a status says of a node.
     private mutating func noteRestored(_ index: Int) {
         let status = nodes[index].status
+        noteResults(of: index)
         if status.phase.isFinished {
             noteEnd(index)
         } else if status.phase == .running, !nodes[index].awaitsRetry {

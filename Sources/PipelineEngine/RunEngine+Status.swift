@@ -1,3 +1,4 @@
+import JSON
 public import KubernetesModel
 public import SluiceAPI
 
@@ -16,9 +17,18 @@ extension RunEngine {
         var ended = 0
         var total = 0
         var waiting: Int?
+        var folded: [FoldKey: [String]] = [:]
+        let folds = nodes.count > settings.foldThreshold
         forEachRow { index, isLast in
             let task = nodes[index].status
-            if task.phase != .pending || !task.reason.isEmpty || task.attempt > 0 { status.tasks.append(task) }
+            if folds, isFoldable(index) {
+                folded[FoldKey(phase: task.phase, reason: task.reason), default: []].append(task.name)
+            } else if task.phase != .pending || !task.reason.isEmpty || task.attempt > 0 {
+                status.tasks.append(task)
+                if folds, task.phase.isFinished, !needsResults(index) {
+                    status.tasks[status.tasks.count - 1].results = [:]
+                }
+            }
             // Only what has no rows below it counts.
             guard isLast else { return }
             status.counts[task.phase, default: 0] += 1
@@ -26,6 +36,10 @@ extension RunEngine {
             if task.phase.isFinished { ended += 1 }
             if waiting == nil, !task.phase.isFinished, !task.reason.isEmpty { waiting = index }
         }
+        status.folded = folded.sorted {
+            ($0.key.phase.rawValue, $0.key.reason) < ($1.key.phase.rawValue, $1.key.reason)
+        }
+        .map { FoldedTasks(phase: $0.key.phase, reason: $0.key.reason, paths: $0.value) }
         status.progress = "\(ended)/\(total)"
         if phase.isFinished {
             status.reason = finalReason
@@ -36,6 +50,28 @@ extension RunEngine {
         status.setConditions(previous: conditions, now: now)
         conditions = status.conditions
         return status
+    }
+
+    private struct FoldKey: Hashable {
+        var phase: TaskPhase
+        var reason: String
+    }
+
+    /// Whether a task has nothing to tell but its phase and reason. What is read back from that is what it was.
+    private func isFoldable(_ index: Int) -> Bool {
+        let node = nodes[index]
+        let status = node.status
+        guard status.attempt == 0, status.failures == 0, status.disruptions == 0, status.requeues == 0,
+            status.items == nil
+        else { return false }
+        switch status.phase {
+        case .succeeded, .skipped, .cancelled: return status.results.isEmpty || !needsResults(index)
+        case .running:
+            return node.kind == .leaf && status.reason.isEmpty && status.stopping == nil
+                && status.nextAttemptTime == nil
+                && status.pods.count == node.task.spec.replicas && nodes.count > settings.runningFoldThreshold
+        case .pending, .failed: return false
+        }
     }
 
     /// Calls `body` with every node that has a row, in the order of the pipeline, depth first; and whether it has none below it.

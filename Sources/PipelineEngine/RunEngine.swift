@@ -108,7 +108,7 @@ public struct RunEngine: Sendable {
         case nil: break
         }
         addScope(Plan(pipeline), owner: nil, parameters: parameters)
-        restore(status.tasks)
+        restore(status.allTasks)
         output.statusChanged = status.observedGeneration != generation
         if phase != .cancelling, desired == .cancelled || desired == .terminated { noteCommonDecision() }
         // Which pipeline the run has is told by the status alone: an edit of the Pipeline must not reach a run that has pods.
@@ -127,6 +127,9 @@ public struct RunEngine: Sendable {
 
     /// How many pods were asked for and are neither known nor refused yet.
     public var createsUnderWay: Int { pods.creating.count }
+
+    /// The names of the pods that a status tells of and that may run.
+    public var runningPods: [String] { nodes.flatMap { $0.status.phase == .running ? $0.status.pods : [] } }
 
     /// Whether the run has come to its end.
     public var hasFinished: Bool { phase.isFinished }

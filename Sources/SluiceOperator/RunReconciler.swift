@@ -205,7 +205,8 @@ public final class RunReconciler: Sendable {
                         metadata: ["run": "\(run.key)", "message": "\(event.message)"])
                 })
             changes = existing.map(PodInbox.Change.observed)
-            changes += try await missingPods(of: run, known: Set(existing.map(\.metadata.name)))
+            changes += try await missingPods(
+                of: run, expected: engine.runningPods, known: Set(existing.map(\.metadata.name)))
             active.withLock { $0[key] = current }
         }
         let outcome: ActiveRun.Outcome
@@ -240,16 +241,15 @@ public final class RunReconciler: Sendable {
 
     /// The pods that the status names and the cache does not have. A cache that is behind must not make a pod count as gone, or its
     /// task would be started a second time beside it: the API server is asked for each.
-    private func missingPods(of run: PipelineRun, known: Set<String>) async throws -> [PodInbox.Change] {
+    private func missingPods(
+        of run: PipelineRun, expected: [String], known: Set<String>
+    ) async throws -> [PodInbox.Change] {
         var found: [PodInbox.Change] = []
-        for task in run.status.tasks where task.phase == .running {
-            for name in task.pods where !known.contains(name) {
-                do {
-                    found.append(
-                        .observed(try await cluster.pod(ObjectKey(namespace: run.metadata.namespace, name: name))))
-                } catch let status as APIStatus where status.isNotFound {
-                    continue
-                }
+        for name in expected where !known.contains(name) {
+            do {
+                found.append(.observed(try await cluster.pod(ObjectKey(namespace: run.metadata.namespace, name: name))))
+            } catch let status as APIStatus where status.isNotFound {
+                continue
             }
         }
         return found

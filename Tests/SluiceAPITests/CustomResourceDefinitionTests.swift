@@ -135,6 +135,7 @@ struct CustomResourceDefinitionTests {
         status.results = ["r": ["any": 1]]
         status.pipelineSpec = ["tasks": []]
         status.pipelines = ["p": ["tasks": []]]
+        status.folded = [FoldedTasks(phase: .skipped, reason: "r", tasks: "a")]
         status.conditions = [
             Condition(
                 type: "Succeeded", status: "True", reason: "r", message: "m", lastTransitionTime: Timestamp(seconds: 1),
@@ -163,6 +164,7 @@ struct CustomResourceDefinitionTests {
         // The queue is not written yet.
         #expect(Set(PipelineRunStatus.schema.properties.keys).subtracting(json.object?.keys ?? []) == ["queue"])
         #expect(Set(TaskStatus.schema.properties.keys) == Set(json[path: "tasks"]?[0]?.object?.keys ?? []))
+        #expect(Set(FoldedTasks.schema.properties.keys) == Set(json["folded"]?[0]?.object?.keys ?? []))
         #expect(Set(Condition.schema.properties.keys) == Set(json["conditions"]?[0]?.object?.keys ?? []))
     }
 }

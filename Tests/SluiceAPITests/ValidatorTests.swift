@@ -30,7 +30,7 @@ struct ValidatorTests {
         ("tasks: [{name: a, container: {command: [x]}}]", "spec.tasks[0].container.image: Required value"),
         (
             "tasks: [{name: a, container: {image: x}}, {name: a, container: {image: x}}]",
-            #"spec.tasks[1]: Duplicate value: {"name":"a"}"#
+            #"spec.tasks[1].name: Duplicate value: "a""#
         ),
         (
             "tasks: [{name: a, container: {image: x}}]\nfinally: [{name: a, container: {image: x}}]",

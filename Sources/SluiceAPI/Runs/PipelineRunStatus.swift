@@ -129,6 +129,8 @@ public struct PipelineRunStatus: Sendable, Hashable {
     public var counts: [TaskPhase: Int] = [:]
     /// Tasks that have something to tell, in the order of the pipeline; those that have not started are only counted.
     public var tasks: [TaskStatus] = []
+    /// Tasks of a large run that have nothing to tell but their phase.
+    public var folded: [FoldedTasks] = []
     public var results = JSONObject()
     public var conditions: [Condition] = []
     /// The pipeline of `pipelineRef` as it was when the run began: later edits do not reach a run under way.

@@ -18,6 +18,7 @@ extension PipelineRunStatus: JSONReadable, JSONWritable {
                     if let phase = TaskPhase(rawValue: key.string) { counts[phase] = count }
                 }
             case "tasks": tasks = try reader.readArray { try TaskStatus(from: &$0) }
+            case "folded": folded = try reader.readArray { try FoldedTasks(from: &$0) }
             case "results": results = try reader.readValue().object ?? JSONObject()
             case "conditions": conditions = try reader.readArray { try Condition(from: &$0) }
             case "pipelineSpec": pipelineSpec = try reader.readValue()
@@ -40,6 +41,7 @@ extension PipelineRunStatus: JSONReadable, JSONWritable {
             fields["counts"] = .object(JSONObject(counts.map { ($0.key.rawValue, .int(Int64($0.value))) }))
         }
         if !tasks.isEmpty { fields["tasks"] = .array(tasks.map(\.json)) }
+        if !folded.isEmpty { fields["folded"] = .array(folded.map(\.json)) }
         if !results.isEmpty { fields["results"] = .object(results) }
         if !conditions.isEmpty { fields["conditions"] = .array(conditions.map(\.json)) }
         if let pipelineSpec { fields["pipelineSpec"] = pipelineSpec }
@@ -90,6 +92,26 @@ extension TaskStatus: JSONReadable, JSONWritable {
         if let stopping { fields["stopping"] = .string(stopping.rawValue) }
         if !results.isEmpty { fields["results"] = .object(results) }
         if let items { fields["items"] = .int(Int64(items)) }
+        return .object(fields)
+    }
+}
+
+extension FoldedTasks: JSONReadable, JSONWritable {
+    public init(from reader: inout JSONReader) throws {
+        self.init(phase: .pending, reason: "", tasks: "")
+        try reader.readFields { key, reader in
+            switch key {
+            case "phase": phase = TaskPhase(rawValue: try reader.readString()) ?? .pending
+            case "reason": reason = try reader.readString()
+            case "tasks": tasks = try reader.readString()
+            default: try reader.skip()
+            }
+        }
+    }
+
+    public var json: JSONValue {
+        var fields: JSONObject = ["phase": .string(phase.rawValue), "tasks": .string(tasks)]
+        if !reason.isEmpty { fields["reason"] = .string(reason) }
         return .object(fields)
     }
 }

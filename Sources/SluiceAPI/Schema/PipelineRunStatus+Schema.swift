@@ -19,8 +19,10 @@ extension PipelineRunStatus {
                 "counts": .map(of: .integer(), "Tasks by phase."),
                 "tasks": .list(
                     of: TaskStatus.schema,
-                    "Tasks that have something to tell; those that have not begun are only counted.",
-                    by: "name"),
+                    "Tasks that have something to tell; those that have not begun are only counted."),
+                "folded": .list(
+                    of: FoldedTasks.schema,
+                    "In a large run, tasks that have nothing to tell but their phase."),
                 "results": .map(of: .anything(), "Results of the pipeline."),
                 "queue": .object(
                     "Where the run waits.",
@@ -63,6 +65,16 @@ extension TaskStatus {
             "exitCode": .integer("Exit code of the container that decided."),
             "stopping": .string("What becomes of the attempt once its last pod has ended."),
             "results": .map(of: .anything(), "Results that the task wrote."),
+        ])
+}
+
+extension FoldedTasks {
+    /// The schema of one entry of `status.folded`.
+    public static let schema = StructuralSchema.object(
+        required: ["phase", "tasks"],
+        [
+            "phase": .string("The phase of them all."), "reason": .string("Why, in one word."),
+            "tasks": .string("Their paths, as in prepare,shard[0-4811,4813-4999],step(1-90)."),
         ])
 }
 

@@ -21,10 +21,7 @@ extension Validator {
                     report.add(.invalid(taskPath.field("name"), .string(name), problem))
                 }
                 let isNew = graph.add(name, taskPath, isFinally: field == "finally")
-                // Two in the same list break the rule of the list, which the schema reports.
-                if !isNew, field == "finally", graph.node(name)?.isFinally == false {
-                    report.add(.duplicate(taskPath.field("name"), .string(name)))
-                }
+                if !isNew { report.add(.duplicate(taskPath.field("name"), .string(name))) }
             }
         }
         var scope = ReferenceScope()

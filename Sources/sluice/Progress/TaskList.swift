@@ -31,9 +31,12 @@ struct TaskList {
     /// Takes in a status; the tasks that look different from before.
     mutating func update(_ status: PipelineRunStatus) -> [Row] {
         var changed: [Row] = []
-        if status.tasks.contains(where: { indexByName[$0.name] == nil }) { addInner(status.tasks) }
-        for task in status.tasks {
+        let tasks = status.allTasks
+        if tasks.contains(where: { indexByName[$0.name] == nil }) { addInner(tasks) }
+        for task in tasks {
             guard let index = indexByName[task.name], rows[index].status != task else { continue }
+            // What is folded tells less than what was known of it.
+            if rows[index].status.phase == task.phase, task.startTime == nil, task.attempt == 0 { continue }
             rows[index].status = task
             changed.append(rows[index])
         }
