@@ -207,6 +207,13 @@ public struct RunDriver: Sendable {
         untold = write.events + untold
     }
 
+    /// The status is not written since the API server does not store one of that size: a smaller one follows, and the run ends.
+    public mutating func statusTooLarge(_ write: Write) {
+        guard writing?.revision == write.revision else { return }
+        statusWriteFailed(write)
+        engine.statusTooLarge()
+    }
+
     /// A release has failed: it is asked for again after ``Settings/retryDelay``, and later and later while others fail as well.
     public mutating func requestFailed(name: String, monotonic: Duration) {
         engine.requestFailed(name: name)

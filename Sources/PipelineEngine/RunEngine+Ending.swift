@@ -279,7 +279,11 @@ extension RunEngine {
         let (results, missing) = results(of: Self.root)
         finalResults = results
         let failure = root.firstFailure.map { nodes[$0] }
-        if desired == .cancelled || desired == .terminated {
+        if isTooLarge {
+            phase = .failed
+            finalReason = Reasons.statusTooLarge
+            finalMessage = Self.tooLargeMessage
+        } else if desired == .cancelled || desired == .terminated {
             phase = .cancelled
             finalReason = desired.rawValue
             finalMessage = "the run was \(desired == .cancelled ? "cancelled" : "terminated") by its spec.state"

@@ -24,12 +24,15 @@ extension RunEngine {
         var message: String
     }
 
+    static let tooLargeMessage = "the status of the run is too large for the API server to store, so the run was stopped"
+
     /// What holds a node up: of its own scope and of all that it lies in. Nothing of these reaches into `finally` but the end of it
     /// all. O(depth).
     func halt(of index: Int) -> Halt? {
         if desired == .terminated {
             return Halt(level: .terminate, cause: .runTerminated, message: "the run was terminated")
         }
+        if isTooLarge { return Halt(level: .terminate, cause: .runTerminated, message: Self.tooLargeMessage) }
         var strongest: Halt?
         func add(_ level: Halt.Level, _ cause: SkipCause, _ message: @autoclosure () -> String) {
             if let strongest, strongest.level.rawValue >= level.rawValue { return }

@@ -41,6 +41,7 @@ extension RunEngine {
         }
         .map { FoldedTasks(phase: $0.key.phase, reason: $0.key.reason, paths: $0.value) }
         status.progress = "\(ended)/\(total)"
+        if isTooLarge { shrink(&status) }
         if phase.isFinished {
             status.reason = finalReason
             status.message = finalMessage
@@ -50,6 +51,22 @@ extension RunEngine {
         status.setConditions(previous: conditions, now: now)
         conditions = status.conditions
         return status
+    }
+
+    /// Leaves what must fit: the first failures, cut short. What runs is stopped, so that nothing else is needed to go on.
+    private func shrink(_ status: inout PipelineRunStatus) {
+        status.tasks = status.tasks.filter { $0.phase == .failed }.prefix(20).map { task in
+            var short = TaskStatus(name: task.name, phase: task.phase)
+            short.reason = task.reason
+            short.message = String(task.message.prefix(200))
+            short.attempt = task.attempt
+            short.exitCode = task.exitCode
+            return short
+        }
+        status.folded = []
+        status.results = [:]
+        status.pipelines = [:]
+        status.pipelineSpec = nil
     }
 
     private struct FoldKey: Hashable {
@@ -95,6 +112,7 @@ extension RunEngine {
     private func explanation(running: Int, waiting: Int?) -> (String, String) {
         let still = running == 1 ? "1 task is still running" : "\(running) tasks are still running"
         switch (phase, timedOut, scopes[Self.root].firstFailure) {
+        case _ where isTooLarge: return (Reasons.statusTooLarge, "\(Self.tooLargeMessage); \(still)")
         case (.cancelling, _, _): return (desired == .terminated ? Reasons.terminating : Reasons.cancelling, still)
         case (_, true, _): return (Reasons.runTimeout, "the run took longer than its timeout; \(still)")
         case (_, _, let failed?):

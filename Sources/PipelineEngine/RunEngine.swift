@@ -46,6 +46,8 @@ public struct RunEngine: Sendable {
     var finalResults = JSONObject()
     var conditions: [Condition]
     var timedOut = false
+    /// Whether the API server refused the status for its size.
+    var isTooLarge = false
 
     /// Nodes to look at, and those that wait for a slot: of pods, and of what needs no slot of the run.
     private var worklist: [Int] = []
@@ -105,6 +107,7 @@ public struct RunEngine: Sendable {
         case .terminated: desired = .terminated
         case .cancelled: if desired != .terminated { desired = .cancelled }
         case .timedOut: timedOut = true
+        case .tooLarge: isTooLarge = true
         case nil: break
         }
         addScope(Plan(pipeline), owner: nil, parameters: parameters)
@@ -184,6 +187,16 @@ public struct RunEngine: Sendable {
         default: desired = state
         }
         if state == .cancelled || state == .terminated { noteCommonDecision() }
+        listAll()
+    }
+
+    /// The API server does not store the status, which is too large. All that runs is stopped, and from now on the status tells only
+    /// what a person needs, so that the run can end.
+    public mutating func statusTooLarge() {
+        guard !isTooLarge else { return }
+        isTooLarge = true
+        output.statusChanged = true
+        if !phase.isFinished { noteCommonDecision() }
         listAll()
     }
 
@@ -499,6 +512,7 @@ public struct RunEngine: Sendable {
         guard !phase.isFinished else { return }
         let newPhase: RunPhase =
             switch desired {
+            case _ where isTooLarge: .cancelling
             case .cancelled, .terminated: .cancelling
             case .suspended: .suspended
             case .running: .running

@@ -201,6 +201,9 @@ actor ActiveRun {
                 driver.statusWritten(write, monotonic: clock.monotonic)
                 runs.noteWritten(run)
                 return true
+            } catch let error as APIStatus where Self.isTooLarge(error, write) {
+                driver.statusTooLarge(write)
+                return true
             } catch let error as APIStatus where error.isConflict {
                 let live = try await cluster.run(key)
                 guard live.metadata.uid == uid else { return false }
@@ -217,6 +220,14 @@ actor ActiveRun {
         }
         throw APIStatus(
             code: 409, reason: "Conflict", message: "the status of \(key) could not be written: it keeps changing")
+    }
+
+    /// Whether a status is refused for its size. A small one is not: then something on the way was wrong, and it is tried again.
+    private static func isTooLarge(_ error: APIStatus, _ write: RunDriver.Write) -> Bool {
+        guard error.code == 413 || error.message.contains("too large") || error.message.contains("larger than max") else {
+            return false
+        }
+        return write.status.json.text.utf8.count > 64 << 10
     }
 
     // MARK: What the status allows

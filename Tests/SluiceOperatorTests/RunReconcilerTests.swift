@@ -74,6 +74,56 @@ import Testing
         #expect(run.status.pipelineSpec?["tasks"]?[0]?["name"] == "a")
     }
 
+    @Test func `E11: A task waits for a Pipeline that comes later, and goes on at once when it does`() throws {
+        var harness = OperatorHarness(seed: 6)
+        defer { harness.end() }
+        let task: JSONValue = ["name": "s", "pipelineRef": ["name": "p"]]
+        harness.cluster.addRun("late", spec: ["pipelineSpec": ["tasks": [task, Self.task("b")]]])
+        harness.startOperator()
+        harness.simulation.run(for: .seconds(30))
+        #expect(try harness.cluster.run(named: "late")?.status.reason == "PipelineNotFound")
+        harness.cluster.addPipeline("p", spec: ["tasks": [Self.task("a")]])
+        #expect(harness.runUntilDone(within: .seconds(60)))
+        let run = try #require(try harness.cluster.run(named: "late"))
+        #expect(run.status.phase == .succeeded)
+        #expect(run.status.pipelines["p"]?["tasks"]?[0]?["name"] == "a")
+        #expect(run.status.tasks.map(\.name) == ["s", "s/a", "b"])
+    }
+
+    @Test func `E11: A Pipeline that is not valid fails the task that runs it`() throws {
+        var harness = OperatorHarness(seed: 7)
+        defer { harness.end() }
+        harness.cluster.addPipeline("p", spec: ["tasks": []])
+        harness.cluster.addRun("bad", spec: ["pipelineSpec": ["tasks": [["name": "s", "pipelineRef": ["name": "p"]]]]])
+        harness.startOperator()
+        #expect(harness.runUntilDone())
+        let run = try #require(try harness.cluster.run(named: "bad"))
+        #expect(run.status.reason == "InvalidPipeline")
+        #expect(run.status.message.contains("a pipeline has at least one task"))
+    }
+
+    @Test(arguments: [false, true])
+    func `O5: A run whose status the server does not store ends all the same, its pods ended`(restarts: Bool) throws {
+        var harness = OperatorHarness(seed: 8) { _, _, _ in .init(duration: .seconds(600)) }
+        defer { harness.end() }
+        let text = String(repeating: "x", count: 200_000)
+        harness.cluster.addPipeline(
+            "p", spec: ["description": .string(text), "tasks": [Self.task("a"), Self.task("b", after: ["a"])]])
+        harness.cluster.maximumStatusSize.withLock { $0 = 100_000 }
+        harness.cluster.addRun("huge", spec: ["pipelineRef": ["name": "p"]])
+        harness.startOperator()
+        if restarts {
+            harness.simulation.run(for: .seconds(1))
+            harness.killOperator()
+            harness.startOperator()
+        }
+        #expect(harness.runUntilDone())
+        let run = try #require(try harness.cluster.run(named: "huge"))
+        #expect(run.status.phase == .failed)
+        #expect(run.status.reason == "StatusTooLarge")
+        #expect(harness.cluster.state.withLock { $0.pods.values.allSatisfy { $0["metadata"]?["finalizers"] == nil } })
+    }
+
     @Test func `A run whose Pipeline never comes fails after the deadline`() throws {
         var harness = OperatorHarness(seed: 4)
         defer { harness.end() }

@@ -14,6 +14,8 @@ public enum Reasons {
     public static let cancelled = "Cancelled"
     public static let terminated = "Terminated"
     public static let succeeded = "Succeeded"
+    /// The API server does not store the status of the run, which is too large.
+    public static let statusTooLarge = "StatusTooLarge"
     /// The run took longer than its timeout.
     public static let runTimeout = "RunTimeout"
     /// A task has failed; others still run.
@@ -116,13 +118,19 @@ public enum RunStop: Sendable, Hashable {
     case cancelled
     case terminated
     case timedOut
+    case tooLarge
 }
 
 extension PipelineRunStatus {
     /// What a later engine has to go on with; nil when the run just goes on, or has ended.
     public var stop: RunStop? {
         switch phase {
-        case .cancelling: reason == Reasons.terminating ? .terminated : .cancelled
+        case .cancelling:
+            switch reason {
+            case Reasons.terminating: .terminated
+            case Reasons.statusTooLarge: .tooLarge
+            default: .cancelled
+            }
         case .succeeded, .failed, .cancelled: nil
         default: reason == Reasons.runTimeout ? .timedOut : nil
         }

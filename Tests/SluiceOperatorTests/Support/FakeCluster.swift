@@ -66,6 +66,8 @@ final class FakeCluster: Sendable {
     let clock: ManualClock
     /// How likely it is that a request goes wrong, 0..<1.
     let profile: Mutex<FaultProfile>
+    /// A status of more bytes is refused.
+    let maximumStatusSize = Mutex(Int.max)
     let random: RandomSource
     private let simulation: Simulation
     /// Plays the pods as they change; nil where a ``FakeKubelet`` looks at them.
@@ -400,7 +402,8 @@ extension FakeCluster: ClusterAccess {
     }
 
     private func checkSize(_ object: JSONValue) throws {
-        if profile.withLock({ $0.normalises }), object.text.utf8.count > 3 << 19 {
+        let size = object.text.utf8.count
+        if size > maximumStatusSize.withLock({ $0 }) || (profile.withLock { $0.normalises } && size > 3 << 19) {
             throw APIStatus(
                 code: 413, reason: "RequestEntityTooLarge", message: "etcdserver: request is too large")
         }
