@@ -142,16 +142,6 @@ import Testing
         #expect(store[key] == nil)
     }
 
-    @Test(
-        arguments: [
-            ("1", 1), ("18446744073709551615", UInt64.max), ("0", nil), ("01", nil), ("+1", nil), ("-1", nil),
-            ("", nil),
-            ("1a", nil), ("18446744073709551616", nil),
-        ] as [(String, UInt64?)])
-    func `A version is a number in its shortest form (KEP-5504)`(text: String, number: UInt64?) {
-        #expect(ResourceVersion.number(text) == number)
-    }
-
     @Test func `A server whose history was reset is believed`() {
         list([Widget("a", version: 500), Widget("b", version: 600)], at: 700)
         store.noteWritten(Widget("c", version: 701))

@@ -25,15 +25,3 @@ public final class StoreEntry<Object: KubernetesObject>: Sendable {
     /// Why the object could not be decoded; nil when it could.
     public var decodingError: JSONError? { if case .undecodable(_, let error) = value { error } else { nil } }
 }
-
-/// Resource versions as numbers. From 1.35 on, Kubernetes permits comparing them within one resource type (KEP-5504).
-enum ResourceVersion {
-    /// Parses a version; nil unless it is a positive decimal number without sign or leading zeros. Others may not be
-    /// compared.
-    static func number(_ text: String) -> UInt64? {
-        guard let number = UInt64(text), text.utf8.first != UInt8(ascii: "+"), number > 0,
-            text.utf8.first != UInt8(ascii: "0")
-        else { return nil }
-        return number
-    }
-}
