@@ -153,18 +153,6 @@ import Testing
         #expect(values.map(\.rendered) == expected)
     }
 
-    @Test(
-        arguments: [
-            (-5, "<invalid>"), (0, "0s"), (119, "119s"), (120, "2m"), (150, "2m30s"), (599, "9m59s"), (600, "10m"),
-            (10799, "179m"),
-            (10800, "3h"), (28799, "7h59m"), (28800, "8h"), (172_799, "47h"), (172_800, "2d"), (180_000, "2d2h"),
-            (691_200, "8d"),
-            (63_071_999, "729d"), (63_072_000, "2y"), (70_000_000, "2y80d"), (300_000_000, "9y"),
-        ] as [(Int, String)])
-    func `Ages are written as kubectl writes them`(_ seconds: Int, _ expected: String) {
-        #expect(HumanDuration.text(.seconds(seconds)) == expected)
-    }
-
     @Test func `Errors name fields as Kubernetes does, with keys in brackets`() async throws {
         let test = try TestServer()
         let map = await test.send("POST", Self.maps, ["metadata": ["name": "c"], "data": ["a b.c[0]": "v"]]).json

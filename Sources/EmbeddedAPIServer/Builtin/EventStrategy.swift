@@ -116,15 +116,15 @@ struct EventStrategy: ResourceStrategy {
     }
 
     private static func seen(_ event: JSONValue, _ first: String, _ now: Timestamp) -> JSONValue {
-        if let time = stored(event, first), !time.isNull { return .string(HumanDuration.since(time, now)) }
-        return .string(HumanDuration.since(stored(event, "eventTime"), now))
+        if let time = stored(event, first), !time.isNull { return .string(HumanDuration.age(since: time, now: now)) }
+        return .string(HumanDuration.age(since: stored(event, "eventTime"), now: now))
     }
 
     var columns: [TableColumn] {
         [
             TableColumn("Last Seen", description: "How long ago it happened last.") { event, now in
                 if let last = event["series"]?["lastObservedTime"], !last.isNull {
-                    return .string(HumanDuration.since(last, now))
+                    return .string(HumanDuration.age(since: last, now: now))
                 }
                 return Self.seen(event, "lastTimestamp", now)
             },

@@ -107,7 +107,7 @@ enum PodColumns {
                 ? "Unknown" : ["Succeeded", "Failed"].contains(status["phase"] ?? "") ? reason : "Terminating"
         }
         var restartText = "\(restarts)"
-        if restarts != 0, let lastRestart, let now { restartText += " (\(HumanDuration.text(now - lastRestart)) ago)" }
+        if restarts != 0, let lastRestart, let now { restartText += " (\(HumanDuration.age(now - lastRestart)) ago)" }
         return ("\(ready)/\(total)", reason, restartText)
     }
 

@@ -86,7 +86,7 @@ struct CustomResourceStrategy: ResourceStrategy {
             let values = path.values(in: object)
             guard let first = values.first, !first.isNull else { return .null }
             switch type {
-            case "date": return .string(HumanDuration.since(first, now))
+            case "date": return .string(HumanDuration.age(since: first, now: now))
             case "integer": return first.int.map { .int($0) } ?? .null
             case "number": return first.double == nil ? .null : first
             case "boolean": return first.bool.map { .bool($0) } ?? .null

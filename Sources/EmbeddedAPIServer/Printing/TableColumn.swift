@@ -40,7 +40,7 @@ struct TableColumn: Sendable {
     ) { object, _ in object["metadata"]?["name"] ?? "" }
 
     static let age = TableColumn("Age", description: ColumnTexts.creationTimestamp) { object, now in
-        .string(HumanDuration.since(object["metadata"]?["creationTimestamp"], now))
+        .string(HumanDuration.age(since: object["metadata"]?["creationTimestamp"], now: now))
     }
 
     var definition: JSONValue {

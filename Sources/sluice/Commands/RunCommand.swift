@@ -124,7 +124,7 @@ struct RunCommand: AsyncParsableCommand {
     private static func summarise(_ status: PipelineRunStatus) {
         var line = "\(status.phase.rawValue)  \(status.progress) tasks"
         if let start = status.startTime, let end = status.completionTime {
-            line += "  \(DurationText.short(end - start))"
+            line += "  \(HumanDuration.elapsed(end - start))"
         }
         if status.phase != .succeeded { line += "\n\(status.reason): \(status.message)" }
         Console.print(line)

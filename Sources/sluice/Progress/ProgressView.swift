@@ -35,7 +35,7 @@ struct PlainProgress: ProgressView {
             if !reason.isEmpty { text += " (\(reason))" }
             guard shown[row.name] != text else { continue }
             shown[row.name] = text
-            output("\(DurationText.short(now - start))  \(row.name)  \(text)")
+            output("\(HumanDuration.elapsed(now - start))  \(row.name)  \(text)")
         }
     }
 
@@ -91,7 +91,7 @@ struct LiveProgress: ProgressView {
             }
             lines.append(line(row, columns: columns, now: now))
         }
-        lines.append("\(latest.phase.rawValue)  \(latest.progress)  \(DurationText.short(now - start))")
+        lines.append("\(latest.phase.rawValue)  \(latest.progress)  \(HumanDuration.elapsed(now - start))")
         // Up over what was drawn before, each line cleared to its end, all in one write so that nothing flickers.
         var text = drawnLines > 0 ? "\u{1B}[\(drawnLines)A" : ""
         for line in lines { text += "\u{1B}[2K\(line)\n" }

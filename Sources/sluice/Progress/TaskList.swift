@@ -75,18 +75,6 @@ extension TaskStatus {
     func duration(now: Timestamp) -> String? {
         guard let startTime else { return nil }
         let end = completionTime ?? now
-        return DurationText.short(max(.zero, end - startTime))
-    }
-}
-
-/// Durations for people.
-enum DurationText {
-    static func short(_ duration: Duration) -> String {
-        let tenths = duration.microseconds / 100_000
-        if tenths < 600 { return "\(tenths / 10).\(tenths % 10)s" }
-        let seconds = tenths / 10
-        func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        if seconds < 3600 { return "\(seconds / 60)m\(two(seconds % 60))s" }
-        return "\(seconds / 3600)h\(two(seconds / 60 % 60))m"
+        return HumanDuration.elapsed(max(.zero, end - startTime))
     }
 }

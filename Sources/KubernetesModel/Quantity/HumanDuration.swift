@@ -1,11 +1,10 @@
-import JSON
-import KubernetesModel
+public import JSON
 
-/// Durations as kubectl prints ages (apimachinery's `duration.HumanDuration`), with a second unit while the first is
-/// small.
-enum HumanDuration {
-    /// The text of a duration; `<invalid>` when it is negative by more than a second.
-    static func text(_ duration: Duration) -> String {
+/// Durations as text for people.
+public enum HumanDuration {
+    /// A duration as kubectl prints ages (apimachinery's `duration.HumanDuration`), with a second unit while the first
+    /// is small: "95s", "2m30s", "3h"; `<invalid>` when it is negative by more than a second.
+    public static func age(_ duration: Duration) -> String {
         let seconds = duration.components.seconds
         if seconds < -1 { return "<invalid>" }
         if seconds < 0 { return "0s" }
@@ -28,8 +27,18 @@ enum HumanDuration {
     }
 
     /// How long ago a time was; `<unknown>` when it is absent or malformed.
-    static func since(_ time: JSONValue?, _ now: Timestamp) -> String {
+    public static func age(since time: JSONValue?, now: Timestamp) -> String {
         guard let text = time?.string, let then = Timestamp(rfc3339: text) else { return "<unknown>" }
-        return Self.text(now - then)
+        return age(now - then)
+    }
+
+    /// How long something took, with a tenth of a second while it is short: "1.3s", "2m05s", "1h02m".
+    public static func elapsed(_ duration: Duration) -> String {
+        let tenths = duration.microseconds / 100_000
+        if tenths < 600 { return "\(tenths / 10).\(tenths % 10)s" }
+        let seconds = tenths / 10
+        func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        if seconds < 3600 { return "\(seconds / 60)m\(two(seconds % 60))s" }
+        return "\(seconds / 3600)h\(two(seconds / 60 % 60))m"
     }
 }
