@@ -25,7 +25,7 @@ struct CustomResourceStrategy: ResourceStrategy {
         rules = RuleCheck.hasRules(schema) ? RuleCheck(evaluator: evaluator) : nil
         var fields = BuiltinTypes.fields(of: "Object")
         var rest: FieldType?
-        switch SchemaTypes.type(of: openAPI) {
+        switch FieldType(schema) {
         case .object(let own, let more):
             fields.merge(own) { builtin, _ in builtin }
             rest = more
