@@ -38,7 +38,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "sluice", targets: ["sluice"]),
-        .library(name: "KubernetesClient", targets: ["JSON", "KubernetesModel", "KubernetesClient"]),
+        .library(name: "KubernetesClient", targets: ["JSON", "KubernetesModel", "Clocks", "KubernetesClient"]),
         .library(name: "KubernetesRuntime", targets: ["KubernetesRuntime"]),
         // For Benchmarks, a package of its own.
         .library(name: "PipelineEngine", targets: ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine"]),
@@ -55,6 +55,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CProcess"),
+        .systemLibrary(name: "CThread"),
         .systemLibrary(name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -66,16 +67,22 @@ let package = Package(
         module("YAML", ["JSON", "KubernetesModel", .product(name: "Yams", package: "Yams")]),
         module("CEL"),
 
+        // Waiting, threads and time, for what does I/O.
+        module("AsyncPrimitives", ["CThread"]),
+        module("Clocks", ["KubernetesModel"]),
+
         // What client-go and controller-runtime are for Go. They know nothing of Sluice.
-        module("CurlHTTP", ["CLibcurl"]),
-        module("KubernetesClient", ["JSON", "KubernetesModel", "YAML", "CurlHTTP", log]),
+        module("CurlHTTP", ["CLibcurl", "AsyncPrimitives"]),
+        module(
+            "KubernetesClient", ["JSON", "KubernetesModel", "YAML", "AsyncPrimitives", "Clocks", "CurlHTTP", log]),
         module(
             "KubernetesRuntime",
             [
-                "JSON", "KubernetesModel", "KubernetesClient", log, metrics, deque, heap,
+                "JSON", "KubernetesModel", "AsyncPrimitives", "Clocks", "KubernetesClient", log, metrics, deque, heap,
             ]),
         module("SeededRandom"),
-        module("KubernetesTesting", ["KubernetesModel", "KubernetesClient", "SeededRandom"]),
+        module("LoopbackTesting", ["AsyncPrimitives"]),
+        module("KubernetesTesting", ["KubernetesModel", "Clocks", "SeededRandom"]),
 
         // TLS, listener, limits: the only importer of Hummingbird and NIO.
         module(
@@ -92,23 +99,32 @@ let package = Package(
 
         module(
             "SluiceOperator",
-            ["JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", "PipelineEngine", log]),
+            [
+                "JSON", "KubernetesModel", "Clocks", "KubernetesClient", "KubernetesRuntime", "SluiceAPI",
+                "PipelineEngine", log,
+            ]),
 
         // Sluice with no cluster at all.
         module(
             "EmbeddedAPIServer",
-            ["JSON", "KubernetesModel", "KubernetesSchema", "YAML", "HTTPServing", "CSQLite", log]),
+            [
+                "JSON", "KubernetesModel", "KubernetesSchema", "YAML", "AsyncPrimitives", "Clocks", "HTTPServing",
+                "CSQLite", log, deque,
+            ]),
         module(
             "ProcessNode",
-            ["JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "CProcess", log]),
+            [
+                "JSON", "KubernetesModel", "AsyncPrimitives", "Clocks", "KubernetesClient", "KubernetesRuntime",
+                "CProcess", log,
+            ]),
         module(
             "LocalCluster",
             ["JSON", "KubernetesModel", "CurlHTTP", "KubernetesClient", "EmbeddedAPIServer", "ProcessNode", log]),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceOperator", "LocalCluster", "KubernetesRuntime", "KubernetesClient", "KubernetesModel", "JSON",
-                "SluiceAPI", "SluiceLint", "PipelineEngine", "YAML", log,
+                "SluiceOperator", "LocalCluster", "KubernetesRuntime", "KubernetesClient", "KubernetesModel", "Clocks",
+                "JSON", "SluiceAPI", "SluiceLint", "PipelineEngine", "YAML", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
 
@@ -116,13 +132,17 @@ let package = Package(
         tests("KubernetesModel", ["JSON"]),
         tests("KubernetesSchema", ["JSON", "KubernetesModel"]),
         tests("YAML", ["JSON", "KubernetesModel"]),
-        tests("CurlHTTP", resources: [.copy("Resources")]),
-        tests("KubernetesClient", ["CurlHTTP", "JSON", "KubernetesModel", log], resources: [.copy("Resources")]),
+        tests("AsyncPrimitives"),
+        tests("Clocks", ["KubernetesModel"]),
+        tests("CurlHTTP", ["LoopbackTesting"], resources: [.copy("Resources")]),
+        tests(
+            "KubernetesClient", ["Clocks", "CurlHTTP", "JSON", "KubernetesModel", "LoopbackTesting", log],
+            resources: [.copy("Resources")]),
         tests(
             "KubernetesRuntime",
             [
-                "CurlHTTP", "JSON", "KubernetesModel", "KubernetesClient", "KubernetesTesting", log, metrics,
-                metricsTestKit,
+                "AsyncPrimitives", "Clocks", "CurlHTTP", "JSON", "KubernetesModel", "KubernetesClient",
+                "KubernetesTesting", log, metrics, metricsTestKit,
             ],
             resources: [.copy("Resources")]),
         tests("HTTPServing", ["COpenSSL", log, nioCore, nioPosix]),
@@ -132,20 +152,23 @@ let package = Package(
         tests(
             "SluiceOperator",
             [
-                "JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "KubernetesTesting", "SluiceAPI",
-                log,
+                "Clocks", "JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "KubernetesTesting",
+                "SluiceAPI", log,
             ]),
         tests(
             "EmbeddedAPIServer",
             [
-                "JSON", "KubernetesModel", "KubernetesSchema", "KubernetesClient", "KubernetesRuntime", "HTTPServing",
-                log,
+                "AsyncPrimitives", "Clocks", "JSON", "KubernetesModel", "KubernetesSchema", "KubernetesClient",
+                "KubernetesRuntime", "HTTPServing", log,
             ],
             resources: [.copy("Resources")]),
         tests("ProcessNode", ["JSON", "KubernetesModel"]),
         tests(
             "EndToEnd",
-            ["sluice", "JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "SluiceAPI", log],
+            [
+                "sluice", "JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "LoopbackTesting",
+                "SluiceAPI", log,
+            ],
             resources: [.copy("Resources")], testsModule: false),
     ]
 )

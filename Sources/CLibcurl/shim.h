@@ -1,19 +1,16 @@
 #ifndef SLUICE_CLIBCURL_SHIM_H
 #define SLUICE_CLIBCURL_SHIM_H
 
-// What Swift cannot call: curl's variadic functions, one wrapper for each type of argument, and a thread whose start
-// function has the same type on every platform.
+// What Swift cannot call: curl's variadic functions, one wrapper for each type of argument.
 
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 #include <unistd.h>
 
 static inline CURLcode clibcurl_set_long(CURL *easy, CURLoption option, long value) {
@@ -85,26 +82,6 @@ static inline int clibcurl_tune_socket(void *context, curl_socket_t socket, curl
 
 static inline CURLcode clibcurl_set_socket_tuning(CURL *easy) {
     return curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, clibcurl_tune_socket);
-}
-
-// Starts a detached thread with a megabyte of stack; 0 or an errno. It takes no signals but those of its own faults: the
-// process's are for the threads that expect them, and SIGPIPE becomes EPIPE (with CURLOPT_NOSIGNAL curl leaves it alone).
-static inline int clibcurl_start_thread(void *(*body)(void *), void *argument) {
-    pthread_attr_t attributes;
-    int failure = pthread_attr_init(&attributes);
-    if (failure) return failure;
-    pthread_t thread;
-    failure = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (!failure) failure = pthread_attr_setstacksize(&attributes, 1 << 20);
-    sigset_t quiet, before;
-    sigfillset(&quiet);
-    const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
-    for (unsigned i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&quiet, faults[i]);
-    pthread_sigmask(SIG_SETMASK, &quiet, &before);
-    if (!failure) failure = pthread_create(&thread, &attributes, body, argument);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return failure;
 }
 
 // A pipe with both ends closed on exec: in one step where the system has it, since between two steps another thread may

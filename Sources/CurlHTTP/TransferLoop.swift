@@ -1,3 +1,4 @@
+import AsyncPrimitives
 import CLibcurl
 
 /// The thread that owns a curl multi handle. Only it starts, pauses, resumes and removes transfers.
@@ -34,10 +35,9 @@ final class TransferLoop {
         }
         let wakeable = Mailbox.Wakeable(multi: multi)
         let mailbox = Mailbox(wakeable)
-        let isStarted = startThread {
-            TransferLoop(wakeable.multi, mailbox, configuration).run()
-        }
-        guard isStarted else {
+        do {
+            try DetachedThread.start { TransferLoop(wakeable.multi, mailbox, configuration).run() }
+        } catch {
             _ = mailbox.close()
             curl_multi_cleanup(multi)
             throw failure("no thread could be started")

@@ -1,13 +1,8 @@
+import AsyncPrimitives
 import HTTPServing
 import KubernetesModel
 public import Logging
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// A small Kubernetes API server in this process, for kubectl and controllers: discovery, schemas, objects, patches and
 /// watches, over HTTPS on loopback with a bearer token.
@@ -60,23 +55,16 @@ public final class APIServer: Sendable {
             }
         var window = WatchCache.Window()
         window.events = configuration.watchWindow
-        let clock = configuration.clock ?? Self.systemTime
         let store = try ObjectStore(storage: database, window: window) { key, json in
             registry.resource(storageName: key.resource)?.strategy.fieldValues(json) ?? [:]
         }
         core = APIServerCore(
-            store: store, registry: registry, logSource: logSource, clock: clock,
+            store: store, registry: registry, logSource: logSource, clock: configuration.clock,
             bookmarkInterval: configuration.bookmarkInterval, ruleEvaluator: configuration.ruleEvaluator, logger: logger
         )
         core.refreshDefinitions()
         try NamespaceController(core: core).seed(certificateAuthorityPEM: certificateAuthorityPEM)
         core.resumeControllers()
-    }
-
-    private static let systemTime: @Sendable () -> Timestamp = {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
     }
 
     /// Answers a request in memory, without a socket and without checking the token. Never throws: a failure is a
@@ -124,12 +112,12 @@ public final class APIServer: Sendable {
                     }
                 }
                 try await group.next()
-                core.stopping.set()
+                core.stopping.open()
                 group.cancelAll()
                 try await group.waitForAll()
             }
         } onCancel: {
-            core.stopping.set()
+            core.stopping.open()
         }
         try await core.store.close()
     }

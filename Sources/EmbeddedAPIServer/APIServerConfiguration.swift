@@ -1,4 +1,4 @@
-public import KubernetesModel
+public import Clocks
 
 /// The settings of an ``APIServer``.
 public struct APIServerConfiguration: Sendable {
@@ -25,15 +25,15 @@ public struct APIServerConfiguration: Sendable {
     public var maximumBodySize: Int
     /// Evaluates the CEL rules of custom resource definitions.
     public var ruleEvaluator: any ValidationRuleEvaluator
-    /// Returns the current time; nil reads the system's clock.
-    public var clock: (@Sendable () -> Timestamp)?
+    /// The clock for timestamps in objects, time-outs and bookmarks.
+    public var clock: any RuntimeClock
 
     /// Makes a configuration; every setting has a default.
     public init(
         storage: Storage = .memory, port: Int = 0, token: String? = nil, watchWindow: Int = 10_000,
         bookmarkInterval: Duration = .seconds(60), maximumBodySize: Int = 3 << 20,
         ruleEvaluator: any ValidationRuleEvaluator = TransitionRuleEvaluator(),
-        clock: (@Sendable () -> Timestamp)? = nil
+        clock: any RuntimeClock = SystemClock()
     ) {
         self.ruleEvaluator = ruleEvaluator
         self.storage = storage

@@ -1,4 +1,4 @@
-public import KubernetesClient
+public import Clocks
 import SeededRandom
 import Synchronization
 

@@ -1,3 +1,4 @@
+import AsyncPrimitives
 import CProcess
 import FoundationEssentials
 import Glibc
@@ -52,7 +53,7 @@ struct ContainerLaunch: Sendable {
         for (name, value) in standard where environment.variables[name] == nil { environment.set(name, value) }
         let directory = container.workingDirectory.map(environment.expand) ?? files.work
         // Clear the message of the previous attempt.
-        let problem = try await OwnThread.run {
+        let problem = try await DetachedThread.run {
             let descriptor = sluice_make_file(message)
             guard descriptor >= 0 else { return errno }
             close(descriptor)

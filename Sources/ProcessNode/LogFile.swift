@@ -5,7 +5,7 @@ import Glibc
 /// share one position.
 ///
 /// The other process may have put anything in the file's place: nothing but a regular file is opened, and no link is
-/// followed. Reading may still take as long as the disk does, so it belongs on an ``OwnThread``.
+/// followed. Reading may still take as long as the disk does, so it belongs on a `DetachedThread`.
 final class LogFile: Sendable {
     struct OpenError: Error, CustomStringConvertible {
         var path: String

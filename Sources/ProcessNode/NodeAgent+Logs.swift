@@ -1,6 +1,7 @@
+import AsyncPrimitives
+import Clocks
 import FoundationEssentials
 import Glibc
-import KubernetesClient
 public import KubernetesModel
 import KubernetesRuntime
 import Synchronization
@@ -27,7 +28,7 @@ extension NodeAgent {
         }
         let file: LogFile
         do {
-            file = try await OwnThread.run {
+            file = try await DetachedThread.run {
                 let file = try LogFile(files.log(container, attempt))
                 if let tailLines = options.tailLines { file.seekToLastLines(tailLines) }
                 return file
@@ -52,7 +53,7 @@ extension NodeAgent {
                         // Ask before reading: what the container wrote until then is read below.
                         let state = await worker?.log(of: container)
                         let isComplete = state.map { $0.isComplete || $0.attempt > attempt } ?? true
-                        left = try await OwnThread.run { [left] in
+                        left = try await DetachedThread.run { [left] in
                             var left = left
                             while left > 0, let chunk = Optional(file.read(min(left, 65_536))), !chunk.isEmpty {
                                 left -= chunk.count

@@ -1,3 +1,4 @@
+import Clocks
 import FoundationEssentials
 import Glibc
 import JSON
@@ -65,8 +66,8 @@ public final class NodeAgent: Sendable {
     private func run(_ supervisor: ProcessSupervisor) async throws {
         let (labels, allocatable) = try await register()
         let scheduler = NodeScheduler(
-            requests: .init(client: client, node: configuration.name, logger: logger), node: configuration.name,
-            labels: labels, allocatable: allocatable)
+            requests: .init(client: client, node: configuration.name, clock: clock, logger: logger),
+            node: configuration.name, labels: labels, allocatable: allocatable)
         let node = PodWorker.Node(
             client: client, supervisor: supervisor, directory: configuration.directory, clock: clock, logger: logger)
         let informer = Informer(client.resource(NodePod.self).listWatch, logger: logger)

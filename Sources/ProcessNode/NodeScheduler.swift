@@ -1,3 +1,4 @@
+import Clocks
 import JSON
 import KubernetesClient
 import KubernetesModel
@@ -144,7 +145,7 @@ actor NodeScheduler {
 
 extension NodeScheduler.Requests {
     /// Requests by a client, for the node of that name.
-    init(client: APIClient, node: String, logger: Logger) {
+    init(client: APIClient, node: String, clock: any RuntimeClock, logger: Logger) {
         @Sendable func succeeds(
             _ what: String, _ metadata: ObjectMeta, _ body: () async throws -> Void
         ) async -> Bool {
@@ -167,7 +168,7 @@ extension NodeScheduler.Requests {
         tell = { metadata, message in
             let condition: JSONValue = [
                 "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": .string(message),
-                "lastTransitionTime": .string(SystemTime.now.rfc3339),
+                "lastTransitionTime": .string(clock.now.rfc3339),
             ]
             return await succeeds("writing the status of pod", metadata) {
                 _ = try await client.dynamic(NodePod.resourceType, namespace: metadata.namespace)

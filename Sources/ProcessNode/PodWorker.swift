@@ -1,3 +1,5 @@
+import AsyncPrimitives
+import Clocks
 import Glibc
 import JSON
 import KubernetesClient
@@ -136,7 +138,7 @@ actor PodWorker {
         }
         guard hasFinished else { return }
         do {
-            try await OwnThread.run { [files] in try files.remove() }
+            try await DetachedThread.run { [files] in try files.remove() }
         } catch {
             node.logger.warning("the files of pod \(pod.key) cannot be removed: \(error)")
         }
@@ -213,7 +215,7 @@ actor PodWorker {
             // Its processes are gone; signals find nobody until it counts as ended.
             let container = containers[index]
             work.append { [files, post] in
-                let message = try? await OwnThread.run {
+                let message = try? await DetachedThread.run {
                     files.terminationMessage(container.spec, attempt: container.attempt, exitCode: code)
                 }
                 post(.read(index, code: code, message: message ?? ""))
@@ -274,7 +276,7 @@ actor PodWorker {
     private func prepare() {
         work.append { [files, pod, post, containers] in
             do {
-                try await OwnThread.run { try files.prepare(containers: containers.map(\.spec.name)) }
+                try await DetachedThread.run { try files.prepare(containers: containers.map(\.spec.name)) }
                 let paths = try await files.materialise(pod.spec["volumes"]?.array ?? [], from: self.source)
                 post(.prepared(.success(paths)))
             } catch {

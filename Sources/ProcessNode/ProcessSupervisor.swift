@@ -1,3 +1,4 @@
+import AsyncPrimitives
 import CProcess
 import Glibc
 import Synchronization
@@ -54,20 +55,12 @@ final class ProcessSupervisor: Sendable {
     init() throws {
         bell = sluice_eventfd()
         guard bell >= 0 else { throw LaunchError(code: errno) }
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, nil,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<ProcessSupervisor>.fromOpaque(context).takeRetainedValue().loop()
-                return nil
-            }, Unmanaged.passRetained(self).toOpaque())
-        guard code == 0 else {
-            Unmanaged.passUnretained(self).release()
+        do {
+            try DetachedThread.start { self.loop() }
+        } catch {
             close(bell)
-            throw LaunchError(code: code)
+            throw LaunchError(code: error.code)
         }
-        pthread_detach(thread)
     }
 
     /// Starts a process. Its callbacks are called on the supervisor's thread, or at once when the supervisor has

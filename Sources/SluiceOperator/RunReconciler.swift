@@ -1,5 +1,5 @@
+public import Clocks
 import JSON
-public import KubernetesClient
 public import KubernetesModel
 public import KubernetesRuntime
 public import Logging

@@ -1,5 +1,6 @@
 import CurlHTTP
 import Foundation
+import LoopbackTesting
 import SeededRandom
 import Testing
 
@@ -116,7 +117,7 @@ struct TransferTests {
     }
 
     @Test func `A port that nobody listens on is known not to have seen the request`() async throws {
-        let listener = try ClosedPort()
+        let listener = try LoopbackSocket()
         let client = try HTTPClient.plain()
         let error = try await httpError {
             _ = try await client.send(HTTPRequest(method: "POST", url: "http://127.0.0.1:\(listener.port)/", body: [1]))

@@ -1,6 +1,7 @@
 // swift-format-ignore-file: NeverForceUnwrap
 // A test that does not find what it counts on has to stop.
 
+import AsyncPrimitives
 import JSON
 import KubernetesModel
 import Testing
@@ -246,7 +247,7 @@ import Testing
         }
         #expect(unserved.isEmpty)
         controllers.cancel()
-        server.server.core.stopping.set()
+        server.server.core.stopping.open()
         await controllers.value
     }
 

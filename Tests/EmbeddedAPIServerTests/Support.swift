@@ -1,6 +1,7 @@
 // swift-format-ignore-file: NeverForceUnwrap
 // A test that does not find what it counts on has to stop.
 
+import Clocks
 import Foundation
 import HTTPServing
 import JSON
@@ -21,7 +22,7 @@ struct TestServer: Sendable {
     ) throws {
         var configuration = APIServerConfiguration(
             storage: storage, watchWindow: watchWindow, bookmarkInterval: bookmarkInterval)
-        configuration.clock = { [time] in time.now }
+        configuration.clock = time
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         server = try APIServer(configuration: configuration, logSource: logSource, logger: logger)
@@ -59,11 +60,13 @@ struct TestServer: Sendable {
     }
 }
 
-/// A clock that the test moves.
-final class TestClock: Sendable {
+/// A clock whose calendar the test moves; waiting takes real time.
+final class TestClock: RuntimeClock {
     private let seconds = Mutex<Int64>(1_795_475_252)
 
     var now: Timestamp { Timestamp(seconds: seconds.withLock { $0 }) }
+    var monotonic: Duration { SystemClock().monotonic }
+    func sleep(for duration: Duration) async throws { try await SystemClock().sleep(for: duration) }
 
     /// Moves forward to the latest time in a recorded answer.
     func advance(to recorded: JSONValue) {

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import LoopbackTesting
 import Testing
 
 /// The process node and its cluster where things go wrong.
@@ -15,27 +16,16 @@ import Testing
     }
 
     @Test func `sluice up on a port that is taken ends at once with one sentence and exit code 1`() async throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        try #require(listener >= 0)
-        defer { close(listener) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) == 0 && listen(listener, 1) == 0 && getsockname(listener, $0, &length) == 0
-            }
-        }
-        try #require(isBound)
-        let port = UInt16(bigEndian: address.sin_port)
+        let listener = try LoopbackSocket(backlog: 1)
         let directory = try Tools.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let program = try Program(
-            Tools.sluice, ["up", "--port", "\(port)", "--kubeconfig", "\(directory)/kubeconfig"], directory: directory)
+            Tools.sluice, ["up", "--port", "\(listener.port)", "--kubeconfig", "\(directory)/kubeconfig"],
+            directory: directory)
         #expect(await end(of: program, within: .seconds(20)) == 1)
         #expect(
-            program.errors.contains("cannot listen on port \(port) of 127.0.0.1: another program listens there"),
+            program.errors.contains(
+                "cannot listen on port \(listener.port) of 127.0.0.1: another program listens there"),
             "\(program.errors)")
         #expect(program.errors.split(separator: "\n").count == 1, "\(program.errors)")
     }

@@ -1,6 +1,7 @@
 import CurlHTTP
 import Foundation
 import KubernetesModel
+import LoopbackTesting
 import Testing
 
 @testable import KubernetesClient
@@ -129,7 +130,7 @@ struct KubeconfigTests {
 
     @Test func `A request trusts the authorities that the file has now`() async throws {
         // One that cannot be read is refused before the handshake, which the other side breaks off.
-        let server = try ClosingServer()
+        let server = try LoopbackServer { _ in }
         let path = try directory.write("ca.crt", "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n")
         let file = try directory.write(
             "config",

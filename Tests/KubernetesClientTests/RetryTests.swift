@@ -2,6 +2,7 @@ import CurlHTTP
 import Foundation
 import JSON
 import KubernetesModel
+import LoopbackTesting
 import Testing
 
 @testable import KubernetesClient
@@ -133,7 +134,7 @@ struct RetryTests {
     }
 
     @Test func `A TLS handshake that breaks off is tried again, also for a create`() async throws {
-        let server = try ClosingServer()
+        let server = try LoopbackServer { _ in }
         let test = try TestClient("https://127.0.0.1:\(server.port)")
         await #expect { _ = try await test.client.request("POST", "/x", body: [:]) } throws: { error in
             (error as? KubernetesClientError)?.transport?.code == .handshake

@@ -1,5 +1,5 @@
+import AsyncPrimitives
 import JSON
-import KubernetesClient
 import KubernetesModel
 import KubernetesTesting
 import Logging

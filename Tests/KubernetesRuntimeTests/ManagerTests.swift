@@ -1,5 +1,5 @@
+import AsyncPrimitives
 import JSON
-import KubernetesClient
 import KubernetesTesting
 import Logging
 import Synchronization

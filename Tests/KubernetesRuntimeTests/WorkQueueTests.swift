@@ -1,4 +1,4 @@
-import KubernetesClient
+import Clocks
 import KubernetesTesting
 import MetricsTestKit
 import SeededRandom

@@ -1,3 +1,5 @@
+import AsyncPrimitives
+import DequeModule
 import Synchronization
 
 /// The checks that changes of objects ask for, in the order in which they were asked for.
@@ -22,12 +24,12 @@ final class ControllerQueue: Sendable {
     }
 
     private struct State {
-        var checks: [Check] = []
+        var checks: Deque<Check> = []
         var known: Set<Check> = []
     }
 
     private let state = Mutex(State())
-    /// To be fired after checks have been added.
+    /// To be sent after checks have been added.
     let signal = AsyncSignal()
 
     /// Adds a check, unless the same one already waits.
@@ -47,8 +49,7 @@ final class ControllerQueue: Sendable {
     /// Takes the oldest check out; nil when the queue is empty.
     func next() -> Check? {
         state.withLock { state in
-            guard !state.checks.isEmpty else { return nil }
-            let check = state.checks.removeFirst()
+            guard let check = state.checks.popFirst() else { return nil }
             state.known.remove(check)
             return check
         }

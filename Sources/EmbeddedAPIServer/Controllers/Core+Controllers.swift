@@ -1,3 +1,5 @@
+import AsyncPrimitives
+import Clocks
 import JSON
 import KubernetesModel
 import Logging
@@ -10,12 +12,12 @@ extension APIServerCore {
     func runControllers() async {
         let sweeper = Task { [self] in
             while !Task.isCancelled {
-                do { try await ContinuousClock().sleep(for: .seconds(60)) } catch { return }
+                do { try await clock.sleep(for: .seconds(60)) } catch { return }
                 await expireEvents()
             }
         }
         stopping.attach(checks.signal)
-        while !Task.isCancelled, !stopping.isSet {
+        while !Task.isCancelled, !stopping.isOpen {
             await settle()
             await checks.signal.wait()
         }
@@ -50,7 +52,7 @@ extension APIServerCore {
 
     /// Deletes events that are older than ``eventLifetime``.
     func expireEvents() async {
-        let limit = clock() - Self.eventLifetime
+        let limit = clock.now - Self.eventLifetime
         for object in store.list("events", namespace: nil).objects {
             guard let json = try? JSONValue(parsing: object.body) else { continue }
             let last = json["lastTimestamp"]?.string ?? json["metadata"]?["creationTimestamp"]?.string

@@ -1,3 +1,4 @@
+import Clocks
 import JSON
 import KubernetesModel
 import Synchronization
@@ -16,12 +17,12 @@ struct NamespaceController: Sendable {
     /// ``SQLiteError``.
     func seed(certificateAuthorityPEM: String) throws {
         guard let namespaces = registry.resource("", "v1", "namespaces") else { return }
-        let pipeline = ObjectPipeline(resource: namespaces, now: core.clock())
+        let pipeline = ObjectPipeline(resource: namespaces, now: core.clock.now)
         for name in Self.systemNamespaces where store.get(Self.namespaceKey(name)) == nil {
             var object: JSONValue = ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]]
             _ = try pipeline.decode(&object, .ignore)
             pipeline.initialize(&object, namespace: "")
-            try namespaces.strategy.admit(&object, cluster: StoreView(core: core), now: core.clock())
+            try namespaces.strategy.admit(&object, cluster: StoreView(core: core), now: core.clock.now)
             try core.insert(object, Self.namespaceKey(name), namespaces)
         }
         core.certificateAuthority.withLock { $0 = certificateAuthorityPEM }
@@ -40,7 +41,7 @@ struct NamespaceController: Sendable {
                     "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": ["name": .string(name)],
                     "value": .int(value), "description": .string(text),
                 ]
-                let pipeline = ObjectPipeline(resource: classes, now: core.clock())
+                let pipeline = ObjectPipeline(resource: classes, now: core.clock.now)
                 _ = try pipeline.decode(&object, .ignore)
                 pipeline.initialize(&object, namespace: "")
                 try core.insert(object, key, classes)
@@ -76,7 +77,7 @@ struct NamespaceController: Sendable {
             else { continue }
             let key = StorageKey(resource: plural, namespace: namespace, name: name)
             if store.get(key) != nil { continue }
-            let pipeline = ObjectPipeline(resource: resource, now: core.clock())
+            let pipeline = ObjectPipeline(resource: resource, now: core.clock.now)
             var object = template
             pipeline.initialize(&object, namespace: namespace)
             do {

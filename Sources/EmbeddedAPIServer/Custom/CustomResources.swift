@@ -1,3 +1,4 @@
+import Clocks
 import JSON
 import KubernetesModel
 import Synchronization
@@ -89,7 +90,7 @@ extension APIServerCore {
 
     /// Accepts the definition's names and marks it as established, unless that is done already.
     private func establish(_ key: StorageKey, _ resource: ResourceDefinition) async throws {
-        let now = clock().wholeSecond
+        let now = clock.now.wholeSecond
         try await edit(key, resource) { crd in
             let names = crd["spec"]?["names"] ?? [:]
             guard crd["status"]?["acceptedNames"] != names else { return }

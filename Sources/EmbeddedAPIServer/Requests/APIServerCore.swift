@@ -1,3 +1,5 @@
+import AsyncPrimitives
+import Clocks
 import JSON
 import KubernetesModel
 import Logging
@@ -9,7 +11,7 @@ final class APIServerCore: Sendable {
     let registry: ResourceRegistry
     let checks = ControllerQueue()
     let logSource: (any PodLogSource)?
-    let clock: @Sendable () -> Timestamp
+    let clock: any RuntimeClock
     let bookmarkInterval: Duration
     let ruleEvaluator: any ValidationRuleEvaluator
     let logger: Logger
@@ -17,12 +19,12 @@ final class APIServerCore: Sendable {
     let certificateAuthority = Mutex("")
     /// Held while the stored definitions are read and put into the registry.
     let refreshing = Mutex(())
-    /// Set when the server stops; ends all watches.
+    /// Opened when the server stops; ends all watches.
     let stopping = AsyncLatch()
 
     init(
         store: ObjectStore, registry: ResourceRegistry, logSource: (any PodLogSource)?,
-        clock: @escaping @Sendable () -> Timestamp, bookmarkInterval: Duration,
+        clock: any RuntimeClock, bookmarkInterval: Duration,
         ruleEvaluator: any ValidationRuleEvaluator, logger: Logger
     ) {
         self.ruleEvaluator = ruleEvaluator
@@ -59,7 +61,7 @@ final class APIServerCore: Sendable {
     }
 
     private func respond(to request: InboundRequest, _ path: APIPath.ResourcePath) async throws -> InboundResponse {
-        if let review = try Reviews.respond(to: request, path, now: clock()) { return review }
+        if let review = try Reviews.respond(to: request, path, now: clock.now) { return review }
         guard registry.hasGroupVersion(path.group, path.version) else {
             return InboundResponse(text: "404 page not found\n", status: 404)
         }

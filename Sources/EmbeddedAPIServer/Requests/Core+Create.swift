@@ -1,3 +1,5 @@
+import AsyncPrimitives
+import Clocks
 import JSON
 import KubernetesModel
 import KubernetesSchema
@@ -9,7 +11,7 @@ extension APIServerCore {
         let form = try call.representation()
         let isDryRun = try call.isDryRun()
         var object = try decodeBody(call)
-        let pipeline = ObjectPipeline(resource: resource, now: clock())
+        let pipeline = ObjectPipeline(resource: resource, now: clock.now)
         let warnings = try pipeline.decode(&object, try ObjectPipeline.fieldValidation(call.request))
         try checkNamespace(of: object, call)
         let stored = try await create(object, call, pipeline, isDryRun: isDryRun)
@@ -77,7 +79,7 @@ extension APIServerCore {
         if !object.ownerUIDs.isEmpty { checks.add(.owners(object.key)) }
         if object.isBeingDeleted { checks.add(.deletion(object.key)) }
         if resource.storageName == "namespaces" { checks.add(.namespace(object.key.name)) }
-        checks.signal.fire()
+        checks.signal.signal()
     }
 
     /// 404: the namespace does not exist.

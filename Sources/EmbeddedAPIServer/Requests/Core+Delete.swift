@@ -1,3 +1,4 @@
+import Clocks
 import HTTPServing
 import JSON
 import KubernetesModel
@@ -87,7 +88,7 @@ extension APIServerCore {
         let filter = try ObjectFilter(call.request, call.resource, namespace: call.path.namespace)
         let page = try page(call, filter)
         try await delete(page.objects, call.resource, options)
-        let renderer = Renderer(resource: call.resource, form: form, now: clock())
+        let renderer = Renderer(resource: call.resource, form: form, now: clock.now)
         return InboundResponse(body: .bytes(try renderer.list(page, hasSelector: true)))
     }
 
@@ -108,7 +109,7 @@ extension APIServerCore {
     func delete(_ key: StorageKey, _ resource: ResourceDefinition, _ options: DeletionOptions) async throws
         -> DeletionResult
     {
-        let now = clock()
+        let now = clock.now
         let renderer = Renderer(resource: resource, form: .whole, now: now)
         while true {
             guard let current = store.get(key) else { throw APIStatus.notFound(resource, key.name) }

@@ -1,3 +1,4 @@
+import Clocks
 import JSON
 import KubernetesModel
 import KubernetesSchema
@@ -8,7 +9,7 @@ extension APIServerCore {
         let form = try call.representation()
         let isDryRun = try call.isDryRun()
         let validation = try ObjectPipeline.fieldValidation(call.request)
-        let pipeline = ObjectPipeline(resource: call.resource, now: clock())
+        let pipeline = ObjectPipeline(resource: call.resource, now: clock.now)
         if call.request.mediaType == "application/apply-patch+yaml" {
             let (object, isNew, warnings) = try await apply(call, pipeline, validation, isDryRun: isDryRun)
             return try render(object, call.resource, form, status: isNew ? 201 : 200).withWarnings(warnings)

@@ -1,3 +1,4 @@
+import Clocks
 import HTTPServing
 import JSON
 import KubernetesModel
@@ -16,14 +17,14 @@ extension APIServerCore {
         throws
         -> InboundResponse
     {
-        let renderer = Renderer(resource: resource, form: form, now: clock())
+        let renderer = Renderer(resource: resource, form: form, now: clock.now)
         return InboundResponse(status: status, body: .bytes(try renderer.single(object)))
     }
 
     func render(_ json: JSONValue, _ resource: ResourceDefinition, _ form: Representation, status: Int = 200) throws
         -> InboundResponse
     {
-        let renderer = Renderer(resource: resource, form: form, now: clock())
+        let renderer = Renderer(resource: resource, form: form, now: clock.now)
         return InboundResponse(status: status, body: .bytes(try renderer.single(json)))
     }
 
@@ -47,7 +48,7 @@ extension APIServerCore {
         let form = try call.representation()
         let filter = try ObjectFilter(call.request, call.resource, namespace: call.path.namespace)
         let page = try page(call, filter)
-        let renderer = Renderer(resource: call.resource, form: form, now: clock())
+        let renderer = Renderer(resource: call.resource, form: form, now: clock.now)
         return InboundResponse(body: .bytes(try renderer.list(page, hasSelector: !filter.isEverything)))
     }
 

@@ -1,3 +1,4 @@
+import Clocks
 import HTTPServing
 import JSON
 import KubernetesModel
@@ -57,7 +58,7 @@ extension APIServerCore {
             throw refuse("pod \(call.name) has non-empty .spec.schedulingGates")
         }
         if !isDryRun {
-            let now = clock().wholeSecond
+            let now = clock.now.wholeSecond
             try await edit(call.key, call.resource) { pod in
                 guard pod["spec"]?["nodeName"]?.string ?? "" == "" else {
                     throw refuse("pod \(call.name) is already assigned")
@@ -96,7 +97,7 @@ extension APIServerCore {
         if try call.isDryRun() { options.isDryRun = true }
         let isRunning = !["Succeeded", "Failed", "Pending"].contains(json["status"]?["phase"] ?? "")
         if !options.isDryRun, isRunning, !stored.isBeingDeleted {
-            let now = clock().wholeSecond
+            let now = clock.now.wholeSecond
             try await edit(call.key, call.resource) { pod in
                 Self.setCondition(
                     [

@@ -1,3 +1,5 @@
+import AsyncPrimitives
+import Clocks
 import JSON
 import KubernetesModel
 import KubernetesSchema
@@ -9,7 +11,7 @@ extension APIServerCore {
         let isDryRun = try call.isDryRun()
         let validation = try ObjectPipeline.fieldValidation(call.request)
         var object = try decodeBody(call)
-        let pipeline = ObjectPipeline(resource: call.resource, now: clock())
+        let pipeline = ObjectPipeline(resource: call.resource, now: clock.now)
         let warnings = try pipeline.decode(&object, validation)
         try checkNamespace(of: object, call)
         let name = object["metadata"]?["name"]?.string ?? ""
@@ -130,6 +132,6 @@ extension APIServerCore {
         if resource.strategy.isCustom { checks.add(.definition(resource.storageName)) }
         if !object.key.namespace.isEmpty { checks.add(.namespace(object.key.namespace)) }
         for owner in object.ownerUIDs { checks.add(.dependentGone(owner)) }
-        checks.signal.fire()
+        checks.signal.signal()
     }
 }

@@ -1,3 +1,5 @@
+import AsyncPrimitives
+import Clocks
 import HTTPServing
 import JSON
 import KubernetesModel
@@ -36,7 +38,7 @@ extension APIServerCore {
         let seconds = request.nonEmptyParameter("timeoutSeconds").flatMap { Int64($0) }
         let watch = Watch(
             core: self, resource: call.resource, filter: filter,
-            renderer: Renderer(resource: call.resource, form: form, now: clock()),
+            renderer: Renderer(resource: call.resource, form: form, now: clock.now),
             startVersion: version,
             sendsInitialEvents: sendsInitial ?? (version ?? 0 == 0),
             marksEndOfInitialEvents: sendsInitial == true,
@@ -81,13 +83,14 @@ struct Watch: Sendable {
             core.store.detach(signal, from: resource.storageName)
             core.stopping.detach(signal)
         }
-        let deadline = ContinuousClock.now + timeout
+        let clock = core.clock
+        let deadline = clock.monotonic + timeout
         let timer = Task {
             // Only wakes the loop below, which decides whether to send a bookmark or to end.
-            while !Task.isCancelled, ContinuousClock.now < deadline {
-                let next = allowsBookmarks ? min(deadline, .now + core.bookmarkInterval) : deadline
-                do { try await ContinuousClock().sleep(until: next) } catch { return }
-                signal.fire()
+            while !Task.isCancelled, case let left = deadline - clock.monotonic, left > .zero {
+                let next = allowsBookmarks ? min(left, core.bookmarkInterval) : left
+                do { try await clock.sleep(for: next) } catch { return }
+                signal.signal()
             }
         }
         defer { timer.cancel() }
@@ -110,8 +113,8 @@ struct Watch: Sendable {
             }
             if !frames.isEmpty { try await write(frames) }
         }
-        var lastBookmark = ContinuousClock.now
-        while !Task.isCancelled, !core.stopping.isSet {
+        var lastBookmark = clock.monotonic
+        while !Task.isCancelled, !core.stopping.isOpen {
             let durable = core.store.durableRevision
             guard let events = core.store.events(resource.storageName, after: cursor, limit: 256) else {
                 let floor = core.store.floor(resource.storageName)
@@ -121,7 +124,7 @@ struct Watch: Sendable {
             }
             if let last = events.last {
                 var frames: [UInt8] = []
-                renderer.now = core.clock()
+                renderer.now = clock.now
                 for event in events {
                     if let frame = try frame(for: event) { frames += frame }
                 }
@@ -131,7 +134,7 @@ struct Watch: Sendable {
             }
             // The resource has no change up to there; a later bookmark may say so.
             cursor = max(cursor, durable)
-            let now = ContinuousClock.now
+            let now = clock.monotonic
             if now >= deadline { return }
             if allowsBookmarks, now - lastBookmark >= core.bookmarkInterval {
                 lastBookmark = now

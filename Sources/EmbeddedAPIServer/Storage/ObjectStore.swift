@@ -1,3 +1,4 @@
+import AsyncPrimitives
 import JSON
 import KubernetesModel
 import Synchronization
@@ -204,7 +205,7 @@ final class ObjectStore: Sendable {
         let touched = Set(state.pending[..<count].map { $0.object.key.resource })
         state.pending.removeFirst(count)
         state.durableRevision = revision
-        for resource in touched { state.signals[resource]?.values.forEach { $0.fire() } }
+        for resource in touched { state.signals[resource]?.values.forEach { $0.signal() } }
         let ready = state.waiters.filter { $0.revision <= revision }
         state.waiters.removeAll { $0.revision <= revision }
         for waiter in ready { waiter.continuation.resume() }
@@ -264,7 +265,7 @@ final class ObjectStore: Sendable {
 
     // MARK: Watching
 
-    /// Fires the signal when changes of this resource are published.
+    /// Sends the signal when changes of this resource are published.
     func attach(_ signal: AsyncSignal, to resource: String) {
         state.withLock { $0.signals[resource, default: [:]][ObjectIdentifier(signal)] = signal }
     }

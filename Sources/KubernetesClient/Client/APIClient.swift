@@ -1,3 +1,4 @@
+public import Clocks
 import CurlHTTP
 public import JSON
 public import KubernetesModel

@@ -1,3 +1,4 @@
+import Clocks
 import CurlHTTP
 import FoundationEssentials
 import JSON

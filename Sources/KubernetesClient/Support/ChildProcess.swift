@@ -1,3 +1,4 @@
+import AsyncPrimitives
 import CurlHTTP
 import Synchronization
 
@@ -32,16 +33,13 @@ enum ChildProcess {
     ) async throws -> [UInt8] {
         let lifeline = Lifeline()
         return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                // Waiting blocks, so it must not run on a thread of the tasks.
-                let isStarted = startThread {
-                    continuation.resume(
-                        with: Result {
-                            try runBlocking(
-                                program, arguments, environment: environment, inheritsInput: inheritsInput, lifeline)
-                        })
+            do {
+                return try await DetachedThread.run {
+                    try runBlocking(
+                        program, arguments, environment: environment, inheritsInput: inheritsInput, lifeline)
                 }
-                if !isStarted { continuation.resume(throwing: Failure.notStarted(EAGAIN)) }
+            } catch let error as DetachedThread.StartError {
+                throw Failure.notStarted(error.code)
             }
         } onCancel: {
             lifeline.cut()

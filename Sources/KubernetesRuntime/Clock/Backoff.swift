@@ -1,4 +1,4 @@
-public import KubernetesClient
+public import Clocks
 
 /// Exponential delays with jitter that start over after a quiet time.
 ///

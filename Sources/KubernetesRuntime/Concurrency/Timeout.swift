@@ -1,4 +1,5 @@
-import KubernetesClient
+import AsyncPrimitives
+import Clocks
 
 /// An operation did not end within its time limit.
 struct TimedOut: Error, CustomStringConvertible {
@@ -44,6 +45,19 @@ func perform(until latch: AsyncLatch, _ operation: @escaping @Sendable () async 
             }
         } catch is CancellationError where latch.isOpen {
             // The open latch cancelled the operation, as intended.
+        }
+    }
+}
+
+extension AsyncSignal {
+    /// Waits for a signal, but no longer than `limit`.
+    func wait(atMost limit: Duration, clock: any RuntimeClock) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.wait() }
+            // Throws only when the signal came first and cancelled it: nothing to report.
+            group.addTask { try? await clock.sleep(for: limit) }
+            await group.next()
+            group.cancelAll()
         }
     }
 }

@@ -1,5 +1,5 @@
+public import Clocks
 public import CoreMetrics
-public import KubernetesClient
 public import KubernetesModel
 public import Logging
 import Synchronization

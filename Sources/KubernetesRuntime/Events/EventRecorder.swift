@@ -1,7 +1,8 @@
+import AsyncPrimitives
+public import Clocks
 public import CoreMetrics
 import DequeModule
 import JSON
-public import KubernetesClient
 public import KubernetesModel
 public import Logging
 import Synchronization

@@ -1,4 +1,5 @@
-public import KubernetesClient
+import AsyncPrimitives
+public import Clocks
 import KubernetesModel
 public import Logging
 import Synchronization

@@ -1,5 +1,6 @@
+import AsyncPrimitives
+public import Clocks
 public import CoreMetrics
-public import KubernetesClient
 import Synchronization
 
 /// How urgent an item is.

@@ -1,3 +1,4 @@
+import AsyncPrimitives
 import JSON
 import KubernetesClient
 public import KubernetesModel

@@ -1,4 +1,4 @@
-public import KubernetesClient
+public import Clocks
 public import KubernetesModel
 public import Logging
 import Synchronization

@@ -1,4 +1,5 @@
-public import KubernetesClient
+public import Clocks
+import KubernetesClient
 public import KubernetesModel
 public import Logging
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Clocks
 import JSON
 import KubernetesClient
 import KubernetesModel

@@ -1,5 +1,5 @@
 import ArgumentParser
-import KubernetesClient
+import Clocks
 import KubernetesRuntime
 import LocalCluster
 import Logging

@@ -1,4 +1,5 @@
 import Foundation
+import LoopbackTesting
 import Testing
 
 /// A real kube-apiserver: the one that KUBECONFIG names, or one started from KUBEBUILDER_ASSETS (controller-runtime's
@@ -35,27 +36,12 @@ struct RealAPIServer {
         if let directory { try? FileManager.default.removeItem(atPath: directory) }
     }
 
-    private static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        try withUnsafeMutablePointer(to: &address) { pointer in
-            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                try #require(bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0)
-            }
-        }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
-
     private static func start() async throws -> RealAPIServer {
         guard let assets else {
             return RealAPIServer(kubeconfig: try #require(named), programs: [], directory: nil)
         }
         let directory = try Tools.temporaryDirectory()
-        let (client, peer, port) = (try freePort(), try freePort(), try freePort())
+        let (client, peer, port) = (try LoopbackSocket().port, try LoopbackSocket().port, try LoopbackSocket().port)
         let etcd = try Program(
             "\(assets)/etcd",
             [

@@ -1,8 +1,10 @@
+import Clocks
 import CurlHTTP
 import Foundation
 import KubernetesClient
 import KubernetesModel
 import Logging
+import LoopbackTesting
 
 /// An HTTP server on loopback that answers by a script, one answer after the other, and records the requests.
 final class ScriptedServer: Sendable {
@@ -33,10 +35,9 @@ final class ScriptedServer: Sendable {
         }
     }
 
-    private let answers: @Sendable (Request, Int) -> Answer
     private let log = Locked<[Request]>([])
-    private let socket: Int32
-    let port: Int
+    private let server: LoopbackServer
+    var port: Int { server.port }
 
     var requests: [Request] { log.value }
     var url: String { "http://127.0.0.1:\(port)" }
@@ -49,29 +50,12 @@ final class ScriptedServer: Sendable {
 
     /// The answer to each request, by its number from 0.
     init(_ answers: @escaping @Sendable (Request, Int) -> Answer) throws {
-        self.answers = answers
-        let (listener, port) = try loopbackListener()
-        socket = listener
-        self.port = port
-        Thread.detachNewThread { [log] in
-            while true {
-                let connection = accept(listener, nil, nil)
-                guard connection >= 0 else {
-                    // Here and not in deinit: the number could be another socket's by the time of the next accept.
-                    close(listener)
-                    return
-                }
-                Thread.detachNewThread { Self.serve(connection, log, answers) }
-            }
-        }
+        server = try LoopbackServer { [log] in Self.serve($0, log, answers) }
     }
-
-    deinit { shutdown(socket, Int32(SHUT_RDWR)) }
 
     private static func serve(
         _ connection: Int32, _ log: Locked<[Request]>, _ answers: (Request, Int) -> Answer
     ) {
-        defer { close(connection) }
         var input = Data()
         func fill() -> Bool {
             var buffer = [UInt8](repeating: 0, count: 65536)
@@ -116,46 +100,6 @@ final class ScriptedServer: Sendable {
             }
         }
     }
-}
-
-/// A listener on a free port of loopback.
-private func loopbackListener() throws -> (socket: Int32, port: Int) {
-    let listener = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = inet_addr("127.0.0.1")
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = withUnsafeMutablePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-            bind(listener, pointer, length) == 0 ? getsockname(listener, pointer, &length) : -1
-        }
-    }
-    guard result == 0, listen(listener, 64) == 0 else { throw Unexpected("no socket: errno \(errno)") }
-    return (listener, Int(UInt16(bigEndian: address.sin_port)))
-}
-
-/// A server that closes every connection at once.
-final class ClosingServer: Sendable {
-    private let socket: Int32
-    let port: Int
-
-    init() throws {
-        let (listener, port) = try loopbackListener()
-        socket = listener
-        self.port = port
-        Thread.detachNewThread {
-            while true {
-                let connection = accept(listener, nil, nil)
-                guard connection >= 0 else {
-                    close(listener)
-                    return
-                }
-                close(connection)
-            }
-        }
-    }
-
-    deinit { shutdown(socket, Int32(SHUT_RDWR)) }
 }
 
 /// A value behind a lock.

@@ -1,8 +1,7 @@
-import KubernetesClient
 import Synchronization
 
 /// Wakes the one task that waits for it, any number of times. Signals sent while no task waits are kept as one.
-final class AsyncSignal: Sendable {
+package final class AsyncSignal: Sendable {
     private struct State {
         var isSet = false
         var waiter: CheckedContinuation<Void, Never>?
@@ -10,8 +9,10 @@ final class AsyncSignal: Sendable {
 
     private let state = Mutex(State())
 
+    package init() {}
+
     /// Wakes the waiting task, or lets the next ``wait()`` return at once.
-    func signal() {
+    package func signal() {
         let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
             guard let waiter = state.waiter else {
                 state.isSet = true
@@ -25,7 +26,7 @@ final class AsyncSignal: Sendable {
 
     /// Returns at the next signal, at once if one came since the last wait, and when the task is cancelled. Only one task
     /// at a time may wait.
-    func wait() async {
+    package func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
                 let isOver = state.withLock { state in
@@ -44,17 +45,6 @@ final class AsyncSignal: Sendable {
                 return state.waiter
             }
             waiter?.resume()
-        }
-    }
-
-    /// Waits for a signal, but no longer than `limit`.
-    func wait(atMost limit: Duration, clock: any RuntimeClock) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.wait() }
-            // Throws only when the signal came first and cancelled it: nothing to report.
-            group.addTask { try? await clock.sleep(for: limit) }
-            await group.next()
-            group.cancelAll()
         }
     }
 }

@@ -1,29 +1,39 @@
 import Synchronization
 
 /// Opens once and stays open. Any number of tasks can wait for it.
-final class AsyncLatch: Sendable {
+package final class AsyncLatch: Sendable {
     private struct State {
         var isOpen = false
         var nextID = 0
         var waiters: [Int: CheckedContinuation<Void, any Error>] = [:]
+        var signals: [ObjectIdentifier: AsyncSignal] = [:]
     }
 
     private let state = Mutex(State())
 
-    var isOpen: Bool { state.withLock(\.isOpen) }
+    package init() {}
 
-    /// Opens the latch and resumes every waiting task. Does nothing when it is open already.
-    func open() {
-        let waiters = state.withLock { state in
+    package var isOpen: Bool { state.withLock(\.isOpen) }
+
+    /// Opens the latch, resumes every waiting task and sends every attached signal.
+    package func open() {
+        let opened = state.withLock { state in
             state.isOpen = true
             defer { state.waiters = [:] }
-            return state.waiters.sorted { $0.key < $1.key }
+            return state
         }
-        for waiter in waiters { waiter.value.resume() }
+        for waiter in opened.waiters.sorted(by: { $0.key < $1.key }) { waiter.value.resume() }
+        for signal in opened.signals.values { signal.signal() }
     }
 
+    /// Sends this signal when the latch is opened. Not when it is open already: look at ``isOpen`` after this.
+    package func attach(_ signal: AsyncSignal) { state.withLock { $0.signals[ObjectIdentifier(signal)] = signal } }
+
+    /// Undoes ``attach(_:)``.
+    package func detach(_ signal: AsyncSignal) { state.withLock { $0.signals[ObjectIdentifier(signal)] = nil } }
+
     /// Returns once the latch is open. Throws `CancellationError` when the task is cancelled before that.
-    func wait() async throws {
+    package func wait() async throws {
         if isOpen { return }
         let id = state.withLock { state in
             state.nextID += 1

@@ -1,4 +1,4 @@
-import KubernetesClient
+import Clocks
 import KubernetesModel
 import Testing
 

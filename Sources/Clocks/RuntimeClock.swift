@@ -1,6 +1,6 @@
 public import KubernetesModel
 
-/// Time as the client and the runtime read it. Every part takes its clock as a parameter, so that a test can move time
+/// Time as client, runtime and servers read it. Every part takes its clock as a parameter, so that a test can move time
 /// instead of waiting.
 public protocol RuntimeClock: Sendable {
     /// The wall-clock time, for timestamps in objects. It may jump.
