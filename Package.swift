@@ -65,7 +65,7 @@ let package = Package(
         module("KubernetesModel", ["JSON"]),
         module("KubernetesSchema", ["JSON", "KubernetesModel"]),
         module("YAML", ["JSON", "KubernetesModel", .product(name: "Yams", package: "Yams")]),
-        module("CEL"),
+        module("CEL", ["JSON", "KubernetesSchema"]),
 
         // Waiting, threads and time, for what does I/O.
         module("AsyncPrimitives", ["CThread"]),
@@ -132,6 +132,7 @@ let package = Package(
         tests("KubernetesModel", ["JSON"]),
         tests("KubernetesSchema", ["JSON", "KubernetesModel"]),
         tests("YAML", ["JSON", "KubernetesModel"]),
+        tests("CEL", ["JSON"]),
         tests("AsyncPrimitives"),
         tests("Clocks", ["KubernetesModel"]),
         tests("CurlHTTP", ["LoopbackTesting"], resources: [.copy("Resources")]),

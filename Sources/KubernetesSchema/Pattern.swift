@@ -18,6 +18,9 @@ public struct Pattern: Sendable, Hashable {
         case match
     }
 
+    /// The number of instructions: what a character of a text costs at most.
+    public var size: Int { program.count }
+
     /// Compiles an expression. Throws ``PatternError`` when it is malformed, not supported or too large.
     public init(_ text: String) throws {
         self.text = text
