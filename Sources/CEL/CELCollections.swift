@@ -28,21 +28,6 @@ public struct CELList: Sendable {
         }
     }
 
-    /// The list as JSON, when each element has one.
-    var json: JSONValue? {
-        switch storage {
-        case .json(let elements): return .array(elements)
-        case .values(let values):
-            var elements: [JSONValue] = []
-            elements.reserveCapacity(values.count)
-            for value in values {
-                guard let json = value.json else { return nil }
-                elements.append(json)
-            }
-            return .array(elements)
-        }
-    }
-
     /// Both lists, one after the other. O(elements).
     func appending(_ other: CELList) -> CELList {
         if count == 0 { return other }
@@ -183,21 +168,6 @@ public struct CELMap: Sendable {
 
     /// The key at a position of `0..<count`. O(1).
     func key(at position: Int) -> CELKey { entry(at: position).key }
-
-    var json: JSONValue? {
-        switch storage {
-        case .json(let object): return .object(object)
-        case .values(let keys, let values, _):
-            var fields: [(String, JSONValue)] = []
-            fields.reserveCapacity(keys.count)
-            for (key, value) in zip(keys, values) {
-                guard let json = value.json else { return nil }
-                fields.append((key.text, json))
-            }
-            let object = JSONObject(fields)
-            return object.count == fields.count ? .object(object) : nil
-        }
-    }
 }
 
 /// A map in the making.

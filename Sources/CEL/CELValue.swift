@@ -36,8 +36,14 @@ extension CELValue {
 
     /// The value as JSON: bytes as base64, timestamps and durations as text, keys of maps as text. Nil where JSON has
     /// nothing for it: a type, a number that is not finite, an unsigned integer beyond 64 signed bits, two keys of a map
-    /// that are the same text. O(1) for what came from JSON, else O(size).
+    /// that are the same text. Nil as well for more than a million elements: parts of a value may be shared, so that it
+    /// looks larger than it is. O(1) for what came from JSON, else O(size).
     public var json: JSONValue? {
+        var elementsLeft = 1_000_000
+        return json(&elementsLeft)
+    }
+
+    private func json(_ elementsLeft: inout Int) -> JSONValue? {
         switch self {
         case .null: return .null
         case .bool(let value): return .bool(value)
@@ -49,8 +55,26 @@ extension CELValue {
         case .timestamp(let value): return .string(value.description)
         case .duration(let value): return .string(value.description)
         case .type: return nil
-        case .list(let list): return list.json
-        case .map(let map): return map.json
+        case .list(let list):
+            if case .json(let elements) = list.storage { return .array(elements) }
+            var elements: [JSONValue] = []
+            for index in 0..<list.count {
+                elementsLeft -= 1
+                guard elementsLeft >= 0, let json = list[index].json(&elementsLeft) else { return nil }
+                elements.append(json)
+            }
+            return .array(elements)
+        case .map(let map):
+            if case .json(let object) = map.storage { return .object(object) }
+            var fields: [(String, JSONValue)] = []
+            for position in 0..<map.count {
+                let entry = map.entry(at: position)
+                elementsLeft -= 1
+                guard elementsLeft >= 0, let json = entry.value.json(&elementsLeft) else { return nil }
+                fields.append((entry.key.text, json))
+            }
+            let object = JSONObject(fields)
+            return object.count == fields.count ? .object(object) : nil
         }
     }
 
@@ -86,7 +110,8 @@ extension CELValue {
 extension CELValue: Hashable {
     public static func == (left: CELValue, right: CELValue) -> Bool {
         guard left.typeName == right.typeName else { return false }
-        var meter = Meter(limit: .max)
+        // Enough for what can be evaluated; parts may be shared, so that a value looks larger than it is.
+        var meter = Meter(limit: 100_000_000)
         return (try? areEqual(left, right, &meter)) ?? false
     }
 
@@ -94,15 +119,14 @@ extension CELValue: Hashable {
         switch self {
         case .null: hasher.combine(0)
         case .bool(let value): hasher.combine(value)
-        // Inside lists, numbers of different types may be equal.
-        case .int(let value): hasher.combine(Double(value))
-        case .uint(let value): hasher.combine(Double(value))
+        case .int(let value): hasher.combine(value)
+        case .uint(let value): hasher.combine(value)
         case .double(let value): hasher.combine(value)
         case .string(let value), .type(let value): hasher.combine(value)
         case .bytes(let value): hasher.combine(value)
         case .timestamp(let value): hasher.combine(value)
         case .duration(let value): hasher.combine(value)
-        case .list(let list): for index in 0..<list.count { list[index].hash(into: &hasher) }
+        case .list(let list): hasher.combine(list.count)
         case .map(let map): hasher.combine(map.count)
         }
     }
