@@ -59,7 +59,7 @@ func nearest(to name: String, among candidates: some Sequence<String>) -> String
     var best: (name: String, distance: Int)?
     for candidate in candidates {
         let other = Array(candidate.utf8)
-        let most = max(1, min(wanted.count, other.count) / 3)
+        let most = max(1, (min(wanted.count, other.count) + 1) / 3)
         guard abs(other.count - wanted.count) <= most else { continue }
         var row = Array(0...other.count)
         for (index, byte) in wanted.enumerated() {

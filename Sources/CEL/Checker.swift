@@ -51,7 +51,28 @@ struct Checker {
             }
             program.regions[index].height = heights[logic] ?? 0
         }
+        nestRegions()
         return (program, stack.last?.type ?? .dyn)
+    }
+
+    /// Finds the innermost region of each instruction and the one around each region. They nest or have nothing in common.
+    private mutating func nestRegions() {
+        let order = program.regions.indices.sorted {
+            let (left, right) = (program.regions[$0], program.regions[$1])
+            return left.start == right.start ? left.end > right.end : left.start < right.start
+        }
+        program.innermost = Array(repeating: nil, count: program.instructions.count)
+        var open: [Int] = []
+        var next = 0
+        for at in program.instructions.indices {
+            while let last = open.last, program.regions[last].end <= at { open.removeLast() }
+            while next < order.count, program.regions[order[next]].start == at {
+                program.regions[order[next]].parent = open.last
+                open.append(order[next])
+                next += 1
+            }
+            program.innermost[at] = open.last
+        }
     }
 
     private mutating func pop() -> Entry { stack.popLast() ?? Entry(type: .dyn) }
@@ -128,6 +149,9 @@ struct Checker {
         }
     }
 
+    /// The levels that the expression has put around what is in a value.
+    private func inner(_ entry: Entry) -> Int { max(0, entry.depth - 1) }
+
     private func typeOfConstant(_ index: Int) -> CELType {
         switch program.constants[index] {
         case .null: .null
@@ -156,7 +180,7 @@ struct Checker {
     private mutating func select(_ name: String, _ at: Int, isTest: Bool) throws(Failure) {
         let operand = pop()
         let type = try field(name, of: operand.type, isTest: isTest)
-        try push(isTest ? .bool : type, depth: isTest ? 0 : operand.depth)
+        try push(isTest ? .bool : type, depth: isTest ? 0 : inner(operand))
         let chain = extend(operand.chain, by: name)
         program.chains[at] = chain
         if isTest, let chain {
@@ -193,29 +217,29 @@ struct Checker {
                 throw .type("a list has no index \(excerpt(name)): expected int")
             }
             let type = try field(name, of: operand.type, isTest: false)
-            try push(type, depth: operand.depth)
+            try push(type, depth: inner(operand))
             let chain = extend(operand.chain, by: name)
             program.chains[at] = chain
             stack[stack.count - 1].chain = chain
             return
         }
         switch operand.type {
-        case .dyn: try push(.dyn, depth: operand.depth)
+        case .dyn: try push(.dyn, depth: inner(operand))
         case .list(let element):
             guard key.type == .dyn || key.type.isNumber else {
                 throw .type("a list has no index of type \(key.type): expected int")
             }
-            try push(element, depth: operand.depth)
+            try push(element, depth: inner(operand))
         case .map(let keyType, let value):
             guard key.type.fits(keyType) || key.type.isNumber && keyType.isNumber else {
                 throw .type("the map has no key of type \(key.type): expected \(keyType)")
             }
-            try push(value, depth: operand.depth)
+            try push(value, depth: inner(operand))
         case .object:
             guard key.type.fits(.string) else {
                 throw .type("the object has no key of type \(key.type): expected string")
             }
-            try push(.dyn, depth: operand.depth)
+            try push(.dyn, depth: inner(operand))
         default: throw .type("\(operand.type) has no elements: expected a list or a map before '['")
         }
     }
@@ -283,8 +307,8 @@ struct Checker {
             if case .list = range.type { key = value }
         }
         if !isStrict { (key, value) = (.dyn, .dyn) }
-        locals[loop.slot] = Entry(type: key, depth: range.depth)
-        if loop.hasTwoVariables { locals[loop.slot + 1] = Entry(type: value, depth: range.depth) }
+        locals[loop.slot] = Entry(type: key, depth: inner(range))
+        if loop.hasTwoVariables { locals[loop.slot + 1] = Entry(type: value, depth: inner(range)) }
         ranges.append(range)
         heights[at] = stack.count
     }
@@ -301,7 +325,7 @@ struct Checker {
             if case .list = range.type {
                 try push(range.type, depth: range.depth)
             } else {
-                try push(.list(locals[loop.slot].type), depth: range.depth + 1)
+                try push(.list(locals[loop.slot].type), depth: max(1, range.depth))
             }
         case .map, .transformList:
             let value = pop()

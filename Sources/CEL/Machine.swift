@@ -151,7 +151,7 @@ struct Machine {
             if failure.offset == nil { failure.offset = Int(program.offsets[at]) }
             if case .logicEnd(_, let begin) = program.instructions[at], let left = held[begin] { failure = left }
             guard failure.kind != .limit, let handler = handler(&failure, at) else { throw failure }
-            try meter.charge(program.regions.count / 8 + 8)
+            try meter.charge(8)
             if case .body(let index) = handler {
                 if loops[loops.count - 1].failure == nil { loops[loops.count - 1].failure = failure }
                 do throws(Failure) {
@@ -169,7 +169,10 @@ struct Machine {
 
     /// Who catches a failure: the innermost one that does. Unwinds to it.
     private mutating func handler(_ failure: inout Failure, _ at: Int) -> Program.Region.Handler? {
-        for region in program.regions where region.start <= at && at < region.end {
+        var next = program.innermost[at]
+        while let index = next {
+            let region = program.regions[index]
+            next = region.parent
             if case .right(let logic) = region.handler {
                 // Of two errors the left one is told.
                 if let left = held[logic] { failure = left }

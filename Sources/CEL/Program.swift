@@ -52,7 +52,7 @@ struct Program: Sendable {
     }
 
     /// Instructions whose failure is not the end: the sides of `&&` and `||`, and what `all` and `exists` ask of each
-    /// element. Inner ones come first.
+    /// element.
     struct Region: Sendable {
         enum Handler: Sendable {
             case left(logic: Int)
@@ -64,8 +64,11 @@ struct Program: Sendable {
         var handler: Handler
         /// How many comprehensions are under way around it.
         var loopDepth: Int
-        /// How many values are on the stack when the handler takes over; the checker knows.
+        // By the checker:
+        /// How many values are on the stack when the handler takes over.
         var height = 0
+        /// The region around this one.
+        var parent: Int?
     }
 
     /// A chain of names from a variable: that many names of a reference.
@@ -87,6 +90,8 @@ struct Program: Sendable {
     /// What each selection or index selects, where that is a chain. Of an index that is no constant, what it is asked of.
     var chains: [Int: Chain] = [:]
     var references: [CELReference] = []
+    /// The innermost region around each instruction.
+    var innermost: [Int?] = []
 }
 
 /// A chain of selections from a variable, as far as it is constant: `tasks.a.results['r']` is

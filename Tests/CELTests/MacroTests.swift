@@ -15,7 +15,8 @@ struct MacroTests {
         ("[1, 2, 1].exists_one(x, x == 2)", "true"), ("[1, 2, 1].exists_one(x, x == 1)", "false"),
         ("[1].exists_one(x, x == 2)", "false"), ("[1, 0].exists_one(x, 1 / x == 1)", "evaluation error"),
         ("[1, 2, 3].existsOne(x, x == 3)", "true"),
-        ("[1, 2, 3].filter(x, x != 2)", "[1, 3]"), ("[].filter(x, true)", "[]"), ("[1, 0].filter(x, 1 / x == 1)", "evaluation error"),
+        ("[1, 2, 3].filter(x, x != 2)", "[1, 3]"), ("[].filter(x, true)", "[]"),
+        ("[1, 0].filter(x, 1 / x == 1)", "evaluation error"),
         ("{'a': 1, 'b': 2}.filter(k, k == 'b')", "['b']"), ("[1].filter(x, x)", "type error"),
         ("[1, 2, 3].map(x, x * x)", "[1, 4, 9]"), ("[].map(x, x)", "[]"), ("[1, 0].map(x, 1 / x)", "evaluation error"),
         ("[1, 2, 3].map(x, x > 1, x * 10)", "[20, 30]"), ("[0, 2].map(x, x > 0, 4 / x)", "[2]"),
@@ -45,7 +46,8 @@ struct MacroTests {
 
     @Test(arguments: [
         ("[1, 2].map(x, [x, x + 1].map(x, x * 10))", "[[10, 20], [20, 30]]"),
-        ("[1, 2].all(x, [3, 4].all(y, x < y))", "true"), ("[[1], [2, 3]].map(l, l.map(x, x + l.size()))", "[[2], [4, 5]]"),
+        ("[1, 2].all(x, [3, 4].all(y, x < y))", "true"),
+        ("[[1], [2, 3]].map(l, l.map(x, x + l.size()))", "[[2], [4, 5]]"),
         ("[1, 2].map(x, .x + x)", "[101, 102]"), ("[x].map(x, x + 1)", "[101]"), ("[1].map(int, int + 1)", "[2]"),
         ("[1, 2].filter(y, [0].exists(z, 1 / z == 1 || y == 2))", "evaluation error"),
         ("[2, 2].filter(y, [0].exists(z, 1 / z == 1 || y == 2))", "[2, 2]"),

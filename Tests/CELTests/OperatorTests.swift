@@ -56,7 +56,8 @@ struct OperatorTests {
         ("1 < 2", "true"), ("2 < 1", "false"), ("1 < 1", "false"), ("1 <= 1", "true"), ("2 > 1", "true"),
         ("1 >= 2", "false"), ("1 >= 1", "true"), ("1 > 1", "false"), ("2 <= 1", "false"),
         ("false < true", "true"), ("true <= false", "false"), ("'a' < 'b'", "true"), ("'B' < 'a'", "true"),
-        ("'a' < 'aa'", "true"), (#"'\uFFFF' < '\U00010000'"#, "true"), ("b'a' < b'b'", "true"), ("b'b' <= b'a'", "false"),
+        ("'a' < 'aa'", "true"), (#"'\uFFFF' < '\U00010000'"#, "true"), ("b'a' < b'b'", "true"),
+        ("b'b' <= b'a'", "false"),
         ("1 < 2u", "true"), ("-1 < 0u", "true"), ("1u > -1", "true"), ("1 < 1.5", "true"), ("2u > 1.5", "true"),
         ("1.5 < 2", "true"), ("1.5 >= 2u", "false"), ("-1.5 < 0u", "true"), ("1 <= 1.0", "true"),
         ("0.0 / 0.0 < 1.0", "false"), ("0.0 / 0.0 >= 1.0", "false"), ("1 < 0.0 / 0.0", "false"),
@@ -74,7 +75,8 @@ struct OperatorTests {
     @Test(arguments: [
         ("1 in [1, 2]", "true"), ("3 in [1, 2]", "false"), ("'a' in []", "false"), ("dyn(1.0) in [1, 2]", "true"),
         ("dyn('a') in [1, 2]", "false"), ("'a' in {'a': 1}", "true"), ("'b' in {'a': 1}", "false"),
-        ("dyn(1u) in {1: 2}", "true"), ("1.0 in {1: 2}", "true"), ("1.5 in {1: 2}", "false"), ("null in [null]", "true"),
+        ("dyn(1u) in {1: 2}", "true"), ("1.0 in {1: 2}", "true"), ("1.5 in {1: 2}", "false"),
+        ("null in [null]", "true"),
         ("dyn([1]) in {1: 2}", "false"), ("[1] in [[1], [2]]", "true"), ("'a' in 'abc'", "type error"),
         ("1 in dyn(1)", "type error"), ("'a' in [1]", "type error"), ("!(1 in [1])", "false"),
     ])

@@ -8,12 +8,16 @@ struct ReferenceTests {
 
     @Test(arguments: [
         ("tasks.a.results.r == 'x'", ["tasks.a.results.r@1"]), ("tasks['a'].results['r'] > 1", ["tasks.a.results.r@1"]),
-        ("params.n > 1 && params.m > 2", ["params.n@1", "params.m@17"]), ("has(tasks.a.results.r)", ["tasks.a.results.r?@5"]),
-        ("has(tasks.a.r) && tasks.a.r", ["tasks.a.r?@5", "tasks.a.r@19"]), ("tasks[item].phase", ["tasks@1", "item@7"]),
+        ("params.n > 1 && params.m > 2", ["params.n@1", "params.m@17"]),
+        ("has(tasks.a.results.r)", ["tasks.a.results.r?@5"]),
+        ("has(tasks.a.r) && tasks.a.r", ["tasks.a.r?@5", "tasks.a.r@19"]),
+        ("tasks[item].phase", ["tasks@1", "item@7"]),
         ("tasks[params.name].x", ["tasks@1", "params.name@7"]), ("tasks.a.results.r[0].x", ["tasks.a.results.r@1"]),
         ("[tasks].all(t, t.x == 1)", ["tasks@2"]), ("[1].all(item, item == params.n)", ["params.n@23"]),
-        ("size(tasks.a.list)", ["tasks.a.list@6"]), ("(tasks.a).b", ["tasks.a.b@2"]), ("1 == 1", []), ("item", ["item@1"]),
-        ("(true ? tasks : params).x", ["tasks@9", "params@17"]), ("tasks.`a-b`.c", ["tasks.a-b.c@1"]), (".tasks.a", ["tasks.a@2"]),
+        ("size(tasks.a.list)", ["tasks.a.list@6"]), ("(tasks.a).b", ["tasks.a.b@2"]), ("1 == 1", []),
+        ("item", ["item@1"]),
+        ("(true ? tasks : params).x", ["tasks@9", "params@17"]), ("tasks.`a-b`.c", ["tasks.a-b.c@1"]),
+        (".tasks.a", ["tasks.a@2"]),
     ])
     func `The chains that an expression reads are told with their columns`(source: String, expected: [String]) throws {
         let references = try CELExpression(source, in: Self.environment).references
@@ -28,8 +32,10 @@ struct ReferenceTests {
         ]
         for (source, expected) in [
             ("tasks.a.results.r", "missing tasks.a.results.r"), ("tasks.b.results.r", "missing tasks.b"),
-            ("tasks['a']['results']['r']", "missing tasks.a.results.r"), ("tasks[params.name].phase", "missing tasks.b"),
-            ("tasks.a[params.name]", "missing tasks.a.b"), ("item[0].x", "missing "), ("[tasks].map(t, t.x)", "missing "),
+            ("tasks['a']['results']['r']", "missing tasks.a.results.r"),
+            ("tasks[params.name].phase", "missing tasks.b"),
+            ("tasks.a[params.name]", "missing tasks.a.b"), ("item[0].x", "missing "),
+            ("[tasks].map(t, t.x)", "missing "),
             ("{'a': 1}.b", "missing "), ("true || tasks.x", "true"), ("tasks.x == 1 || true", "true"),
             ("tasks.x == 1 && true", "missing tasks.x"), ("[1].exists(i, tasks.x == i)", "missing tasks.x"),
             ("[1, 2].exists(i, tasks.x == 1 || i == 2)", "true"), ("has(tasks.b) ? tasks.b.r : 'none'", "'none'"),
@@ -64,8 +70,10 @@ struct ReferenceTests {
         ("inputs.parameter_values['pipelinechannel--x'] == 'heads'", "true"),
         ("inputs.parameter_values['pipelinechannel--x'] == 'heads' && int(inputs.parameter_values['n']) > 9", "true"),
         ("inputs.parameter_values['pipelinechannel--x'] == 'tails' || int(inputs.parameter_values['n']) > 12", "false"),
-        ("!(inputs.parameter_values['n'] == '12')", "false"), ("double(inputs.parameter_values['rate']) >= 0.5", "true"),
-        ("inputs.parameter_values['flag'] == true", "true"), ("inputs.parameter_values['missing'] == 'x'", "missing inputs.parameter_values.missing"),
+        ("!(inputs.parameter_values['n'] == '12')", "false"),
+        ("double(inputs.parameter_values['rate']) >= 0.5", "true"),
+        ("inputs.parameter_values['flag'] == true", "true"),
+        ("inputs.parameter_values['missing'] == 'x'", "missing inputs.parameter_values.missing"),
     ])
     func `The conditions that KFP writes evaluate`(source: String, expected: String) {
         let inputs: JSONValue = [
