@@ -18,8 +18,8 @@ public struct Pattern: Sendable, Hashable {
         case match
     }
 
-    /// The number of instructions: what a character of a text costs at most.
-    public var size: Int { program.count }
+    /// What a character of a text costs at most: the instructions and the ranges of their classes.
+    public let size: Int
 
     /// Compiles an expression. Throws ``PatternError`` when it is malformed, not supported or too large.
     public init(_ text: String) throws {
@@ -29,6 +29,7 @@ public struct Pattern: Sendable, Hashable {
         try compiler.emit(try parser.parse())
         compiler.program.append(.match)
         program = compiler.program
+        size = program.reduce(0) { if case .scalar(let scalars) = $1 { $0 + 1 + scalars.ranges.count } else { $0 + 1 } }
     }
 
     public static func == (left: Pattern, right: Pattern) -> Bool { left.text == right.text }
