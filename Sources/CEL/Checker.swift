@@ -343,14 +343,6 @@ struct Checker {
     }
 }
 
-/// A pattern of `matches`.
-func compile(_ text: String) throws(Failure) -> Pattern {
-    do { return try Pattern(text) } catch {
-        let why = (error as? PatternError)?.message ?? "unknown"
-        throw .evaluation("\(excerpt(text)) is no regular expression: \(why)")
-    }
-}
-
 extension BinaryOperator {
     /// The type of the result; nil when the types cannot match.
     func type(_ left: CELType, _ right: CELType) -> CELType? {

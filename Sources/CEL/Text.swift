@@ -36,6 +36,20 @@ func matches(_ text: String, _ pattern: Pattern, _ meter: inout Meter) throws(Fa
     return pattern.matches(text)
 }
 
+/// A pattern of `matches`.
+func compile(_ text: String) throws(Failure) -> Pattern {
+    var problem: String?
+    if text.utf8.count(where: { $0 == UInt8(ascii: "(") }) > maximumGroups {
+        problem = "it has too many groups: expected \(maximumGroups) at most"
+    } else {
+        do { return try Pattern(text) } catch { problem = (error as? PatternError)?.message }
+    }
+    throw .evaluation("\(excerpt(text)) is no regular expression: \(problem ?? "it cannot be read")")
+}
+
+/// The pattern engine recurses into groups: this many in one another take some 150 KiB of stack where nothing is optimised.
+private let maximumGroups = 50
+
 /// A double as Go writes it, which is what CEL's `string()` gives elsewhere: `1`, `0.5`, `1e+06`, `+Inf`.
 func goText(of value: Double) -> String {
     if value.isNaN { return "NaN" }

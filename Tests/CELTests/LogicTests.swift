@@ -29,6 +29,8 @@ struct LogicTests {
         ("(true ? 1 / 0 == 1 : true) || true", "true"), ("[1].map(x, x / 0).size() == 0 || true", "true"),
         ("[1 / 0 == 1 || true, 1 / 0 == 1 && false]", "[true, false]"),
         ("[0, 1].map(x, 1 / x == 1 || x == 0)", "[true, true]"),
+        ("[0, 2].map(x, 1 / x == 1 || x == 0)", "[true, false]"),
+        ("[0, 1].map(x, 1 / x == 1 && x != 0)", "[false, true]"),
         ("[0, 1, 0].map(x, 1 / x == 1 && x == 1 || true)", "[true, true, true]"),
     ])
     func `An error on one side is absorbed when the other side decides`(source: String, expected: String) {
