@@ -221,37 +221,36 @@ struct Lexer {
             at += 1
             var meant = next
             if next == "\\", !isRaw {
-                let escape = try escape(isBytes: isBytes)
-                if isBytes, escape.isByte {
-                    bytes.append(UInt8(truncatingIfNeeded: escape.scalar.value))
+                meant = try escape(isBytes: isBytes)
+                if isBytes {
+                    bytes.append(UInt8(truncatingIfNeeded: meant.value))
                     continue
                 }
-                meant = escape.scalar
             }
             if isBytes { bytes += Array(String(meant).utf8) } else { string.append(meant) }
         }
     }
 
-    /// What an escape stands for, after its backslash; in bytes it may be one byte of any value.
-    private mutating func escape(isBytes: Bool) throws(CELError) -> (scalar: Unicode.Scalar, isByte: Bool) {
+    /// What an escape stands for, after its backslash; in bytes it is one byte.
+    private mutating func escape(isBytes: Bool) throws(CELError) -> Unicode.Scalar {
         let start = at - 1
         guard let letter = scalar() else { throw syntax("a text is not closed", at: start) }
         at += 1
         switch letter {
-        case "a": return ("\u{7}", false)
-        case "b": return ("\u{8}", false)
-        case "f": return ("\u{C}", false)
-        case "n": return ("\n", false)
-        case "r": return ("\r", false)
-        case "t": return ("\t", false)
-        case "v": return ("\u{B}", false)
-        case "\\", "?", "\"", "'", "`": return (letter, false)
-        case "x", "X": return (try code(digits: 2, radix: 16, from: start), true)
-        case "u" where !isBytes: return (try code(digits: 4, radix: 16, from: start), false)
-        case "U" where !isBytes: return (try code(digits: 8, radix: 16, from: start), false)
+        case "a": return "\u{7}"
+        case "b": return "\u{8}"
+        case "f": return "\u{C}"
+        case "n": return "\n"
+        case "r": return "\r"
+        case "t": return "\t"
+        case "v": return "\u{B}"
+        case "\\", "?", "\"", "'", "`": return letter
+        case "x", "X": return try code(digits: 2, radix: 16, from: start)
+        case "u" where !isBytes: return try code(digits: 4, radix: 16, from: start)
+        case "U" where !isBytes: return try code(digits: 8, radix: 16, from: start)
         case "0"..."3":
             at -= 1
-            return (try code(digits: 3, radix: 8, from: start), true)
+            return try code(digits: 3, radix: 8, from: start)
         default:
             throw syntax(
                 "the escape '\\\(letter)' is not known: a backslash itself is written '\\\\', or the text as r'…'",
