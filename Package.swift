@@ -93,9 +93,9 @@ let package = Package(
             ]),
 
         // Sluice's resources and decisions: pure.
-        module("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema"]),
+        module("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL"]),
         module("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
-        module("PipelineEngine", ["JSON", "KubernetesModel", "KubernetesSchema", "SluiceAPI", heap]),
+        module("PipelineEngine", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL", "SluiceAPI", heap]),
 
         module(
             "SluiceOperator",

@@ -201,7 +201,8 @@ struct Checker {
             if let known = fields[name] { return known }
             guard !isOpen, !isTest else { return .dyn }
             let names = fields.keys.sorted()
-            var message = "there is no field \(excerpt(name)): expected \(listed(names))"
+            let expected = names.isEmpty ? "there are none" : "expected \(listed(names))"
+            var message = "there is no field \(excerpt(name)): \(expected)"
             if let near = nearest(to: name, among: names) { message += "; did you mean '\(near)'?" }
             throw .type(message)
         default: throw .type("\(excerpt(name)) is no field of \(type): expected a map before it")

@@ -19,6 +19,8 @@ final class Plan: Sendable {
                 if let other = graph.indexByName[name] { consumers[other].append(index) }
             }
         }
+        let hasConditions = graph.nodes.contains { $0.spec.when != nil }
+        let variables = hasConditions ? WhenExpression.Variables(pipeline) : nil
         var giveResults: Set<String> = []
         for result in pipeline.results {
             result.value.forEachString { text, _ in
@@ -28,12 +30,22 @@ final class Plan: Sendable {
             }
         }
         tasks = graph.nodes.enumerated().map { index, node in
-            TaskPlan(node, consumers: consumers[index], isResult: giveResults.contains(node.spec.name))
+            TaskPlan(
+                node, when: Self.condition(of: node, variables), consumers: consumers[index],
+                isResult: giveResults.contains(node.spec.name))
         }
         indexByName = graph.indexByName
         mainCount = graph.mainCount
         parameters = pipeline.parameters
         results = pipeline.results
+    }
+}
+
+extension Plan {
+    /// The condition of a task, which validation has read before.
+    private static func condition(of node: TaskGraph.Node, _ variables: WhenExpression.Variables?) -> WhenExpression? {
+        guard let source = node.spec.when, let variables else { return nil }
+        return try? WhenExpression(source, in: variables, isFinally: node.isFinally, item: node.spec.itemName)
     }
 }
 
@@ -48,6 +60,8 @@ final class TaskPlan: Sendable {
     let dependents: [Int]
     /// The pipeline in place that it runs; nil for all others.
     let pipeline: Plan?
+    /// Its condition; nil for a task without one.
+    let when: WhenExpression?
     /// How many of its pods must be scheduled for the gang to hold.
     let minAvailable: Int
     /// What references call the item of its forEach.
@@ -56,7 +70,8 @@ final class TaskPlan: Sendable {
     let consumers: [Int]
     let isResult: Bool
 
-    init(_ node: TaskGraph.Node, consumers: [Int], isResult: Bool) {
+    init(_ node: TaskGraph.Node, when: WhenExpression?, consumers: [Int], isResult: Bool) {
+        self.when = when
         self.consumers = consumers
         self.isResult = isResult
         spec = node.spec

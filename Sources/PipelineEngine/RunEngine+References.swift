@@ -78,7 +78,7 @@ extension RunEngine {
     }
 
     /// `$(run.phase)` for `finally`: how the main tasks of its pipeline ended.
-    private func outcome(ofMain scope: Int) -> RunPhase {
+    func outcome(ofMain scope: Int) -> RunPhase {
         let scope = scopes[scope]
         if scope.owner == nil, desired == .cancelled || desired == .terminated { return .cancelled }
         switch scope.cut {

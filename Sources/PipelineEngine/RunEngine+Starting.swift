@@ -24,7 +24,8 @@ extension RunEngine {
         var message: String
     }
 
-    static let tooLargeMessage = "the status of the run is too large for the API server to store, so the run was stopped"
+    static let tooLargeMessage =
+        "the status of the run is too large for the API server to store, so the run was stopped"
 
     /// What holds a node up: of its own scope and of all that it lies in. Nothing of these reaches into `finally` but the end of it
     /// all. O(depth).
@@ -82,6 +83,15 @@ extension RunEngine {
                     "needs task \(other.name) to end as \(dependency.on.rawValue), but it is \(other.phase.rawValue)",
                     now: now)
                 return
+            }
+        }
+        if !hasStarted, let condition = condition(of: index) {
+            switch condition {
+            case .holds: break
+            case .isFalse: return skip(index, .whenFalse, "its condition is false", now: now)
+            case .missingResult(let message): return skip(index, .missingResult, message, now: now)
+            case .failed(let message):
+                return finish(index, .failed, reason: Reasons.expressionError, message: message, now: now)
             }
         }
         guard node.kind != .pipeline || hasPlan(index, now: now) else { return }

@@ -225,7 +225,8 @@ actor ActiveRun {
 
     /// Whether a status is refused for its size. A small one is not: then something on the way was wrong, and it is tried again.
     private static func isTooLarge(_ error: APIStatus, _ write: RunDriver.Write) -> Bool {
-        guard error.code == 413 || error.message.contains("too large") || error.message.contains("larger than max") else {
+        guard error.code == 413 || error.message.contains("too large") || error.message.contains("larger than max")
+        else {
             return false
         }
         return write.status.json.text.utf8.count > 64 << 10

@@ -108,14 +108,14 @@ struct CustomResourceDefinitionTests {
             ["results": ["r"], "forEach": ["items": [1]], "parameters": ["p": 1], "minAvailable": 2]
         ) { TaskSpec(validated: $0) }
         #expect(
-            ignoredByTask == ["when", "framework", "topology"])
+            ignoredByTask == ["framework", "topology"])
         let ignoredByRun = unread(PipelineRunSpec.schema, ["parameters": ["p": 1]]) { PipelineRunSpec(validated: $0) }
         #expect(ignoredByRun == ["queue", "priority", "priorityClassName", "queueTimeout", "gangScope"])
     }
 
     @Test(
         arguments: [
-            ("when", "true"), ("framework", "mpi"), ("topology", ["key": "k"]),
+            ("framework", "mpi"), ("topology", ["key": "k"]),
         ] as [(String, JSONValue)])
     func `What a task's Swift type does not read is refused`(field: String, value: JSONValue) {
         let task: JSONValue = ["name": "a", "container": ["image": "x"], "replicas": 2, field: value]

@@ -217,8 +217,52 @@ struct ValidatorTests {
             #"spec.tasks[1].container.image: Invalid value: "$(tasks.a.results.r)": the task a declares no such result"#
         ),
         (
-            "tasks: [{name: a, container: {image: x}, when: 'true'}]",
-            "spec.tasks[0].when: Forbidden: not supported by this version of Sluice yet"
+            "tasks: [{name: a, container: {image: x}, when: 'params.x ='}]",
+            #"spec.tasks[0].when: Invalid value: "params.x =": column 10: the character '=' has no meaning here: equality is written '=='"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, when: 'params.x == 1'}]",
+            #"spec.tasks[0].when: Invalid value: "params.x == 1": column 8: there is no field 'x': there are none"#
+        ),
+        (
+            "{parameters: [{name: k, type: integer}], tasks: [{name: a, container: {image: x}, when: 'params.k == \"1\"'}]}",
+            #"spec.tasks[0].when: Invalid value: "params.k == \"1\"": column 10: '==' does not take int and string: expected two values of one type"#
+        ),
+        (
+            "{parameters: [{name: k, type: integer}], tasks: [{name: a, container: {image: x}, when: 'params.k + 1'}]}",
+            #"spec.tasks[0].when: Invalid value: "params.k + 1": column 1: expected a condition, true or false, not a value of type int"#
+        ),
+        (
+            "{parameters: [{name: k, type: integer}], tasks: [{name: a, container: {image: x}, when: '$(params.k) > 1'}]}",
+            #"spec.tasks[0].when: Invalid value: "$(params.k) > 1": column 1: expected an expression: it reads params.x and tasks.a.results.r without $()"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, when: 'tasks.a.phase == \"Failed\"'}]",
+            #"spec.tasks[0].when: Invalid value: "tasks.a.phase == \"Failed\"": a task cannot refer to itself"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, when: 'tasks.bb.results.r > 1'}, {name: b, container: {image: x}, results: [r]}]",
+            #"spec.tasks[0].when: Invalid value: "tasks.bb.results.r > 1": column 7: there is no field 'bb': expected 'a' or 'b'; did you mean 'b'?"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, when: 'tasks.b.results.s > 1'}, {name: b, container: {image: x}, results: [r]}]",
+            #"spec.tasks[0].when: Invalid value: "tasks.b.results.s > 1": column 17: there is no field 's': expected 'r'; did you mean 'r'?"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, when: 'size(tasks) > 1'}]",
+            #"spec.tasks[0].when: Invalid value: "size(tasks) > 1": column 6: expected the name of a task after tasks, as in tasks.prepare.results.rows"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, when: 'item > 1'}]",
+            #"spec.tasks[0].when: Invalid value: "item > 1": column 1: the variable 'item' is not known: expected 'params', 'run' or 'tasks'"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, when: 'run.phase == \"Failed\"'}]",
+            #"spec.tasks[0].when: Invalid value: "run.phase == \"Failed\"": column 5: there is no field 'phase': expected 'name', 'namespace' or 'uid'"#
+        ),
+        (
+            "tasks: [{name: a, container: {image: x}, when: 'tasks.b.phase == \"Failed\"'}, {name: b, container: {image: x}, dependsOn: [a]}]",
+            "spec.tasks[0].when: Invalid value: \"a\": the tasks wait for each other in a cycle: a -> b -> a"
         ),
         (
             "tasks: [{name: a, container: {image: x}, results: [r, r]}]",

@@ -99,6 +99,15 @@ extension TaskSpec {
                 }
             }
         }
+        let conditions = when.flatMap { try? WhenExpression(unchecked: $0, item: itemName) }?.dependencies ?? []
+        for (task, on) in conditions {
+            if let known = seen[task] {
+                if on != .finished { result[known].on = on }
+            } else {
+                seen[task] = result.count
+                result.append((task, on))
+            }
+        }
         return result
     }
 }

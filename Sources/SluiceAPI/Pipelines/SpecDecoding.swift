@@ -35,6 +35,7 @@ extension TaskSpec {
         pipelineSpec = json["pipelineSpec"].map(PipelineSpec.init(validated:))
         parameters = json["parameters"]?.object ?? JSONObject()
         dependsOn = (json["dependsOn"]?.array ?? []).map(Dependency.init(validated:))
+        when = json["when"]?.string
         forEach = json["forEach"].map(ForEachSpec.init(validated:))
         minAvailable = json["minAvailable"]?.int.map(Int.init)
         replicas = json["replicas"]?.int.map(Int.init) ?? 1

@@ -14,6 +14,8 @@ public struct TaskSpec: Sendable, Hashable {
     /// Parameters of that pipeline, references still inside.
     public var parameters = JSONObject()
     public var dependsOn: [Dependency] = []
+    /// A condition in CEL; the task is skipped where it is false (rule E2).
+    public var when: String?
     /// One instance an item (rule E10).
     public var forEach: ForEachSpec?
     /// Pods of the gang.

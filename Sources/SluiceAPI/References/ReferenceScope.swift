@@ -43,6 +43,9 @@ struct ReferenceScope {
     /// The type of a parameter; nil where it is not known.
     func type(ofParameter name: String) -> ParameterType? { parameters[name] }
 
+    /// Takes in the parameters that an expression uses.
+    mutating func noteUses(ofParameters names: [String]) { usedParameters.formUnion(names) }
+
     /// Takes in the parameters that a value uses, with no check.
     mutating func noteUses(in value: JSONValue) {
         var used: Set<String> = []
@@ -93,7 +96,7 @@ struct ReferenceScope {
     }
 
     /// From `finally` the main tasks need no edge: they have all ended.
-    private func isEdge(to task: String) -> Bool { finallyTasks.contains(task) == isFinally }
+    func isEdge(to task: String) -> Bool { finallyTasks.contains(task) == isFinally }
 
     private mutating func problem(with reference: Reference, isResult: Bool) -> String? {
         switch reference.root {

@@ -35,6 +35,8 @@ public enum Reasons {
     public static let gangTimeout = "GangTimeout"
     /// A reference cannot be resolved.
     public static let invalidReference = "InvalidReference"
+    /// The condition of a task could not be worked out.
+    public static let expressionError = "ExpressionError"
     /// What `forEach.items` gives is not a list, or too long a one.
     public static let invalidItems = "InvalidItems"
     /// The results of the run would not fit into its status.

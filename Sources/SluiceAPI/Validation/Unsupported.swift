@@ -3,7 +3,7 @@ import KubernetesModel
 
 /// Fields that are part of the resources and that this version does not act on: refused, never ignored.
 enum Unsupported {
-    private static let task: Set<String> = ["when", "framework", "topology"]
+    private static let task: Set<String> = ["framework", "topology"]
     private static let run: Set<String> = ["queue", "priority", "priorityClassName", "queueTimeout"]
 
     private static let detail = "not supported by this version of Sluice yet"

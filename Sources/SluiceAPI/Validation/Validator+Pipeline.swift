@@ -1,3 +1,4 @@
+import CEL
 import JSON
 import KubernetesModel
 
@@ -26,10 +27,14 @@ extension Validator {
         }
         var scope = ReferenceScope()
         scope.declare(spec)
+        let hasConditions = (tasks + finally).contains { $0["when"] != nil }
+        let variables = hasConditions ? WhenExpression.Variables(PipelineSpec(validated: spec)) : nil
         for (list, field) in [(tasks, "tasks"), (finally, "finally")] {
             scope.isFinally = field == "finally"
             for (index, task) in list.enumerated() where task.object != nil {
-                checkTask(task, path.field(field).index(index), scope: &scope, graph: &graph, depth: depth, &report)
+                let path = path.field(field).index(index)
+                checkTask(task, path, scope: &scope, graph: &graph, depth: depth, &report)
+                if let variables { checkWhen(task, path, variables, scope: &scope, graph: &graph, &report) }
             }
         }
         graph.reportCycle(&report)
@@ -138,6 +143,28 @@ extension Validator {
             let (value, errors) = checkShape(inner, PipelineSpec.schema, path: innerPath, isRoot: false)
             report.errors += errors
             if value.object != nil { checkPipeline(value, innerPath, depth: depth + 1, &report) }
+        }
+    }
+
+    private static func checkWhen(
+        _ task: JSONValue, _ path: FieldPath, _ variables: WhenExpression.Variables, scope: inout ReferenceScope,
+        graph: inout DependencyCheck, _ report: inout ValidationReport
+    ) {
+        guard let source = task["when"]?.string else { return }
+        let path = path.field("when")
+        let item = task["forEach"].map { $0["as"]?.string ?? ForEachSpec.defaultItemName }
+        do {
+            let when = try WhenExpression(source, in: variables, isFinally: scope.isFinally, item: item)
+            scope.noteUses(ofParameters: when.parameters)
+            for other in when.tasks {
+                if other == scope.current {
+                    report.add(.invalid(path, .string(source), "a task cannot refer to itself"))
+                } else if let name = scope.current, scope.isEdge(to: other) {
+                    graph.connect(name, to: other, at: path)
+                }
+            }
+        } catch {
+            report.add(.invalid(path, .string(source), error.description))
         }
     }
 

@@ -48,10 +48,12 @@ struct Bench {
 
     init(
         _ tasks: [JSONValue], finally: [JSONValue] = [], run: JSONValue = [:], results: JSONValue = [],
-        parameters: JSONObject = [:]
+        declared: JSONValue = [], parameters: JSONObject = [:]
     ) {
         spec = PipelineRunSpec(validated: run)
-        pipeline = PipelineSpec(validated: ["tasks": .array(tasks), "finally": .array(finally), "results": results])
+        pipeline = PipelineSpec(validated: [
+            "tasks": .array(tasks), "finally": .array(finally), "results": results, "parameters": declared,
+        ])
         self.parameters = parameters
         let engine = RunEngine(
             run: identity, generation: 1, spec: spec, pipeline: pipeline, parameters: parameters,
