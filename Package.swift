@@ -108,8 +108,8 @@ let package = Package(
         module(
             "EmbeddedAPIServer",
             [
-                "JSON", "KubernetesModel", "KubernetesSchema", "YAML", "AsyncPrimitives", "Clocks", "HTTPServing",
-                "CSQLite", log, deque,
+                "JSON", "KubernetesModel", "KubernetesSchema", "CEL", "YAML", "AsyncPrimitives", "Clocks",
+                "HTTPServing", "CSQLite", log, deque,
             ]),
         module(
             "ProcessNode",

@@ -60,7 +60,7 @@ public final class APIServer: Sendable {
         }
         core = APIServerCore(
             store: store, registry: registry, logSource: logSource, clock: configuration.clock,
-            bookmarkInterval: configuration.bookmarkInterval, ruleEvaluator: configuration.ruleEvaluator, logger: logger
+            bookmarkInterval: configuration.bookmarkInterval, logger: logger
         )
         core.refreshDefinitions()
         try NamespaceController(core: core).seed(certificateAuthorityPEM: certificateAuthorityPEM)

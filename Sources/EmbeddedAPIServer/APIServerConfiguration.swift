@@ -23,8 +23,6 @@ public struct APIServerConfiguration: Sendable {
     public var bookmarkInterval: Duration
     /// The largest request body, in bytes.
     public var maximumBodySize: Int
-    /// Evaluates the CEL rules of custom resource definitions.
-    public var ruleEvaluator: any ValidationRuleEvaluator
     /// The clock for timestamps in objects, time-outs and bookmarks.
     public var clock: any RuntimeClock
 
@@ -32,10 +30,8 @@ public struct APIServerConfiguration: Sendable {
     public init(
         storage: Storage = .memory, port: Int = 0, token: String? = nil, watchWindow: Int = 10_000,
         bookmarkInterval: Duration = .seconds(60), maximumBodySize: Int = 3 << 20,
-        ruleEvaluator: any ValidationRuleEvaluator = TransitionRuleEvaluator(),
         clock: any RuntimeClock = SystemClock()
     ) {
-        self.ruleEvaluator = ruleEvaluator
         self.storage = storage
         self.port = port
         self.token = token

@@ -250,16 +250,4 @@ import Testing
         server.server.core.stopping.open()
         await controllers.value
     }
-
-    @Test(
-        arguments: [
-            ("size(self.a) <= 3", #"{"a": "äbc"}"#, true), ("size(self.a) <= 3", #"{"a": "abcd"}"#, false),
-            ("size(self.a.b) <= 1", #"{"a": {"b": [1, 2]}}"#, false),
-            ("size( self.a.b )<=2", #"{"a": {"b": [1, 2]}}"#, true), ("size(self.a) <= 3", #"{"a": 1}"#, nil),
-            ("size(self.a) < 3", #"{"a": "abc"}"#, nil),
-        ] as [(String, String, Bool?)])
-    func `Rules that bound a size are checked without CEL`(rule: String, text: String, expected: Bool?) throws {
-        let value = try JSONValue(parsing: text)
-        #expect(TransitionRuleEvaluator().holds(rule, value: value, oldValue: nil) == expected)
-    }
 }

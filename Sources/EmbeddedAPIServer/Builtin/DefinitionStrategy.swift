@@ -94,8 +94,7 @@ struct DefinitionStrategy: ResourceStrategy {
 
     private func schemaErrors(_ schema: JSONValue, _ path: FieldPath) -> [FieldError] {
         do {
-            _ = try StructuralSchema(openAPI: schema)
-            return []
+            return RuleCheck.problems(in: try StructuralSchema(openAPI: schema), path)
         } catch let error as SchemaError {
             return [
                 .invalid(

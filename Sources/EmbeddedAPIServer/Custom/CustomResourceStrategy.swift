@@ -19,10 +19,10 @@ struct CustomResourceStrategy: ResourceStrategy {
     private static let metadataType = FieldType.object(BuiltinTypes.fields(of: "Object"), rest: .any)
 
     /// Reads one version of a definition. Throws `SchemaError` when its schema is not a structural one.
-    init(version: JSONValue, evaluator: any ValidationRuleEvaluator) throws {
+    init(version: JSONValue) throws {
         openAPI = version["schema"]?["openAPIV3Schema"] ?? [:]
         schema = try StructuralSchema(openAPI: openAPI)
-        rules = RuleCheck.hasRules(schema) ? RuleCheck(evaluator: evaluator) : nil
+        rules = RuleCheck(schema)
         var fields = BuiltinTypes.fields(of: "Object")
         var rest: FieldType?
         switch FieldType(schema) {

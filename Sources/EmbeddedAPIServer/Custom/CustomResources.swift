@@ -11,14 +11,14 @@ enum CustomResources {
 
     /// One resource for each served version of a definition. Leaves out a version whose schema is invalid: such a
     /// definition is refused when it is created, so it can only come from a file that a newer program wrote.
-    static func definitions(_ crd: JSONValue, _ evaluator: any ValidationRuleEvaluator) -> [ResourceDefinition] {
+    static func definitions(_ crd: JSONValue) -> [ResourceDefinition] {
         guard let spec = crd["spec"], let group = spec["group"]?.string, let names = spec["names"],
             let kind = names["kind"]?.string, let plural = names["plural"]?.string
         else { return [] }
         let hash = crd["metadata"]?["uid"]?.string ?? ""
         return (spec["versions"]?.array ?? []).compactMap { version in
             guard version["served"] == true, let name = version["name"]?.string,
-                let strategy = try? CustomResourceStrategy(version: version, evaluator: evaluator)
+                let strategy = try? CustomResourceStrategy(version: version)
             else { return nil }
             var resource = ResourceDefinition(
                 group: group, version: name, kind: kind, plural: plural,
@@ -46,7 +46,7 @@ extension APIServerCore {
     func refreshDefinitions() {
         refreshing.withLock { _ in
             let all = store.list(CustomResources.storageName, namespace: nil).objects.flatMap { object in
-                (try? JSONValue(parsing: object.body)).map { CustomResources.definitions($0, ruleEvaluator) } ?? []
+                (try? JSONValue(parsing: object.body)).map { CustomResources.definitions($0) } ?? []
             }
             let known = Set(registry.custom.map { "\($0.apiVersion) \($0.kind)" })
             registry.setCustom(all)
@@ -77,7 +77,7 @@ extension APIServerCore {
         guard let object = store.get(key), let resource = registry.resource(storageName: key.resource) else { return }
         let json = try JSONValue(parsing: object.body)
         if object.isBeingDeleted {
-            for served in CustomResources.definitions(json, ruleEvaluator).prefix(1) {
+            for served in CustomResources.definitions(json).prefix(1) {
                 let contents = store.list(served.storageName, namespace: nil).objects.filter { !$0.isBeingDeleted }
                 try await delete(contents, served, DeletionOptions())
                 guard store.list(served.storageName, namespace: nil).objects.isEmpty else { return }

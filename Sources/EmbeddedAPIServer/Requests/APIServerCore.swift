@@ -13,7 +13,6 @@ final class APIServerCore: Sendable {
     let logSource: (any PodLogSource)?
     let clock: any RuntimeClock
     let bookmarkInterval: Duration
-    let ruleEvaluator: any ValidationRuleEvaluator
     let logger: Logger
     /// The certificate in the ConfigMap `kube-root-ca.crt` of every namespace, in PEM.
     let certificateAuthority = Mutex("")
@@ -25,9 +24,8 @@ final class APIServerCore: Sendable {
     init(
         store: ObjectStore, registry: ResourceRegistry, logSource: (any PodLogSource)?,
         clock: any RuntimeClock, bookmarkInterval: Duration,
-        ruleEvaluator: any ValidationRuleEvaluator, logger: Logger
+        logger: Logger
     ) {
-        self.ruleEvaluator = ruleEvaluator
         self.store = store
         self.registry = registry
         self.logSource = logSource
