@@ -88,7 +88,9 @@ extension RunEngine {
         if !hasStarted, let condition = condition(of: index) {
             switch condition {
             case .holds: break
-            case .isFalse: return skip(index, .whenFalse, "its condition is false", now: now)
+            case .isFalse:
+                let text = nodes[index].task.spec.when?.prefix(200) ?? ""
+                return skip(index, .whenFalse, "its condition is false: \(text)", now: now)
             case .missingResult(let message): return skip(index, .missingResult, message, now: now)
             case .failed(let message):
                 return finish(index, .failed, reason: Reasons.expressionError, message: message, now: now)
