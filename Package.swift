@@ -41,7 +41,7 @@ let package = Package(
         .library(name: "KubernetesClient", targets: ["JSON", "KubernetesModel", "Clocks", "KubernetesClient"]),
         .library(name: "KubernetesRuntime", targets: ["KubernetesRuntime"]),
         // For Benchmarks, a package of its own.
-        .library(name: "PipelineEngine", targets: ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine"]),
+        .library(name: "PipelineEngine", targets: ["JSON", "KubernetesModel", "CEL", "SluiceAPI", "PipelineEngine"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -5,8 +5,9 @@ import SluiceAPI
 /// One attempt: its pods, what becomes of them, and what follows. Rules E4, E7, E8, E9, E12.
 extension RunEngine {
     func podName(_ index: Int, replica: Int) -> String {
-        PodIdentity(path: nodes[index].path, attempt: nodes[index].status.attempt, replica: replica)
-            .name(in: run)
+        let node = nodes[index]
+        if replica < node.names.count { return node.names[replica] }
+        return PodIdentity(path: node.path, attempt: node.status.attempt, replica: replica).name(in: run)
     }
 
     mutating func evaluateAttempt(_ index: Int, now: Timestamp) {
@@ -24,6 +25,9 @@ extension RunEngine {
         }
 
         let spec = nodes[index].task.spec
+        if nodes[index].names.isEmpty {
+            nodes[index].names = (0..<spec.replicas).map { podName(index, replica: $0) }
+        }
         var missing: [Int] = []
         var succeeded = 0
         var unscheduled = 0
@@ -64,11 +68,11 @@ extension RunEngine {
                 let since = pods.noteStuck(name, true, now: now)
                 if stuck == nil { stuck = (labelled(failure, index, replica), since) }
             case .starting:
-                _ = pods.noteStuck(name, false, now: now)
+                if known.stuckSince != nil { _ = pods.noteStuck(name, false, now: now) }
                 if let starting = notStarted(pod), startingSince == nil {
                     startingSince = (labelled(starting.failure, index, replica), starting.since)
                 }
-            case .running: _ = pods.noteStuck(name, false, now: now)
+            case .running: if known.stuckSince != nil { _ = pods.noteStuck(name, false, now: now) }
             }
             if pod.metadata.isBeingDeleted, !pod.hasEnded, leaderEnd == nil, deletedPod == nil { deletedPod = pod }
             if known.isGone, !pod.hasEnded {
@@ -174,6 +178,7 @@ extension RunEngine {
 
     private mutating func beginAttempt(_ index: Int, _ attempt: Int) {
         nodes[index].status.attempt = attempt
+        nodes[index].names = []
         nodes[index].status.pods =
             nodes[index].pods.filter { pods[$0].map { $0.identity.attempt == attempt } ?? false }.sorted()
         nodes[index].status.stopping = nil

@@ -28,6 +28,8 @@ struct RunNode: Sendable {
     var body = Body.none
     /// Dependencies that have not ended.
     var unmet: Int
+    /// The names of the pods of the current attempt, by replica; empty until it is looked at.
+    var names: [String] = []
     /// Names of its pods that are known to exist, of any attempt.
     var pods: [String] = []
     /// How often the API server refused a pod of this attempt, and when to ask again.

@@ -8,6 +8,7 @@ import JSON
     private static let all: [(name: String, run: @Sendable () async throws -> JSONValue)] = [
         ("localRun", { try await LocalRun.run() }),
         ("engineStep", { try EngineStep.run() }),
+        ("expressions", { try Expressions.run() }),
         ("clientRequests", { try await ClientRequests.run() }),
     ]
 
@@ -43,6 +44,12 @@ import JSON
         say(text)
         exit(1)
     }
+}
+
+/// The memory of this process that is in use, in bytes.
+func residentBytes() -> Int {
+    let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+    return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 4096
 }
 
 /// A figure with three digits after the point.
