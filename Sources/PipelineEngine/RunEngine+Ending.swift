@@ -290,6 +290,11 @@ extension RunEngine {
             if let failure, failure.task.isFinally {
                 finalMessage += "; task \(failure.path) of finally failed: \(failure.status.message)"
             }
+        } else if queueTimedOut {
+            phase = .failed
+            finalReason = Reasons.queueTimeout
+            finalMessage =
+                "nothing of the run was admitted within its queueTimeout of \(spec.queueTimeout.map(\.goText) ?? "")"
         } else if timedOut,
             failure.map({ $0.task.isFinally || $0.status.reason == SkipCause.runTimeout.rawValue }) ?? true
         {

@@ -85,7 +85,7 @@ extension RunEngine {
         case .runCancelled?, .runTerminated?: return .cancelled
         default: break
         }
-        if scope.timedOut || (scope.owner == nil && timedOut) { return .failed }
+        if scope.timedOut || (scope.owner == nil && (timedOut || queueTimedOut)) { return .failed }
         if let failed = scope.firstFailure, !nodes[failed].task.isFinally { return .failed }
         return scope.cut == nil ? .succeeded : scope.cut?.isTimeout ?? false ? .failed : .cancelled
     }

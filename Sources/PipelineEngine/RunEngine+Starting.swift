@@ -44,6 +44,9 @@ extension RunEngine {
             let scope = scopes[nodes[node].scope]
             if scope.owner == nil {
                 if desired == .cancelled { add(.stopAll, .runCancelled, "the run was cancelled") }
+                if queueTimedOut {
+                    add(.stopAll, .queueTimeout, "nothing of the run was admitted within its queueTimeout")
+                }
                 if timedOut { add(.stopAll, .runTimeout, "the run took longer than its timeout") }
             } else if scope.timedOut {
                 add(.stopAll, .pipelineTimeout, "the pipeline that it belongs to took longer than its timeout")

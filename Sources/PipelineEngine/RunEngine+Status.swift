@@ -114,6 +114,8 @@ extension RunEngine {
         switch (phase, timedOut, scopes[Self.root].firstFailure) {
         case _ where isTooLarge: return (Reasons.statusTooLarge, "\(Self.tooLargeMessage); \(still)")
         case (.cancelling, _, _): return (desired == .terminated ? Reasons.terminating : Reasons.cancelling, still)
+        case _ where queueTimedOut:
+            return (Reasons.queueTimeout, "nothing of the run was admitted within its queueTimeout; \(still)")
         case (_, true, _): return (Reasons.runTimeout, "the run took longer than its timeout; \(still)")
         case (_, _, let failed?):
             return (

@@ -46,6 +46,10 @@ public struct RunEngine: Sendable {
     var finalResults = JSONObject()
     var conditions: [Condition]
     var timedOut = false
+    /// Whether nothing was admitted in time.
+    var queueTimedOut = false
+    /// When the run was created; nil where that is not known.
+    let arrival: Timestamp?
     /// Whether the API server refused the status for its size.
     var isTooLarge = false
 
@@ -80,10 +84,12 @@ public struct RunEngine: Sendable {
     /// An engine for a run in the state that its status tells. `parameters` are resolved: defaults filled in, types right.
     /// `pipelineSnapshot` is kept in the status for runs by `pipelineRef`. O(tasks + edges).
     public init(
-        run: RunIdentity, generation: Int64, spec: PipelineRunSpec, pipeline: PipelineSpec, parameters: JSONObject,
+        run: RunIdentity, created arrival: Timestamp? = nil, generation: Int64, spec: PipelineRunSpec,
+        pipeline: PipelineSpec, parameters: JSONObject,
         status: PipelineRunStatus, pipelineSnapshot: JSONValue? = nil, settings: EngineSettings = EngineSettings()
     ) {
         self.run = run
+        self.arrival = arrival
         self.generation = generation
         self.spec = spec
         self.settings = settings
@@ -107,6 +113,7 @@ public struct RunEngine: Sendable {
         case .terminated: desired = .terminated
         case .cancelled: if desired != .terminated { desired = .cancelled }
         case .timedOut: timedOut = true
+        case .queueTimedOut: queueTimedOut = true
         case .tooLarge: isTooLarge = true
         case nil: break
         }
@@ -493,12 +500,30 @@ public struct RunEngine: Sendable {
 
     /// The run's time-out counts from its first pod; once it is over, that stays so.
     private mutating func updateRunTimeout(now: Timestamp) {
+        updateQueueTimeout(now: now)
         guard let timeout = spec.timeout, timeout > .zero, let startTime, !timedOut, !phase.isFinished,
             scopes[Self.root].unfinishedMain > 0
         else { return }
         let due = startTime + timeout
         if due <= now {
             timedOut = true
+            noteCommonDecision()
+            output.statusChanged = true
+            listAll()
+        } else if runTimer == nil {
+            runTimer = due
+            timers.add(due, .run)
+        }
+    }
+
+    /// The time in the queue counts from the run's creation, and is over with the first admission.
+    private mutating func updateQueueTimeout(now: Timestamp) {
+        guard let timeout = spec.queueTimeout, timeout > .zero, let arrival, !queueTimedOut, startTime == nil,
+            activeCount == 0, !phase.isFinished, scopes[Self.root].unfinishedMain > 0
+        else { return }
+        let due = arrival + timeout
+        if due <= now {
+            queueTimedOut = true
             noteCommonDecision()
             output.statusChanged = true
             listAll()

@@ -276,7 +276,8 @@ public final class RunReconciler: Sendable {
         switch preparation {
         case .ready(let spec, let pipeline, let parameters, let snapshot):
             return RunEngine(
-                run: RunIdentity(run.metadata), generation: run.metadata.generation, spec: spec, pipeline: pipeline,
+                run: RunIdentity(run.metadata), created: run.metadata.creationTimestamp,
+                generation: run.metadata.generation, spec: spec, pipeline: pipeline,
                 parameters: parameters, status: run.status, pipelineSnapshot: snapshot, settings: settings.engine)
         case .invalid(let reason, let message):
             try await write(run, .failed, reason: reason, message: message)

@@ -235,6 +235,36 @@ struct FailurePolicyTests {
         #expect(bench.outcome() == "Failed/RunTimeout")
     }
 
+    @Test func `queueTimeout: a run of which nothing was admitted in time fails, and runs its finally`() {
+        var bench = Bench(
+            [task("a"), task("b", ["dependsOn": ["a"]])], finally: [task("f")],
+            run: ["queueTimeout": "1m", "state": "Suspended"])
+        bench.pass(59)
+        bench.restart()
+        #expect(bench.state("a") == "Pending")
+        bench.pass(1)
+        #expect(bench.states("a", "b", "f") == ["Skipped/QueueTimeout", "Skipped/QueueTimeout", "Pending"])
+        bench.restart()
+        bench.want(.running)
+        bench.succeed("f")
+        #expect(bench.outcome() == "Failed/QueueTimeout")
+        #expect(bench.status.message.contains("1m0s"))
+    }
+
+    @Test func `queueTimeout: what was admitted once is past it`() {
+        var bench = Bench([task("a"), task("b", ["dependsOn": ["a"]])], run: ["queueTimeout": "1m"])
+        bench.run("a")
+        bench.pass(300)
+        bench.succeed("a")
+        bench.run("b")
+        bench.want(.suspended)
+        bench.pass(300)
+        bench.restart()
+        bench.want(.running)
+        bench.succeed("b")
+        #expect(bench.outcome() == "Succeeded/Succeeded")
+    }
+
     @Test func `E5 and timeout: a run that had failed before its time was over keeps the failed task's reason`() {
         var bench = Bench([task("a"), task("b")], run: ["timeout": "1m"])
         bench.fail("a", code: 4)

@@ -109,8 +109,10 @@ struct CustomResourceDefinitionTests {
         ) { TaskSpec(validated: $0) }
         #expect(
             ignoredByTask == ["framework", "topology"])
-        let ignoredByRun = unread(PipelineRunSpec.schema, ["parameters": ["p": 1]]) { PipelineRunSpec(validated: $0) }
-        #expect(ignoredByRun == ["queue", "priority", "priorityClassName", "queueTimeout", "gangScope"])
+        let ignoredByRun = unread(
+            PipelineRunSpec.schema, ["parameters": ["p": 1], "queueTimeout": "7s"]
+        ) { PipelineRunSpec(validated: $0) }
+        #expect(ignoredByRun == ["queue", "priority", "priorityClassName", "gangScope"])
     }
 
     @Test(

@@ -89,6 +89,7 @@ extension PipelineRunSpec {
         parameters = json["parameters"]?.object ?? JSONObject()
         parallelism = json["parallelism"]?.int.map(Int.init)
         timeout = json["timeout"]?.string.flatMap(Duration.init(goText:))
+        queueTimeout = json["queueTimeout"]?.string.flatMap(Duration.init(goText:))
         failurePolicy = json["failurePolicy"]?.string.flatMap(FailurePolicy.init(rawValue:)) ?? .failFast
         state = json["state"]?.string.flatMap(DesiredState.init(rawValue:)) ?? .running
         ttlSecondsAfterFinished = json["ttlSecondsAfterFinished"]?.int.map(Int.init)

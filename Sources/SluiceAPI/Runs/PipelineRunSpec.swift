@@ -11,6 +11,8 @@ public struct PipelineRunSpec: Sendable, Hashable {
     public var parallelism: Int?
     /// Longest time from the first pod on.
     public var timeout: Duration?
+    /// Longest time from the run's creation on while nothing of it has been admitted.
+    public var queueTimeout: Duration?
     public var failurePolicy = FailurePolicy.failFast
     /// What the user wants of the run now.
     public var state = DesiredState.running

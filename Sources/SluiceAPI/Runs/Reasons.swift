@@ -18,6 +18,8 @@ public enum Reasons {
     public static let statusTooLarge = "StatusTooLarge"
     /// The run took longer than its timeout.
     public static let runTimeout = "RunTimeout"
+    /// Nothing of the run was admitted within its queueTimeout.
+    public static let queueTimeout = "QueueTimeout"
     /// A task has failed; others still run.
     public static let taskFailed = "TaskFailed"
     public static let invalidSpec = "InvalidSpec"
@@ -79,6 +81,8 @@ public enum SkipCause: String, Sendable, Hashable, CaseIterable {
     case runCancelled = "RunCancelled"
     case runTerminated = "RunTerminated"
     case runTimeout = "RunTimeout"
+    /// Nothing of the run was admitted within its queueTimeout.
+    case queueTimeout = "QueueTimeout"
     /// The sub-pipeline that it belongs to took longer than its timeout.
     case pipelineTimeout = "PipelineTimeout"
 }
@@ -88,19 +92,19 @@ extension SkipCause: Comparable {
     public var isCut: Bool {
         switch self {
         case .whenFalse, .dependencyNotMet, .missingResult: false
-        case .runFailed, .pipelineTimeout, .runTimeout, .runCancelled, .runTerminated: true
+        case .runFailed, .pipelineTimeout, .runTimeout, .queueTimeout, .runCancelled, .runTerminated: true
         }
     }
 
     /// Whether a time-out of something larger caused it: what that stops has failed.
-    public var isTimeout: Bool { self == .runTimeout || self == .pipelineTimeout }
+    public var isTimeout: Bool { self == .runTimeout || self == .queueTimeout || self == .pipelineTimeout }
 
     private var strength: Int {
         switch self {
         case .whenFalse, .dependencyNotMet, .missingResult: 0
         case .runFailed: 1
         case .pipelineTimeout: 2
-        case .runTimeout: 3
+        case .runTimeout, .queueTimeout: 3
         case .runCancelled: 4
         case .runTerminated: 5
         }
@@ -120,6 +124,7 @@ public enum RunStop: Sendable, Hashable {
     case cancelled
     case terminated
     case timedOut
+    case queueTimedOut
     case tooLarge
 }
 
@@ -134,7 +139,12 @@ extension PipelineRunStatus {
             default: .cancelled
             }
         case .succeeded, .failed, .cancelled: nil
-        default: reason == Reasons.runTimeout ? .timedOut : nil
+        default:
+            switch reason {
+            case Reasons.runTimeout: .timedOut
+            case Reasons.queueTimeout: .queueTimedOut
+            default: nil
+            }
         }
     }
 }

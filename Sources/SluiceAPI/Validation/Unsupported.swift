@@ -4,7 +4,7 @@ import KubernetesModel
 /// Fields that are part of the resources and that this version does not act on: refused, never ignored.
 enum Unsupported {
     private static let task: Set<String> = ["framework", "topology"]
-    private static let run: Set<String> = ["queue", "priority", "priorityClassName", "queueTimeout"]
+    private static let run: Set<String> = ["queue", "priority", "priorityClassName"]
 
     private static let detail = "not supported by this version of Sluice yet"
 

@@ -56,7 +56,7 @@ struct Bench {
         ])
         self.parameters = parameters
         let engine = RunEngine(
-            run: identity, generation: 1, spec: spec, pipeline: pipeline, parameters: parameters,
+            run: identity, created: Self.start, generation: 1, spec: spec, pipeline: pipeline, parameters: parameters,
             status: PipelineRunStatus())
         driver = RunDriver(engine, written: PipelineRunStatus(), settings: Self.settings)
         settle()
@@ -182,7 +182,8 @@ struct Bench {
         var status = PipelineRunStatus()
         do { status = try PipelineRunStatus(persisted.json) } catch { Issue.record(error) }
         let engine = RunEngine(
-            run: identity, generation: generation, spec: spec, pipeline: pipeline, parameters: parameters,
+            run: identity, created: Self.start, generation: generation, spec: spec, pipeline: pipeline,
+            parameters: parameters,
             status: status)
         driver = RunDriver(engine, written: status, settings: Self.settings)
         for name in pods.keys.sorted() { driver.podObserved(pods[name] ?? Pod()) }
