@@ -21,6 +21,8 @@ public struct EngineSettings: Sendable, Hashable {
     public var disruptionBackoff = BackoffSpec(initial: .seconds(1), factorThousandths: 2000, max: .seconds(60))
     /// The wait before a pod is created again that a quota or a webhook refused (rule Q8).
     public var refusalBackoff = BackoffSpec(initial: .seconds(1), factorThousandths: 2000, max: .seconds(300))
+    /// The wait before a pod is created again where the API server failed or did not answer.
+    public var failureBackoff = BackoffSpec(initial: .seconds(1), factorThousandths: 2000, max: .seconds(30))
     /// How long a create that got no answer may still bring a pod into being: API servers give up a request after 60 s.
     public var unansweredGrace: Duration = .seconds(60)
 

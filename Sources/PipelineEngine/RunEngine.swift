@@ -371,7 +371,9 @@ public struct RunEngine: Sendable {
         if nodes[index].createAfter == nil {
             // However many pods of a gang a round of creates has left out, it counts once.
             nodes[index].refusals += 1
-            nodes[index].createAfter = now + settings.refusalBackoff.wait(afterFailures: nodes[index].refusals)
+            var backoff = settings.refusalBackoff
+            if case .indeterminate = failure { backoff = settings.failureBackoff }
+            nodes[index].createAfter = now + backoff.wait(afterFailures: nodes[index].refusals)
         }
         if case .indeterminate(let message) = failure, !message.isEmpty {
             setWaitingReason(index, reason: Reasons.podCreateFailed, message: message)

@@ -43,8 +43,8 @@ import Testing
     @Test func `E5: The run fails with the reason of the task that failed, and what depends on it does not start`()
         throws
     {
-        var harness = OperatorHarness(seed: 2) { task, _, _ in
-            task == "b" ? .init(exitCode: 3) : .init()
+        var harness = OperatorHarness(seed: 2) { pod in
+            pod.task == "b" ? PodPlan(exitCode: 3) : .init()
         }
         defer { harness.end() }
         harness.cluster.addRun("diamond", spec: Self.diamond)
@@ -104,7 +104,7 @@ import Testing
 
     @Test(arguments: [false, true])
     func `O5: A run whose status the server does not store ends all the same, its pods ended`(restarts: Bool) throws {
-        var harness = OperatorHarness(seed: 8) { _, _, _ in .init(duration: .seconds(600)) }
+        var harness = OperatorHarness(seed: 8) { _ in PodPlan(duration: .seconds(600)) }
         defer { harness.end() }
         let text = String(repeating: "x", count: 200_000)
         harness.cluster.addPipeline(
@@ -134,7 +134,7 @@ import Testing
     }
 
     @Test func `E13: Deleting a run deletes its pods, finished or not`() throws {
-        var harness = OperatorHarness(seed: 5) { task, _, _ in task == "b" ? .init(duration: .seconds(3600)) : .init() }
+        var harness = OperatorHarness(seed: 5) { $0.task == "b" ? .init(duration: .seconds(3600)) : .init() }
         defer { harness.end() }
         harness.cluster.addRun("gone", spec: Self.diamond)
         harness.startOperator()
@@ -168,7 +168,7 @@ import Testing
     }
 
     @Test func `E13: A cancelled run stops its pods, runs finally and ends Cancelled`() throws {
-        var harness = OperatorHarness(seed: 7) { task, _, _ in task == "a" ? .init(duration: .seconds(3600)) : .init() }
+        var harness = OperatorHarness(seed: 7) { $0.task == "a" ? .init(duration: .seconds(3600)) : .init() }
         defer { harness.end() }
         var spec = Self.diamond
         spec["pipelineSpec"]?["finally"] = [Self.task("bye")]
@@ -187,12 +187,13 @@ import Testing
     func `E4 and E14: An operator that is killed anywhere, over a server that fails, doubles and loses nothing`(
         seed: Int
     ) throws {
-        var harness = OperatorHarness(seed: UInt64(seed), faults: seed % 3 == 0 ? 0 : 0.1) { task, attempt, run in
+        var harness = OperatorHarness(seed: UInt64(seed), faults: seed % 3 == 0 ? 0 : 0.1) { pod in
+            let (task, attempt, run) = (pod.task, pod.attempt, pod.run)
             let hash =
                 (task.utf8.reduce(attempt * 31) { $0 &* 7 &+ Int($1) } &+ run.utf8.reduce(0) { $0 &* 5 &+ Int($1) })
                 % 10
             return .init(
-                duration: .milliseconds(Int64(20 + 30 * abs(hash))), exitCode: task == "flaky" && attempt < 2 ? 1 : 0)
+                exitCode: task == "flaky" && attempt < 2 ? 1 : 0, duration: .milliseconds(Int64(20 + 30 * abs(hash))))
         }
         defer { harness.end() }
         var spec = Self.diamond
@@ -210,7 +211,7 @@ import Testing
             harness.simulation.run(for: .milliseconds(Int64(harness.simulation.random(in: 0..<100))))
         }
         harness.startOperator()
-        #expect(harness.runUntilDone(within: .seconds(60)), "seed \(seed): not all runs ended")
+        #expect(harness.runUntilDone(within: .seconds(180)), "seed \(seed): not all runs ended")
         let state = harness.cluster.state.withLock { $0 }
         for (key, run) in state.runs {
             #expect(run["status"]?["phase"] == "Succeeded", "seed \(seed): \(key) \(run["status"]?.text ?? "")")

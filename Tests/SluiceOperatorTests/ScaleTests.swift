@@ -17,7 +17,7 @@ import Testing
     private static func harness(
         _ seed: UInt64, _ profile: FaultProfile, _ plan: PodPlan = PodPlan(duration: .seconds(2))
     ) -> OperatorHarness {
-        OperatorHarness(seed: seed, profile: profile, nodes: RoughNodes(profile: profile) { _, _, _, _ in plan })
+        OperatorHarness(seed: seed, profile: profile) { _ in plan }
     }
 
     @Test func `Q8 and E4: a gang of 200 over a server that loses requests is made once and ends`() throws {

@@ -46,7 +46,7 @@ import Testing
 
     @Test(arguments: 0..<6)
     func `O2 and E13: a cancel that meets a status write is not lost`(seed: Int) throws {
-        var harness = OperatorHarness(seed: UInt64(seed)) { _, _, _ in .init(duration: .milliseconds(400)) }
+        var harness = OperatorHarness(seed: UInt64(seed)) { _ in .init(duration: .milliseconds(400)) }
         defer { harness.end() }
         var spec = Self.chain
         spec["state"] = "Suspended"
@@ -63,8 +63,8 @@ import Testing
     func `O3 and E4: a standby whose caches are minutes behind doubles nothing when it takes over`(
         behind: String, seed: Int
     ) throws {
-        var harness = OperatorHarness(seed: UInt64(seed)) { task, _, _ in
-            .init(duration: task == "c" ? .seconds(60) : .milliseconds(200))
+        var harness = OperatorHarness(seed: UInt64(seed)) { pod in
+            .init(duration: pod.task == "c" ? .seconds(60) : .milliseconds(200))
         }
         defer { harness.end() }
         harness.cluster.addRun("early", spec: Self.chain)
@@ -194,7 +194,7 @@ import Testing
     @Test(arguments: ["a", "b", "c"])
     func `E4: a pod that a webhook protects does not keep the other pods of a run that is gone`(guarded: String) throws
     {
-        var harness = OperatorHarness(seed: 91) { _, _, _ in .init(duration: .seconds(3600)) }
+        var harness = OperatorHarness(seed: 91) { _ in .init(duration: .seconds(3600)) }
         defer { harness.end() }
         harness.cluster.addRun("r", spec: Self.three)
         harness.startOperator()

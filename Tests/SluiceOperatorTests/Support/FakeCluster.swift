@@ -71,10 +71,10 @@ final class FakeCluster: Sendable {
     let maximumStatusSize = Mutex(Int.max)
     let random: RandomSource
     private let simulation: Simulation
-    /// Plays the pods as they change; nil where a ``FakeKubelet`` looks at them.
-    let nodes: RoughNodes?
+    /// Plays the pods as they change.
+    let nodes: RoughNodes
 
-    init(simulation: Simulation, profile: FaultProfile, nodes: RoughNodes? = nil) {
+    init(simulation: Simulation, profile: FaultProfile, nodes: RoughNodes) {
         self.simulation = simulation
         clock = simulation.clock
         self.profile = Mutex(profile)
@@ -230,7 +230,7 @@ final class FakeCluster: Sendable {
         state.uids += 1
         var object = object
         object["metadata"]?["uid"] = .string("uid-\(state.uids)")
-        object["metadata"]?["creationTimestamp"] = .string((nodes == nil ? clock.now : clock.now.wholeSecond).rfc3339)
+        object["metadata"]?["creationTimestamp"] = .string(clock.now.wholeSecond.rfc3339)
         object["metadata"]?["generation"] = 1
         return object
     }
@@ -281,10 +281,7 @@ final class FakeCluster: Sendable {
         state.withLock { state in
             let uid = state.runs[key]?["metadata"]?["uid"]
             remove(&state, "runs", key)
-            guard nodes == nil else { return collectLater(uid?.string ?? "") }
-            for (key, pod) in state.pods where pod["metadata"]?["ownerReferences"]?[0]?["uid"] == uid {
-                deletePod(&state, key, grace: 2)
-            }
+            collectLater(uid?.string ?? "")
         }
     }
 
@@ -309,7 +306,7 @@ final class FakeCluster: Sendable {
             pod["metadata"]?["deletionTimestamp"] = .string((clock.now + .seconds(grace)).rfc3339)
             pod["metadata"]?["deletionGracePeriodSeconds"] = .int(grace)
             pod = store(&state, "pods", pod)
-            if let uid = pod["metadata"]?["uid"]?.string { nodes?.podDeleted(key, uid, grace: grace, self) }
+            if let uid = pod["metadata"]?["uid"]?.string { nodes.podDeleted(key, uid, grace: grace, self) }
         } else if grace == 0, pod["metadata"]?["deletionGracePeriodSeconds"] != 0 {
             pod["metadata"]?["deletionGracePeriodSeconds"] = 0
             pod = store(&state, "pods", pod)
@@ -324,7 +321,7 @@ final class FakeCluster: Sendable {
         else { return }
         let phase = pod["status"]?["phase"]?.string
         if phase == "Succeeded" || phase == "Failed" || pod["spec"]?["nodeName"] == nil
-            || (nodes != nil && pod["metadata"]?["deletionGracePeriodSeconds"] == 0)
+            || pod["metadata"]?["deletionGracePeriodSeconds"] == 0
         {
             remove(&state, "pods", key)
         }
@@ -441,11 +438,11 @@ extension FakeCluster: ClusterAccess {
                 pod["status"] = ["phase": "Pending"]
                 state.created[key.name, default: 0] += 1
                 count("create", &state)
-                if nodes != nil { checkCreate(pod, key, &state) }
+                checkCreate(pod, key, &state)
                 if state.story != nil { state.story?.append("\(clock.monotonic) created \(key.name)") }
-                let made = store(&state, "pods", nodes?.admit(pod, self) ?? pod)
-                nodes?.podCreated(key, made, self)
-                if nodes != nil, let owner = Self.owner(made), Self.run(of: made, state) == nil {
+                let made = store(&state, "pods", nodes.admit(pod, self))
+                nodes.podCreated(key, made, self)
+                if let owner = Self.owner(made), Self.run(of: made, state) == nil {
                     collectLater(owner)
                 }
                 return made
@@ -465,6 +462,7 @@ extension FakeCluster: ClusterAccess {
             state.writes += 1
             _ = store(&state, "pods", pod)
         }
+        nodes.podStopped(key, uid, self)
         try mayFail()
     }
 

@@ -1,5 +1,4 @@
 import JSON
-import KubernetesClient
 import KubernetesModel
 import KubernetesRuntime
 import KubernetesTesting
@@ -31,28 +30,18 @@ struct OperatorHarness {
         /// How many runs it works on.
         var keptRuns: Int { reconciler.withLock { $0?.keptRuns ?? 0 } }
     }
-    private var kubelet: Task<Void, any Error>?
 
     init(
-        seed: UInt64, faults: Double = 0,
-        outcome: @escaping @Sendable (_ task: String, _ attempt: Int, _ run: String) -> FakeKubelet.Outcome = {
-            _, _, _ in
-            FakeKubelet.Outcome()
-        }
+        seed: UInt64, faults: Double = 0, plan: @escaping @Sendable (StartedPod) -> PodPlan = { _ in PodPlan() }
     ) {
-        simulation = Simulation(seed: seed)
-        isPromoted = Promotion()
-        cluster = FakeCluster(simulation: simulation, profile: FaultProfile(share: faults))
-        let kubelet = FakeKubelet(cluster: cluster, outcome: outcome)
-        self.kubelet = simulation.start { try await kubelet.run() }
+        self.init(seed: seed, profile: FaultProfile(share: faults), plan: plan)
     }
 
-    /// A rough world: pods as `nodes` play them.
-    init(seed: UInt64, profile: FaultProfile, nodes: RoughNodes) {
+    init(seed: UInt64, profile: FaultProfile, plan: @escaping @Sendable (StartedPod) -> PodPlan) {
         simulation = Simulation(seed: seed)
         isPromoted = Promotion()
-        cluster = FakeCluster(simulation: simulation, profile: profile, nodes: nodes)
-        kubelet = nil
+        cluster = FakeCluster(
+            simulation: simulation, profile: profile, nodes: RoughNodes(profile: profile, plan: plan))
     }
 
     /// Another operator over the same cluster, in the same simulation.
@@ -60,7 +49,6 @@ struct OperatorHarness {
         simulation = other.simulation
         cluster = other.cluster
         isPromoted = Promotion()
-        kubelet = nil
     }
 
     /// Lets the standby lead.
@@ -117,7 +105,6 @@ struct OperatorHarness {
 
     func end() {
         running?.cancel()
-        kubelet?.cancel()
         cluster.end()
         simulation.settle()
     }

@@ -55,7 +55,7 @@ extension FakeCluster {
     }
 
     func checkStatus(_ old: JSONValue?, _ new: JSONValue, _ key: ObjectKey, _ state: inout State) {
-        guard nodes != nil, let old else { return }
+        guard let old else { return }
         if old["phase"]?.string.flatMap(RunPhase.init(rawValue:))?.isFinished == true {
             var (old, new) = (old, new)
             for field in ["observedGeneration", "conditions"] {

@@ -1,5 +1,4 @@
 import JSON
-import KubernetesClient
 import KubernetesModel
 import KubernetesRuntime
 import KubernetesTesting
@@ -15,19 +14,25 @@ struct PodPlan: Sendable {
     var hangs = false
 }
 
+/// A pod that starts, as its labels name it.
+struct StartedPod: Sendable {
+    var run: String
+    var task: String
+    var replica: Int
+    var attempt: Int
+    /// How many attempts of its task have failed by themselves before.
+    var failures: Int
+}
+
 /// The nodes of a rough cluster: each change of a pod is put on the calendar when the one before it happens, so that a world of
 /// thousands of pods costs what happens in it. They survive every crash of the operator, as kubelets do.
 final class RoughNodes: Sendable {
     private let profile: FaultProfile
-    /// What a pod does, by how many attempts of its task have failed by themselves before.
-    private let plan: @Sendable (_ run: String, _ task: String, _ replica: Int, _ failures: Int) -> PodPlan
+    private let plan: @Sendable (StartedPod) -> PodPlan
     /// Pods on nodes that nobody hears of any more.
     private let lost = Mutex<Set<String>>([])
 
-    init(
-        profile: FaultProfile,
-        plan: @escaping @Sendable (_ run: String, _ task: String, _ replica: Int, _ failures: Int) -> PodPlan
-    ) {
+    init(profile: FaultProfile, plan: @escaping @Sendable (StartedPod) -> PodPlan) {
         self.profile = profile
         self.plan = plan
     }
@@ -70,32 +75,33 @@ final class RoughNodes: Sendable {
 
     private func start(_ key: ObjectKey, _ uid: String, _ cluster: FakeCluster) {
         let failures = cluster.failures(of: key)
-        let started = Mutex<JSONValue?>(nil)
+        let running = Mutex<JSONValue?>(nil)
         cluster.updatePod(key, uid: uid) { pod in
             guard pod["status"]?["phase"] == "Pending", pod["spec"]?["nodeName"] != nil,
                 pod["metadata"]?["deletionTimestamp"] == nil
             else { return }
-            let running: JSONValue = ["running": ["startedAt": time(pod, cluster)]]
+            let state: JSONValue = ["running": ["startedAt": time(pod, cluster)]]
             let names = (pod["spec"]?["containers"]?.array ?? []).compactMap { $0["name"]?.string }
             pod["status"]?["phase"] = "Running"
-            pod["status"]?["containerStatuses"] = .array(names.map { ["name": .string($0), "state": running] })
-            started.withLock { $0 = pod }
+            pod["status"]?["containerStatuses"] = .array(names.map { ["name": .string($0), "state": state] })
+            running.withLock { $0 = pod }
         }
-        guard let pod = started.withLock({ $0 }) else { return }
+        guard let pod = running.withLock({ $0 }) else { return }
         let labels = pod["metadata"]?["labels"]?.stringMap ?? [:]
-        let plan = plan(
-            labels[Sluice.Label.run] ?? "", labels[Sluice.Label.task] ?? "",
-            labels[Sluice.Label.replica].flatMap { Int($0) } ?? 0, failures)
+        func number(_ label: String) -> Int { labels[label].flatMap { Int($0) } ?? 0 }
+        let started = StartedPod(
+            run: labels[Sluice.Label.run] ?? "", task: labels[Sluice.Label.task] ?? "",
+            replica: number(Sluice.Label.replica), attempt: number(Sluice.Label.attempt), failures: failures)
+        let plan = plan(started)
         if !plan.hangs {
             cluster.after(plan.duration) { [self] in endMain(key, uid, plan, cluster) }
         }
-        disturb(key, uid, labels, plan, cluster)
+        disturb(key, uid, attempt: started.attempt, plan, cluster)
     }
 
     private func disturb(
-        _ key: ObjectKey, _ uid: String, _ labels: [String: String], _ plan: PodPlan, _ cluster: FakeCluster
+        _ key: ObjectKey, _ uid: String, attempt: Int, _ plan: PodPlan, _ cluster: FakeCluster
     ) {
-        let attempt = labels[Sluice.Label.attempt].flatMap { Int($0) } ?? 0
         // Ten failures of the infrastructure end a task: that is not what is looked for here.
         guard attempt < 7 else { return }
         let share = 1.0 / Double(max(1, cluster.replicas(of: key)))
@@ -188,6 +194,19 @@ final class RoughNodes: Sendable {
             ]
         }
         pod["status"]?["containerStatuses"] = .array(containers)
+    }
+
+    /// The deadline of a pod was lowered to what has passed: its node ends it, and it is kept.
+    func podStopped(_ key: ObjectKey, _ uid: String, _ cluster: FakeCluster) {
+        cluster.after(.milliseconds(Int64(10 + cluster.random() * 1000))) { [self] in
+            guard !lost.withLock({ $0.contains(uid) }) else { return }
+            cluster.updatePod(key, uid: uid) { pod in
+                guard pod["status"]?["phase"] == "Running" else { return }
+                stop(&pod, cluster)
+                pod["status"]?["phase"] = "Failed"
+                pod["status"]?["reason"] = "DeadlineExceeded"
+            }
+        }
     }
 
     /// A pod is to be deleted: its node ends it within the grace period. Called while the cluster is locked.

@@ -27,7 +27,7 @@ struct World {
         profile = FaultProfile(seed: seed)
         leader = OperatorHarness(
             seed: seed, profile: profile,
-            nodes: RoughNodes(profile: profile) { scenario.plan($0, $1, $2, $3) })
+            plan: scenario.plan)
         random = SeededGenerator(mixing: seed, 0xD0)
         if tellsStory { leader.cluster.state.withLock { $0.story = [] } }
     }

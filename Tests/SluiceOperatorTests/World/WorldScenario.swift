@@ -134,14 +134,15 @@ struct WorldScenario: Sendable {
     }
 
     /// What a pod does.
-    func plan(_ run: String, _ task: String, _ replica: Int, _ failures: Int) -> PodPlan {
-        guard let run = runs.first(where: { $0.name == run }), let task = run.tasks.first(where: { $0.name == task })
+    @Sendable func plan(_ pod: StartedPod) -> PodPlan {
+        guard let run = runs.first(where: { $0.name == pod.run }),
+            let task = run.tasks.first(where: { $0.name == pod.task })
         else { return PodPlan() }
-        var plan = PodPlan(duration: .milliseconds(task.milliseconds + Int64(replica * 7)))
-        plan.hangs = task.hangs || (task.hasLeader && replica > 0)
-        if replica == 0 {
+        var plan = PodPlan(duration: .milliseconds(task.milliseconds + Int64(pod.replica * 7)))
+        plan.hangs = task.hangs || (task.hasLeader && pod.replica > 0)
+        if pod.replica == 0 {
             plan.message = task.message
-            if failures < task.failures { plan.exitCode = 3 }
+            if pod.failures < task.failures { plan.exitCode = 3 }
         }
         return plan
     }
