@@ -22,6 +22,8 @@ public final class RunReconciler: Sendable {
     private let active = Mutex<[ObjectKey: ActiveRun]>([:])
     /// The runs whose tasks wait for a Pipeline, by the Pipeline.
     private let awaitingPipelines = Mutex<[ObjectKey: Set<ObjectKey>]>([:])
+    /// Runs whose names are those of earlier runs of which pods could not be released yet.
+    private let heldByOrphans = Mutex<Set<ObjectKey>>([])
     /// Whether this process works on runs. A standby follows the caches and keeps nothing beside them.
     private let isLeading = Mutex(false)
     /// Has a run looked at again; set with the controller.
@@ -148,8 +150,21 @@ public final class RunReconciler: Sendable {
 
     /// Looks at one run.
     public func reconcile(_ key: ObjectKey) async throws -> ReconcileResult {
+        let result = try await reconcileRun(key)
+        guard heldByOrphans.withLock({ $0.contains(key) }) else { return result }
+        return switch result {
+        case .done: .requeue(after: Self.orphanDelay)
+        case .requeue(let after): .requeue(after: min(after, Self.orphanDelay))
+        }
+    }
+
+    /// When pods of an earlier run of the same name that could not be released are asked for again.
+    private static let orphanDelay: Duration = .seconds(10)
+
+    private func reconcileRun(_ key: ObjectKey) async throws -> ReconcileResult {
         guard let run = runs[key] else {
             forget(key)
+            heldByOrphans.withLock { _ = $0.remove(key) }
             try await releaseOrphans(of: key)
             return .done
         }
@@ -164,22 +179,17 @@ public final class RunReconciler: Sendable {
         if let known, known.uid == run.metadata.uid {
             current = known
             changes = inbox.take(key)
-            if changes.contains(where: { $0.isOfAnother(than: run.metadata.uid) }) {
-                // A pod of the run that had this name before, heard of late. Where it cannot be released now, the run is begun anew
-                // from what there is, since these changes are taken.
-                do {
-                    try await releaseOrphans(of: key)
-                } catch {
-                    forget(key)
-                    throw error
-                }
+            let isHeld = heldByOrphans.withLock { $0.contains(key) }
+            if isHeld || changes.contains(where: { $0.isOfAnother(than: run.metadata.uid) }) {
+                // A pod of the run that had this name before, heard of late.
+                await releaseOrphansOrAskAgain(of: key)
             }
         } else {
             // Opened before the store is read: a change is in the one or in the other, or in both.
             inbox.open(key)
             let existing = pods.entries(index: "run", value: "\(key)").compactMap(\.object)
             if existing.contains(where: { $0.metadata.controller?.uid != run.metadata.uid }) {
-                try await releaseOrphans(of: key)
+                await releaseOrphansOrAskAgain(of: key)
             }
             if run.status.phase.isFinished,
                 existing.allSatisfy({ !$0.metadata.finalizers.contains(Sluice.podFinalizer) })
@@ -363,6 +373,19 @@ public final class RunReconciler: Sendable {
             liveUID = nil
         }
         try await end(held.filter { $0.metadata.controller?.uid != liveUID })
+    }
+
+    /// Likewise for a run whose name it is now. Its pods have other names, so that it goes on whether or not those can be released.
+    private func releaseOrphansOrAskAgain(of key: ObjectKey) async {
+        do {
+            try await releaseOrphans(of: key)
+            heldByOrphans.withLock { _ = $0.remove(key) }
+        } catch {
+            heldByOrphans.withLock { _ = $0.insert(key) }
+            logger.warning(
+                "pods of an earlier run of that name cannot be released, trying again",
+                metadata: ["run": "\(key)", "error": "\(error)"])
+        }
     }
 
     /// Deletes pods and takes Sluice's finalizer off them. One that cannot be ended does not keep the others from it: the first such

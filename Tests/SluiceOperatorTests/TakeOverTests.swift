@@ -212,6 +212,29 @@ import Testing
     }
 
     @Test(arguments: ["a", "b", "c"])
+    func `E4: a pod of an earlier run that a webhook protects does not keep a new run of that name`(guarded: String)
+        throws
+    {
+        var harness = OperatorHarness(seed: 93) { _ in .init(duration: .seconds(20)) }
+        defer { harness.end() }
+        let key = ObjectKey(namespace: "team", name: "r")
+        harness.cluster.addRun("r", spec: Self.three)
+        harness.startOperator()
+        harness.simulation.run(for: .seconds(3))
+        let old = Set(harness.cluster.state.withLock { $0.pods.keys.map(\.name) })
+        harness.cluster.state.withLock { $0.guarded = [guarded] }
+        harness.cluster.deleteRunAsUser(key)
+        harness.cluster.addRun("r", spec: Self.three)
+        harness.simulation.run(for: .seconds(60))
+        // The new run's pod of that task is protected as well, once it has ended.
+        #expect(try harness.cluster.run(named: "r")?.status.phase == .succeeded)
+        harness.cluster.state.withLock { $0.guarded = [] }
+        harness.simulation.run(for: .seconds(60))
+        let left = Set(harness.cluster.state.withLock { $0.pods.keys.map(\.name) })
+        #expect(left.isDisjoint(with: old))
+    }
+
+    @Test(arguments: ["a", "b", "c"])
     func `A pod that a webhook protects does not keep the other pods of a run whose ttl is over`(guarded: String) throws
     {
         var harness = OperatorHarness(seed: 92)
