@@ -197,12 +197,15 @@ extension RunEngine {
         guard let plan = plan(of: index) else { return }
         do {
             let parameters = try parameters(of: index, plan)
+            try checkRoom(for: plan.tasks.count)
             nodes[index].status.nextAttemptTime = nil
             nodes[index].status.reason = ""
             nodes[index].status.message = ""
             output.statusChanged = true
             addScope(plan, owner: index, parameters: parameters, pipelines: pipelineChain(of: index))
             list(index)
+        } catch let problem as TooManyTasks {
+            finish(index, .failed, reason: Reasons.tooManyTasks, message: problem.message, now: now)
         } catch {
             let message = (error as? ReferenceProblem)?.message ?? "\(error)"
             finish(index, .failed, reason: Reasons.invalidReference, message: message, now: now)

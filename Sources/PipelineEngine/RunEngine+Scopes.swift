@@ -197,6 +197,20 @@ extension RunEngine {
         return values
     }
 
+    /// More tasks than a run may have.
+    struct TooManyTasks: Error {
+        var message: String
+    }
+
+    /// Throws ``TooManyTasks`` where so many more would be too many: a forEach in a forEach grows fast.
+    func checkRoom(for count: Int) throws {
+        guard nodes.count + count > settings.taskLimit else { return }
+        throw TooManyTasks(
+            message:
+                "the run would have more than \(settings.taskLimit) tasks, all items and attempts of sub-pipelines included"
+        )
+    }
+
     /// Parameters that a pipeline does not take.
     struct InvalidParameters: Error {
         var message: String

@@ -227,18 +227,22 @@ extension RunEngine {
                 start(index, at: now)
             case .group:
                 let items = try items(of: index)
+                try checkRoom(for: items.count)
                 start(index, at: nil)
                 addInstances(of: index, items)
                 unpark(index)
             case .pipeline:
                 guard let plan = plan(of: index) else { return }
                 let parameters = try parameters(of: index, plan)
+                try checkRoom(for: plan.tasks.count)
                 start(index, at: nil)
                 addScope(plan, owner: index, parameters: parameters, pipelines: pipelineChain(of: index))
                 unpark(index)
             }
         } catch let problem as ReferenceProblem where problem.isMissingResult {
             skip(index, .missingResult, problem.message, now: now)
+        } catch let problem as TooManyTasks {
+            finish(index, .failed, reason: Reasons.tooManyTasks, message: problem.message, now: now)
         } catch let problem as InvalidItems {
             finish(index, .failed, reason: Reasons.invalidItems, message: problem.message, now: now)
         } catch let problem as InvalidParameters {

@@ -99,4 +99,15 @@ struct BigRunTests {
         #expect(bench.task("t79").message.contains("262144 bytes"))
         #expect(bench.persisted.json.text.utf8.count < 300_000)
     }
+
+    @Test func `E10: a forEach in a forEach that would grow beyond all bounds fails, and says the limit`() {
+        let many = JSONValue.array((0..<10_000).map { .int($0) })
+        let inner: JSONValue = ["tasks": [task("w", ["forEach": ["items": many]])]]
+        let bench = Bench(
+            [task("a", ["forEach": ["items": [1, 2, 3, 4, 5, 6]], "pipelineSpec": inner])],
+            run: ["state": "Running", "failurePolicy": "Continue", "parallelism": 1])
+        #expect(bench.task("a[5]/w").reason == "TooManyTasks")
+        #expect(bench.task("a[5]/w").message.contains("more than 50000 tasks"))
+        #expect(bench.created.count == 1)
+    }
 }

@@ -28,8 +28,8 @@ public struct FoldedTasks: Sendable, Hashable {
         }
     }
 
-    /// Most tasks in one entry.
-    static let limit = 1_000_000
+    /// Most tasks in one entry, and in one status.
+    static let limit = 100_000
 
     // MARK: Writing
 
@@ -151,5 +151,9 @@ public struct FoldedTasks: Sendable, Hashable {
 
 extension PipelineRunStatus {
     /// All tasks of which the status tells, those that are folded after the others. O(tasks).
-    public var allTasks: [TaskStatus] { tasks + folded.flatMap(\.statuses) }
+    public var allTasks: [TaskStatus] {
+        var all = tasks
+        for entry in folded where all.count < FoldedTasks.limit { all += entry.statuses }
+        return all
+    }
 }

@@ -37,6 +37,8 @@ public enum Reasons {
     public static let gangTimeout = "GangTimeout"
     /// A reference cannot be resolved.
     public static let invalidReference = "InvalidReference"
+    /// The run would have more tasks than one run may have, instances and tasks of sub-pipelines included.
+    public static let tooManyTasks = "TooManyTasks"
     /// The condition of a task could not be worked out.
     public static let expressionError = "ExpressionError"
     /// What `forEach.items` gives is not a list, or too long a one.
