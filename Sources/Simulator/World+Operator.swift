@@ -1,0 +1,144 @@
+import JSON
+import KubernetesModel
+import PipelineEngine
+import SluiceAPI
+
+/// The operator: what SluiceOperator does with a run, over an API server that answers at once. The order of effects is that of
+/// ``RunDriver``.
+extension World {
+    private static let driverSettings = RunDriver.Settings(
+        firstStatusDelay: .zero, statusInterval: .zero, createBatch: .max, retryDelay: .zero)
+    private static let pipelineDeadline = EngineSettings().pipelineDeadline
+
+    /// Looks at a run until there is nothing to do for it but to wait.
+    func settle(_ index: Int) {
+        let run = runs[index]
+        guard !run.isDeleted, !run.isOver else { return }
+        guard run.driver != nil || begin(index) else { return }
+        while true {
+            let hasPipelines = answerPipelines(run)
+            guard let effects = run.driver?.next(now: operatorNow, monotonic: monotonic) else { return }
+            for create in effects.creates { perform(create, index) }
+            if let write = effects.write {
+                run.noteWritten(write.status, now: now)
+                run.driver?.statusWritten(write, monotonic: monotonic)
+            }
+            for release in effects.releases { perform(release, index) }
+            guard effects.isIdle, !hasPipelines, effects.wakeAfter != .zero else { continue }
+            if run.written.phase.isFinished, run.driver?.isDone ?? false { run.driver = nil }
+            wake(index, [effects.wakeUp.map { $0 - clockOffset }, effects.wakeAfter.map { now + $0 }])
+            return
+        }
+    }
+
+    /// Has the operator look at the run again at the first of these times.
+    private func wake(_ index: Int, _ times: [Timestamp?]) {
+        let time = times.compactMap(\.self).min().map { max($0, now + .microseconds(1)) }
+        guard runs[index].wakeAt != time else { return }
+        runs[index].wakeAt = time
+        if let time { queue.add(time, .wake(run: index)) }
+    }
+
+    /// Makes the driver of a run; false when the run cannot begin, which its status then says.
+    private func begin(_ index: Int) -> Bool {
+        let run = runs[index]
+        let object = PipelineRun(metadata: run.metadata, spec: run.spec, status: run.written)
+        let preparation = RunPreparation.prepare(object) { name in
+            self.pipelines[RunName(namespace: run.name.namespace, name: name)]
+        }
+        switch preparation {
+        case .ready(let spec, let pipeline, let parameters, let snapshot):
+            run.pipeline = pipeline
+            var status = run.written
+            // A status holds whole seconds. The clock of a simulation is finer, and a restart is not to change what comes of it.
+            if status.startTime != nil { status.startTime = run.firstPod }
+            let engine = RunEngine(
+                run: run.identity, generation: run.metadata.generation, spec: spec, pipeline: pipeline,
+                parameters: parameters, status: status, pipelineSnapshot: snapshot)
+            run.driver = RunDriver(engine, written: run.written, settings: Self.driverSettings)
+            for pod in run.pods where !pod.isGone { run.driver?.podObserved(pod.pod) }
+            return true
+        case .invalid(let reason, let message):
+            write(run, .failed, reason: reason, message: message)
+        case .missingPipeline(let name):
+            let message = "there is no Pipeline \(name) in namespace \(run.name.namespace)"
+            let deadline = run.arrived + Self.pipelineDeadline
+            if deadline <= operatorNow {
+                write(
+                    run, .failed, reason: Reasons.pipelineNotFound,
+                    message: "\(message), nor did it come within \(Self.pipelineDeadline.goText)")
+            } else {
+                write(run, .pending, reason: Reasons.pipelineNotFound, message: "\(message); waiting for it")
+                wake(index, [deadline - clockOffset])
+            }
+        }
+        return false
+    }
+
+    /// The status of a run that has no driver.
+    private func write(_ run: SimulatedRun, _ phase: RunPhase, reason: String, message: String) {
+        var status = run.written
+        status.phase = phase
+        status.reason = reason
+        status.message = message
+        run.noteWritten(status, now: now)
+    }
+
+    /// Gives the tasks that wait for Pipelines those that are there; whether there were any. What is there was validated.
+    private func answerPipelines(_ run: SimulatedRun) -> Bool {
+        var isAnswered = false
+        for name in run.driver?.wantedPipelines ?? [] {
+            guard let spec = pipelines[RunName(namespace: run.name.namespace, name: name)] else { continue }
+            isAnswered = true
+            run.pipelines[name] = PipelineSpec(validated: spec)
+            run.driver?.pipelineFound(name, spec)
+        }
+        return isAnswered
+    }
+
+    private func perform(_ create: RunDriver.Create, _ index: Int) {
+        let pod = createPod(create, index)
+        runs[index].driver?.podCreated(pod)
+    }
+
+    private func perform(_ release: RunDriver.Release, _ index: Int) {
+        let run = runs[index]
+        guard let pod = run.podByName[release.name], !run.pods[pod].isGone else {
+            run.driver?.podDeleted(name: release.name, uid: uid(of: release))
+            return
+        }
+        switch release {
+        case .confirm: run.driver?.podConfirmed(run.pods[pod].pod, now: operatorNow)
+        case .stop:
+            run.noteStopped(run.pods[pod].identity)
+            run.pods[pod].pod.activeDeadlineSeconds = 1
+            if run.pods[pod].pod.isLive { run.pods[pod].pod.endByDeadline(at: now) }
+            podChanged(index, pod)
+        case .delete:
+            run.noteStopped(run.pods[pod].identity)
+            let isLive = run.pods[pod].pod.isLive
+            run.pods[pod].pod.markDeleted(at: now, grace: 30)
+            if isLive { run.pods[pod].pod.end(code: 137, at: now) }
+            podChanged(index, pod)
+        case .removeFinalizer:
+            run.pods[pod].pod.metadata.finalizers = []
+            podChanged(index, pod)
+        }
+    }
+
+    private func uid(of release: RunDriver.Release) -> String {
+        switch release {
+        case .confirm(_, let uid), .stop(_, let uid), .delete(_, let uid), .removeFinalizer(_, let uid): uid
+        }
+    }
+
+    /// The operator dies; the next one knows what is written and what exists.
+    func dropDrivers() {
+        for run in runs { run.driver = nil }
+    }
+
+    /// The operator has come up.
+    func takeOver() {
+        for index in runs.indices { touch(index) }
+    }
+}
