@@ -27,7 +27,8 @@ public struct Outcome: Sendable, Hashable {
     public var duration: Duration = .seconds(1)
     public var exitCode = 0
     public var failure: PodEnd?
-    /// What its container writes; nil: null for each result that its task declares, so that a dry run needs no results.
+    /// What its container writes; nil: where it succeeds, an empty text for each result that its task declares, so that a dry run needs
+    /// no results.
     public var results: JSONObject?
 
     /// Succeeds after a second.

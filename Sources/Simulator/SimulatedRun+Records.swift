@@ -8,9 +8,11 @@ extension SimulatedRun {
     func noteCreated(_ pod: Int, _ identity: PodIdentity, now: Timestamp) -> Bool {
         if firstPod == nil { firstPod = now }
         for above in Self.pipelines(above: identity.path) {
-            if pipelineAttempts[above] == nil {
+            let before = pipelineAttempts[above]?.last
+            if before.map({ $0.finished != nil }) ?? true {
                 openPipelines.insert(above)
-                pipelineAttempts[above] = [PipelineAttempt(number: 0, admitted: now)]
+                pipelineAttempts[above, default: []]
+                    .append(PipelineAttempt(number: (before?.number ?? -1) + 1, admitted: now))
             }
             guard let last = pipelineAttempts[above]?.indices.last, pipelineAttempts[above]?[last].started == nil
             else { continue }
@@ -25,6 +27,13 @@ extension SimulatedRun {
         attempts[identity.path, default: []]
             .append(AttemptRecord(number: identity.attempt, admitted: now, pods: [pod]))
         return true
+    }
+
+    /// Whether no pipeline that a path lies in was begun anew between these times.
+    func isWithinOneAttempt(_ path: String, from start: Timestamp, to end: Timestamp) -> Bool {
+        Self.pipelines(above: path).allSatisfy { above in
+            !(pipelineAttempts[above] ?? []).contains { $0.admitted > start && $0.admitted <= end }
+        }
     }
 
     /// A pod has failed, or is stopped for that reason.

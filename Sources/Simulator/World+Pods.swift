@@ -83,7 +83,7 @@ extension World {
         if results == nil, outcome.exitCode == 0, outcome.failure == nil,
             let declared = run.task(ofPath: identity.path)?.results, !declared.isEmpty
         {
-            results = JSONObject(declared.map { ($0, .null) })
+            results = JSONObject(declared.map { ($0, "") })
         }
         guard let results, !results.isEmpty else { return "" }
         let text = JSONValue.object(results).text

@@ -111,6 +111,9 @@ extension World {
             return (run.pods[pod].ended ?? now, failure.reason)
         }
         if let first = failures.min(by: { $0.0 < $1.0 }) { return first.1 }
-        return row.attempt > attempt.number ? Reasons.invalidResults : TaskPhase.succeeded.rawValue
+        // All ended well, and yet another attempt followed: what it had written was not what it had to write.
+        let next = run.attempts[row.name]?.first { $0.number > attempt.number }?.admitted ?? now
+        let isFollowed = row.attempt > attempt.number && run.isWithinOneAttempt(row.name, from: attempt.admitted, to: next)
+        return isFollowed ? Reasons.invalidResults : TaskPhase.succeeded.rawValue
     }
 }
