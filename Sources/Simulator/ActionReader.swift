@@ -38,7 +38,9 @@ extension Scenario {
             if let run, let state { return .state(run, state) }
         case "pod":
             let failure = reader.word(object, "failure", path, isRequired: true, of: PodEnd.self)
-            guard let pod = reader.fields(value, path.field(kind), known: ["run", "task", "replica"]) else { return nil }
+            guard let pod = reader.fields(value, path.field(kind), known: ["run", "task", "replica"]) else {
+                return nil
+            }
             let run = reader.runName(pod, "run", path.field(kind))
             let task = reader.string(pod, "task", path.field(kind), isRequired: true)
             let replica = reader.integer(pod, "replica", path.field(kind), in: 0...1_000_000)

@@ -97,7 +97,8 @@ public struct OutcomeRule: Sendable, Hashable {
                 if place < bytes.count, bytes[place] == UInt8(ascii: "*") {
                     star = (place, position)
                     place += 1
-                } else if place < bytes.count, bytes[place] == candidate[position] || bytes[place] == UInt8(ascii: "?") {
+                } else if place < bytes.count, bytes[place] == candidate[position] || bytes[place] == UInt8(ascii: "?")
+                {
                     position += 1
                     place += 1
                 } else if let last = star {

@@ -15,6 +15,13 @@ final class SimulatedRun {
         var isGone = false
     }
 
+    /// A driver under way.
+    final class Work {
+        var driver: RunDriver
+
+        init(_ driver: RunDriver) { self.driver = driver }
+    }
+
     /// An attempt of a task of pods.
     struct AttemptRecord {
         var number: Int
@@ -42,7 +49,8 @@ final class SimulatedRun {
 
     /// The status that was written last.
     var written = PipelineRunStatus()
-    var driver: RunDriver?
+    /// What works on it while the operator runs. In a box, since the driver is a large value that must not be copied to be asked.
+    var work: Work?
     /// When the operator wants to look at it again.
     var wakeAt: Timestamp?
     /// Whether the operator is to look at it in this instant.
@@ -80,7 +88,7 @@ final class SimulatedRun {
 
     /// Whether the operator has nothing to do for it any more.
     var isOver: Bool {
-        written.phase.isFinished && driver == nil
+        work == nil && written.phase.isFinished
             && pods.allSatisfy { $0.isGone || !$0.pod.metadata.finalizers.contains(Sluice.podFinalizer) }
     }
 

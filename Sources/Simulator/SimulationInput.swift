@@ -28,6 +28,12 @@ public struct SimulationInput: Sendable {
     private(set) var arrivals: [Arrival] = []
     private(set) var refused: [SimulationReport.Refusal] = []
 
+    /// Whether no run ever comes, and none was refused.
+    public var isEmpty: Bool {
+        arrivals.isEmpty && refused.isEmpty
+            && !scenario.actions.contains { if case .apply = $0.action { true } else { false } }
+    }
+
     /// Sorts and checks documents. `fallback` holds for pods that no outcome of the scenario matches. Objects of other groups, such as
     /// ConfigMaps, are passed over. Where nothing but one Pipeline is there, a run of it is made.
     ///
@@ -195,5 +201,7 @@ public struct SimulationInput: Sendable {
     }
 
     /// The object of an `apply`.
-    static func object(of document: JSONValue) -> Object { Object(name: name(of: document, number: 0), document: document) }
+    static func object(of document: JSONValue) -> Object {
+        Object(name: name(of: document, number: 0), document: document)
+    }
 }

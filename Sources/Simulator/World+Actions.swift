@@ -52,7 +52,7 @@ extension World {
         if let refusal = SimulationInput.refusal(of: object) { return refused.append(refusal) }
         run.spec = spec
         run.metadata.generation += 1
-        run.driver?.specChanged(to: run.desired, generation: run.metadata.generation)
+        run.work?.driver.specChanged(to: run.desired, generation: run.metadata.generation)
         touch(index)
     }
 
@@ -72,7 +72,7 @@ extension World {
     private func delete(_ name: RunName) {
         guard let index = runByName.removeValue(forKey: name) else { return }
         runs[index].isDeleted = true
-        runs[index].driver = nil
+        runs[index].work = nil
         runs[index].wakeAt = nil
     }
 

@@ -13,19 +13,18 @@ extension World {
     /// Looks at a run until there is nothing to do for it but to wait.
     func settle(_ index: Int) {
         let run = runs[index]
-        guard !run.isDeleted, !run.isOver else { return }
-        guard run.driver != nil || begin(index) else { return }
+        guard !run.isDeleted, !run.isOver, let work = run.work ?? begin(index) else { return }
         while true {
-            let hasPipelines = answerPipelines(run)
-            guard let effects = run.driver?.next(now: operatorNow, monotonic: monotonic) else { return }
-            for create in effects.creates { perform(create, index) }
+            let isAnswered = run.hasPipelines && answerPipelines(run, work)
+            let effects = work.driver.next(now: operatorNow, monotonic: monotonic)
+            for create in effects.creates { work.driver.podCreated(createPod(create, index)) }
             if let write = effects.write {
                 run.noteWritten(write.status, now: now)
-                run.driver?.statusWritten(write, monotonic: monotonic)
+                work.driver.statusWritten(write, monotonic: monotonic)
             }
-            for release in effects.releases { perform(release, index) }
-            guard effects.isIdle, !hasPipelines, effects.wakeAfter != .zero else { continue }
-            if run.written.phase.isFinished, run.driver?.isDone ?? false { run.driver = nil }
+            for release in effects.releases { perform(release, index, work) }
+            guard effects.isIdle, !isAnswered, effects.wakeAfter != .zero else { continue }
+            if run.written.phase.isFinished, work.driver.isDone { run.work = nil }
             wake(index, [effects.wakeUp.map { $0 - clockOffset }, effects.wakeAfter.map { now + $0 }])
             return
         }
@@ -39,8 +38,8 @@ extension World {
         if let time { queue.add(time, .wake(run: index)) }
     }
 
-    /// Makes the driver of a run; false when the run cannot begin, which its status then says.
-    private func begin(_ index: Int) -> Bool {
+    /// Makes the driver of a run; nil when the run cannot begin, which its status then says.
+    private func begin(_ index: Int) -> SimulatedRun.Work? {
         let run = runs[index]
         let object = PipelineRun(metadata: run.metadata, spec: run.spec, status: run.written)
         let preparation = RunPreparation.prepare(object) { name in
@@ -55,9 +54,10 @@ extension World {
             let engine = RunEngine(
                 run: run.identity, generation: run.metadata.generation, spec: spec, pipeline: pipeline,
                 parameters: parameters, status: status, pipelineSnapshot: snapshot)
-            run.driver = RunDriver(engine, written: run.written, settings: Self.driverSettings)
-            for pod in run.pods where !pod.isGone { run.driver?.podObserved(pod.pod) }
-            return true
+            let work = SimulatedRun.Work(RunDriver(engine, written: run.written, settings: Self.driverSettings))
+            for pod in run.pods where !pod.isGone { work.driver.podObserved(pod.pod) }
+            run.work = work
+            return work
         case .invalid(let reason, let message):
             write(run, .failed, reason: reason, message: message)
         case .missingPipeline(let name):
@@ -72,7 +72,7 @@ extension World {
                 wake(index, [deadline - clockOffset])
             }
         }
-        return false
+        return nil
     }
 
     /// The status of a run that has no driver.
@@ -85,30 +85,25 @@ extension World {
     }
 
     /// Gives the tasks that wait for Pipelines those that are there; whether there were any. What is there was validated.
-    private func answerPipelines(_ run: SimulatedRun) -> Bool {
+    private func answerPipelines(_ run: SimulatedRun, _ work: SimulatedRun.Work) -> Bool {
         var isAnswered = false
-        for name in run.driver?.wantedPipelines ?? [] {
+        for name in work.driver.wantedPipelines {
             guard let spec = pipelines[RunName(namespace: run.name.namespace, name: name)] else { continue }
             isAnswered = true
             run.pipelines[name] = PipelineSpec(validated: spec)
-            run.driver?.pipelineFound(name, spec)
+            work.driver.pipelineFound(name, spec)
         }
         return isAnswered
     }
 
-    private func perform(_ create: RunDriver.Create, _ index: Int) {
-        let pod = createPod(create, index)
-        runs[index].driver?.podCreated(pod)
-    }
-
-    private func perform(_ release: RunDriver.Release, _ index: Int) {
+    private func perform(_ release: RunDriver.Release, _ index: Int, _ work: SimulatedRun.Work) {
         let run = runs[index]
         guard let pod = run.podByName[release.name], !run.pods[pod].isGone else {
-            run.driver?.podDeleted(name: release.name, uid: uid(of: release))
+            work.driver.podDeleted(name: release.name, uid: uid(of: release))
             return
         }
         switch release {
-        case .confirm: run.driver?.podConfirmed(run.pods[pod].pod, now: operatorNow)
+        case .confirm: work.driver.podConfirmed(run.pods[pod].pod, now: operatorNow)
         case .stop:
             run.noteStopped(run.pods[pod].identity)
             run.pods[pod].pod.activeDeadlineSeconds = 1
@@ -134,7 +129,7 @@ extension World {
 
     /// The operator dies; the next one knows what is written and what exists.
     func dropDrivers() {
-        for run in runs { run.driver = nil }
+        for run in runs { run.work = nil }
     }
 
     /// The operator has come up.

@@ -100,10 +100,10 @@ extension World {
                 run.noteFailure(in: run.pods[pod].identity.path, failure.reason)
             }
         }
-        run.driver?.podObserved(state)
+        run.work?.driver.podObserved(state)
         if state.metadata.isBeingDeleted, !state.isLive, state.metadata.finalizers.isEmpty {
             run.pods[pod].isGone = true
-            run.driver?.podDeleted(name: state.metadata.name, uid: state.metadata.uid)
+            run.work?.driver.podDeleted(name: state.metadata.name, uid: state.metadata.uid)
         }
     }
 }

@@ -19,9 +19,10 @@ extension World {
     private func offset(_ time: Timestamp?) -> Duration? { time.map { $0 - start } }
 
     private func reported(_ run: SimulatedRun) -> SimulationReport.Run {
-        let status = run.driver?.status(now: operatorNow) ?? run.written
+        let status = run.work?.driver.status(now: operatorNow) ?? run.written
         var report = SimulationReport.Run(
-            namespace: run.name.namespace, name: run.name.name, phase: status.phase.rawValue, arrived: run.arrived - start)
+            namespace: run.name.namespace, name: run.name.name, phase: status.phase.rawValue,
+            arrived: run.arrived - start)
         report.reason = status.reason
         report.message = status.message
         report.started = offset(run.firstPod)
@@ -113,7 +114,8 @@ extension World {
         if let first = failures.min(by: { $0.0 < $1.0 }) { return first.1 }
         // All ended well, and yet another attempt followed: what it had written was not what it had to write.
         let next = run.attempts[row.name]?.first { $0.number > attempt.number }?.admitted ?? now
-        let isFollowed = row.attempt > attempt.number && run.isWithinOneAttempt(row.name, from: attempt.admitted, to: next)
+        let isFollowed =
+            row.attempt > attempt.number && run.isWithinOneAttempt(row.name, from: attempt.admitted, to: next)
         return isFollowed ? Reasons.invalidResults : TaskPhase.succeeded.rawValue
     }
 }

@@ -5,7 +5,8 @@ import Testing
 /// Each kind of action, and that what befalls the operator changes nothing in the end.
 struct ActionTests {
     static let chain = run(
-        "r", "[{name: a, \(container)}, {name: b, dependsOn: [a], \(container)}, {name: c, dependsOn: [b], \(container)}]",
+        "r",
+        "[{name: a, \(container)}, {name: b, dependsOn: [a], \(container)}, {name: c, dependsOn: [b], \(container)}]",
         finally: "[{name: f, \(container)}]")
 
     private func rows(_ actions: String, _ text: String = chain, outcomes: String = "{duration: 10s}") -> [String] {
@@ -36,7 +37,8 @@ struct ActionTests {
     }
 
     @Test func `A patch changes what may change`() {
-        #expect(rows("{at: 12s, patch: {kind: PipelineRun, name: r, spec: {state: Cancelled}}}")[0] == "Cancelled 0..22")
+        #expect(
+            rows("{at: 12s, patch: {kind: PipelineRun, name: r, spec: {state: Cancelled}}}")[0] == "Cancelled 0..22")
         let report = simulate(
             Self.chain + scenario("actions: [{at: 1s, patch: {kind: PipelineRun, name: r, spec: {timeout: 1s}}}]"))
         #expect(report.refused.map(\.message) == ["spec.timeout: only state and ttlSecondsAfterFinished may change"])
@@ -49,8 +51,12 @@ struct ActionTests {
             rows("{at: 4s, pod: {run: r, task: g, replica: 1}, failure: Evicted}", gang) == [
                 "Succeeded 0..15", "g Succeeded: Evicted 0..4, Succeeded 5..15",
             ])
-        #expect(rows("{at: 4s, pod: {run: r, task: g}, failure: NodeLost}", gang)[1] == "g Succeeded: NodeLost 0..4, Succeeded 5..15")
-        #expect(rows("{at: 4s, pod: {run: r, task: g}, failure: OOMKilled}", gang)[1] == "g Failed/OOMKilled: OOMKilled 0..4")
+        #expect(
+            rows("{at: 4s, pod: {run: r, task: g}, failure: NodeLost}", gang)[1]
+                == "g Succeeded: NodeLost 0..4, Succeeded 5..15")
+        #expect(
+            rows("{at: 4s, pod: {run: r, task: g}, failure: OOMKilled}", gang)[1]
+                == "g Failed/OOMKilled: OOMKilled 0..4")
         #expect(rows("{at: 10s, pod: {run: r, task: g}, failure: Evicted}", gang)[0] == "Succeeded 0..10")
         #expect(rows("{at: 4s, pod: {run: r, task: other}, failure: Evicted}", gang)[0] == "Succeeded 0..10")
     }
@@ -73,7 +79,10 @@ struct ActionTests {
             run("small", "[{name: a, \(container)}]") + run("other", "[{name: a, \(container)}]")
                 + scenario("arrivals: [{run: small, at: 2s, count: 3, every: 100ms}]"))
         #expect(report.runs.map(\.name) == ["other", "small-0", "small-1", "small-2"])
-        #expect(report.runs.map(\.summary) == ["Succeeded 0..1", "Succeeded 2..3", "Succeeded 2.1..3.1", "Succeeded 2.2..3.2"])
+        #expect(
+            report.runs.map(\.summary) == [
+                "Succeeded 0..1", "Succeeded 2..3", "Succeeded 2.1..3.1", "Succeeded 2.2..3.2",
+            ])
     }
 
     // MARK: The operator

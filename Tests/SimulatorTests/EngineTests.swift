@@ -54,7 +54,10 @@ struct EngineTests {
     @Test func `Sub-pipelines have a row with attempts of no pods, and rows for what is in them once they start`() {
         let inner = "pipelineSpec: {tasks: [{name: x, \(container)}, {name: z, dependsOn: [x], \(container)}]}"
         let report = simulate(
-            run("r", "[{name: first, \(container)}, {name: sub, dependsOn: [first], retry: {limit: 1, backoff: {initial: 10s}}, \(inner)}, {name: last, dependsOn: [sub], \(inner)}]")
+            run(
+                "r",
+                "[{name: first, \(container)}, {name: sub, dependsOn: [first], retry: {limit: 1, backoff: {initial: 10s}}, \(inner)}, {name: last, dependsOn: [sub], \(inner)}]"
+            )
                 + scenario("outcomes: [{task: sub/z, attempt: 0, exitCode: 1}, {task: sub/z, exitCode: 2}]"))
         #expect(
             report.run("r").rows == [

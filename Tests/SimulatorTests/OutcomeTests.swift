@@ -27,7 +27,10 @@ struct OutcomeTests {
             "failure: ImagePullBackOff", "Failed/ImagePullBackOff 0..600",
             "a Failed/ImagePullBackOff: ImagePullBackOff 0..600"
         ),
-        ("failure: InvalidImageName", "Failed/InvalidImageName 0..0", "a Failed/InvalidImageName: InvalidImageName 0..0"),
+        (
+            "failure: InvalidImageName", "Failed/InvalidImageName 0..0",
+            "a Failed/InvalidImageName: InvalidImageName 0..0"
+        ),
         (
             "failure: Unschedulable, attempt: 0", "Succeeded 0..331",
             "a Succeeded: GangTimeout 0..300, Succeeded 330..331"
@@ -41,7 +44,8 @@ struct OutcomeTests {
     }
 
     @Test func `Infrastructure is tried ten more times, ever more seldom`() {
-        let report = simulate(run("r", "[{name: a, \(container)}]") + scenario("outcomes: [{failure: Evicted, duration: 0s}]"))
+        let report = simulate(
+            run("r", "[{name: a, \(container)}]") + scenario("outcomes: [{failure: Evicted, duration: 0s}]"))
         #expect(report.run("r").summary == "Failed/Evicted 0..303")
         #expect(report.run("r").tasks[0].attempts.count == 11)
     }
@@ -72,7 +76,8 @@ struct OutcomeTests {
     }
 
     @Test func `Results are what the outcome says, and empty texts where it says nothing of them`() {
-        let task = "[{name: a, results: [out], \(container)}]\n    results: [{name: out, value: $(tasks.a.results.out)}]"
+        let task =
+            "[{name: a, results: [out], \(container)}]\n    results: [{name: out, value: $(tasks.a.results.out)}]"
         func simulated(_ outcome: String) -> SimulationReport.Run {
             simulate(
                 """

@@ -93,20 +93,29 @@ struct ScenarioTests {
 
     static let mistakes: [(line: String, message: String)] = [
         ("outcome: []", "unknown field \"outcome\""),
-        ("start: yesterday", #"start: Invalid value: "yesterday": must be a time from 1970 to 2100 such as 2026-01-01T00:00:00Z"#),
+        (
+            "start: yesterday",
+            #"start: Invalid value: "yesterday": must be a time from 1970 to 2100 such as 2026-01-01T00:00:00Z"#
+        ),
         ("until: 5", "until: Invalid value: 5: must be a duration such as 90s, 10m or 1h30m"),
         ("until: -5s", #"until: Invalid value: "-5s": must not be negative"#),
         ("until: 2000000h", #"until: Invalid value: "2000000h": must be no longer than 87648h0m0s"#),
         ("arrivals: {}", #"arrivals: Invalid value: "object": must be a list"#),
         ("arrivals: [5]", #"arrivals[0]: Invalid value: "integer": must be an object"#),
         ("arrivals: [{at: 1s}]", "arrivals[0].run: Required value"),
-        ("arrivals: [{run: a/b/c}]", #"arrivals[0].run: Invalid value: "a/b/c": must be the name of a run: NAMESPACE/NAME"#),
+        (
+            "arrivals: [{run: a/b/c}]",
+            #"arrivals[0].run: Invalid value: "a/b/c": must be the name of a run: NAMESPACE/NAME"#
+        ),
         (
             "arrivals: [{run: smal}]",
             #"arrivals[0].run: Not found: "default/smal": there is no such PipelineRun (did you mean default/small?)"#
         ),
         ("arrivals: [{run: small}, {run: small}]", #"arrivals[1].run: Duplicate value: "default/small""#),
-        ("arrivals: [{run: small, count: 0}]", "arrivals[0].count: Invalid value: 0: must be an integer from 1 to 1000000"),
+        (
+            "arrivals: [{run: small, count: 0}]",
+            "arrivals[0].count: Invalid value: 0: must be an integer from 1 to 1000000"
+        ),
         (
             "arrivals: [{run: small, every: 1s}]",
             "arrivals[0].count: Required value: every says how far apart so many runs come"
@@ -128,14 +137,23 @@ struct ScenarioTests {
             "outcomes: [{failure: Unschedulable, duration: 1s}]",
             "outcomes[0].duration: Forbidden: a pod that meets Unschedulable never starts"
         ),
-        ("outcomes: [{results: [1]}]", #"outcomes[0].results: Invalid value: "array": must be an object: values by name"#),
+        (
+            "outcomes: [{results: [1]}]",
+            #"outcomes[0].results: Invalid value: "array": must be an object: values by name"#
+        ),
         ("outcomes: [{task: 5}]", "outcomes[0].task: Invalid value: 5: must be a text that is not empty"),
         (
             "actions: [{at: 1s}]",
             "actions[0]: Required value: exactly one of state, pod, apply, delete, patch, restartOperator, operator, clock, trigger must be set"
         ),
-        ("actions: [{restartOperator: true}]", "actions[0].at: Required value: must be a duration such as 90s, 10m or 1h30m"),
-        ("actions: [{at: 1s, restartOperator: false}]", "actions[0].restartOperator: Invalid value: false: must be true"),
+        (
+            "actions: [{restartOperator: true}]",
+            "actions[0].at: Required value: must be a duration such as 90s, 10m or 1h30m"
+        ),
+        (
+            "actions: [{at: 1s, restartOperator: false}]",
+            "actions[0].restartOperator: Invalid value: false: must be true"
+        ),
         ("actions: [{at: 1s, clock: 1s, run: small}]", "actions[0].run: Forbidden: belongs to state, not to clock"),
         (
             "actions: [{at: 1s, run: small, state: Stopped}]",
@@ -158,7 +176,10 @@ struct ScenarioTests {
             "actions: [{at: 1s, apply: {kind: ConfigMap}}]",
             #"actions[0].apply.kind: Unsupported value: "ConfigMap": supported values: "PipelineRun", "Pipeline""#
         ),
-        ("actions: [{at: 1s, operator: Paused}]", #"actions[0].operator: Unsupported value: "Paused": supported values: "Stopped", "Started""#),
+        (
+            "actions: [{at: 1s, operator: Paused}]",
+            #"actions[0].operator: Unsupported value: "Paused": supported values: "Stopped", "Started""#
+        ),
         (
             "actions: [{at: 1s, patch: {kind: PipelineRun, name: small}}]",
             "actions[0].patch.spec: Required value: must be an object: what changes in the spec"
@@ -181,12 +202,18 @@ struct ScenarioTests {
         func mistakes(_ text: String) throws -> [String] {
             SimulationInput.read(try YAMLReader.parse(text).map(\.value)).mistakes.map(\.error.description)
         }
-        #expect(try mistakes("{apiVersion: v1, kind: Node}") == ["kind: Forbidden: Node is not supported by this version of Sluice yet"])
+        #expect(
+            try mistakes("{apiVersion: v1, kind: Node}") == [
+                "kind: Forbidden: Node is not supported by this version of Sluice yet"
+            ])
         #expect(try mistakes("{apiVersion: v1, kind: ConfigMap}") == [])
         #expect(try mistakes("{apiVersion: sluice.dev/v1alpha1, kind: Nothing}").count == 1)
         #expect(try mistakes("[1]") == [#"<nil>: Invalid value: "array": must be an object with apiVersion and kind"#])
         #expect(try mistakes("a: 1") == ["kind: Required value"])
-        #expect(try mistakes(scenario() + scenario()) == ["kind: Forbidden: there is a Scenario already; at most one is read"])
+        #expect(
+            try mistakes(scenario() + scenario()) == [
+                "kind: Forbidden: there is a Scenario already; at most one is read"
+            ])
         let twice = run("r", "[{name: a, \(container)}]")
         #expect(try mistakes(twice + twice) == [#"metadata.name: Duplicate value: "r""#])
     }
@@ -204,7 +231,8 @@ struct ScenarioTests {
 
     private func mutated(_ value: JSONValue, _ random: inout SeededGenerator, depth: Int) -> JSONValue {
         let strange: [JSONValue] = [
-            .null, true, -1, 9_223_372_036_854_775_807, 1.5, "", "-1h", "1000000h", "a/b", "a/b/c", "*", "****?", [], [:],
+            .null, true, -1, 9_223_372_036_854_775_807, 1.5, "", "-1h", "1000000h", "a/b", "a/b/c", "*", "****?", [],
+            [:],
             ["at": "1s"], "2026-01-01T00:00:00Z", "Cancelled", "PipelineRun",
         ]
         switch value {

@@ -50,7 +50,9 @@ let container = "container: {image: busybox}"
 
 extension SimulationReport {
     /// The run of that name; an empty one where there is none.
-    func run(_ name: String) -> Run { runs.first { $0.name == name } ?? Run(namespace: "", name: name, phase: "none", arrived: .zero) }
+    func run(_ name: String) -> Run {
+        runs.first { $0.name == name } ?? Run(namespace: "", name: name, phase: "none", arrived: .zero)
+    }
 }
 
 extension SimulationReport.Run {
