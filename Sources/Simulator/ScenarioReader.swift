@@ -187,6 +187,12 @@ extension Scenario {
         if let results = object["results"], !results.isNull {
             if let object = results.object {
                 rule.outcome.results = object
+                for key in object.keys where key == "true" || key == "false" {
+                    reader.errors.append(
+                        .invalid(
+                            path.field("results"), .string(key),
+                            "YAML takes y, on, n and off for true and false: write the name in quotes"))
+                }
             } else {
                 reader.errors.append(
                     .invalid(path.field("results"), .string(results.kindName), "must be an object: values by name"))

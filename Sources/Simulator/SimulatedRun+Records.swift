@@ -61,11 +61,18 @@ extension SimulatedRun {
         }
     }
 
-    private func writtenRow(_ path: String) -> TaskStatus? { written.tasks.first { $0.name == path } }
+    private func writtenRow(_ path: String) -> TaskStatus? {
+        if writtenRows == nil {
+            writtenRows = Dictionary(
+                written.tasks.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        }
+        return writtenRows?[path].map { written.tasks[$0] }
+    }
 
     /// The operator has written a status.
     func noteWritten(_ status: PipelineRunStatus, now: Timestamp) {
         written = status
+        writtenRows = nil
         if status.phase.isFinished, finished == nil { finished = now }
         if hasPipelines { notePipelines(status, now: now) }
     }

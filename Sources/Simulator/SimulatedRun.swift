@@ -49,6 +49,8 @@ final class SimulatedRun {
 
     /// The status that was written last.
     var written = PipelineRunStatus()
+    /// The places of its rows by their paths, once somebody has asked.
+    var writtenRows: [String: Int]?
     /// What works on it while the operator runs. In a box, since the driver is a large value that must not be copied to be asked.
     var work: Work?
     /// When the operator wants to look at it again.

@@ -7,6 +7,9 @@
 /// All that happens in one instant is seen in one step: ends of pods first, then runs that come, then actions, then time-outs, then
 /// starts. The capacity has no end: pods run from the moment that they are created.
 ///
+/// Not simulated: `ttlSecondsAfterFinished`, since a dry run is to show what became of its runs; grace periods; and until their issues are
+/// done, queues, nodes and schedules.
+///
 /// What the module must never do:
 /// - No I/O, no clock, no random numbers. Same input, same bytes, on any machine: nothing depends on the order of a dictionary.
 /// - No rule of the engine a second time, and no order of effects: the engine decides, the driver orders.

@@ -38,14 +38,22 @@ extension World {
         if let time { queue.add(time, .wake(run: index)) }
     }
 
-    /// Makes the driver of a run; nil when the run cannot begin, which its status then says.
-    private func begin(_ index: Int) -> SimulatedRun.Work? {
-        let run = runs[index]
+    /// What the spec of a run comes to. Runs that are made from one document follow each other, and have the same.
+    private func prepared(_ run: SimulatedRun) -> RunPreparation {
+        if let last = lastPrepared, last.spec == run.spec { return last.preparation }
         let object = PipelineRun(metadata: run.metadata, spec: run.spec, status: run.written)
         let preparation = RunPreparation.prepare(object) { name in
             self.pipelines[RunName(namespace: run.name.namespace, name: name)]
         }
-        switch preparation {
+        // What a Pipeline has to do with it may change.
+        if run.spec["pipelineRef"] == nil { lastPrepared = (run.spec, preparation) }
+        return preparation
+    }
+
+    /// Makes the driver of a run; nil when the run cannot begin, which its status then says.
+    private func begin(_ index: Int) -> SimulatedRun.Work? {
+        let run = runs[index]
+        switch prepared(run) {
         case .ready(let spec, let pipeline, let parameters, let snapshot):
             run.pipeline = pipeline
             var status = run.written

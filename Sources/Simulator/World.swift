@@ -22,6 +22,8 @@ final class World {
     var isOperatorRunning = true
     /// By how much the operator's wall clock is ahead of the world's time.
     var clockOffset = Duration.zero
+    /// The spec that was looked at last, and what it comes to.
+    var lastPrepared: (spec: JSONValue, preparation: RunPreparation)?
     /// Runs that the operator is to look at in this instant.
     private var touched: [Int] = []
 

@@ -141,6 +141,10 @@ struct ScenarioTests {
             "outcomes: [{results: [1]}]",
             #"outcomes[0].results: Invalid value: "array": must be an object: values by name"#
         ),
+        (
+            "outcomes: [{results: {n: 1}}]",
+            #"outcomes[0].results: Invalid value: "false": YAML takes y, on, n and off for true and false: write the name in quotes"#
+        ),
         ("outcomes: [{task: 5}]", "outcomes[0].task: Invalid value: 5: must be a text that is not empty"),
         (
             "actions: [{at: 1s}]",
