@@ -18,8 +18,13 @@ final class SimulatedRun {
     /// A driver under way.
     final class Work {
         var driver: RunDriver
+        /// Whether the status that was written last may be old.
+        let writesSeldom: Bool
 
-        init(_ driver: RunDriver) { self.driver = driver }
+        init(_ driver: RunDriver, writesSeldom: Bool) {
+            self.driver = driver
+            self.writesSeldom = writesSeldom
+        }
     }
 
     /// An attempt of a task of pods.

@@ -6,8 +6,19 @@ import SluiceAPI
 /// The operator: what SluiceOperator does with a run, over an API server that answers at once. The order of effects is that of
 /// ``RunDriver``.
 extension World {
-    private static let driverSettings = RunDriver.Settings(
-        firstStatusDelay: .zero, statusInterval: .zero, createBatch: .max, retryDelay: .zero)
+    /// Whether a run may write its status seldom, which saves time: a status costs as much as the run is large. What must be written
+    /// before something may happen is written at once in any case, but for the stopping of what is left of a gang; and the attempts of
+    /// sub-pipelines are known from statuses.
+    private static func mayWriteSeldom(_ pipeline: PipelineSpec) -> Bool {
+        (pipeline.tasks + pipeline.finally).allSatisfy { !$0.isPipeline && $0.replicas == 1 }
+    }
+
+    private static func driverSettings(writesSeldom: Bool) -> RunDriver.Settings {
+        let interval = writesSeldom ? Duration.seconds(3600) : .zero
+        return RunDriver.Settings(
+            firstStatusDelay: interval, statusInterval: interval, createBatch: .max, retryDelay: .zero)
+    }
+
     private static let pipelineDeadline = EngineSettings().pipelineDeadline
 
     /// Looks at a run until there is nothing to do for it but to wait.
@@ -62,7 +73,10 @@ extension World {
             let engine = RunEngine(
                 run: run.identity, generation: run.metadata.generation, spec: spec, pipeline: pipeline,
                 parameters: parameters, status: status, pipelineSnapshot: snapshot)
-            let work = SimulatedRun.Work(RunDriver(engine, written: run.written, settings: Self.driverSettings))
+            let writesSeldom = Self.mayWriteSeldom(pipeline)
+            let work = SimulatedRun.Work(
+                RunDriver(engine, written: run.written, settings: Self.driverSettings(writesSeldom: writesSeldom)),
+                writesSeldom: writesSeldom)
             for pod in run.pods where !pod.isGone { work.driver.podObserved(pod.pod) }
             run.work = work
             return work
@@ -137,7 +151,11 @@ extension World {
 
     /// The operator dies; the next one knows what is written and what exists.
     func dropDrivers() {
-        for run in runs { run.work = nil }
+        for run in runs {
+            // As if it had been written at once, when it was decided.
+            if let work = run.work, work.writesSeldom { run.written = work.driver.status(now: operatorNow) }
+            run.work = nil
+        }
     }
 
     /// The operator has come up.

@@ -98,7 +98,7 @@ struct ActionTests {
             """, spec: "timeout: 10m", finally: "[{name: f, \(container)}]")
     static let richOutcomes = """
         {task: a, attempt: 0, duration: 1h}, {task: a, duration: 1500ms}, {task: 's[2]', attempt: 0, exitCode: 4, duration: 2s},
-        {task: p/v, attempt: 0, replica: 1, failure: OOMKilled, duration: 3s}, {task: p/u, attempt: 0, failure: Evicted, duration: 4s}, {duration: 5s}
+        {task: p/v, attempt: 0, replica: 1, failure: OOMKilled, duration: 3s}, {task: p/u, attempt: 0, failure: Evicted, duration: 4s}, {task: "s*", duration: 5s}, {task: f, duration: 5s}, {task: last, duration: 5s}, {task: "p*", duration: 5s}
         """
 
     @Test(arguments: [500, 20_000, 20_001, 24_500, 26_250, 30_000, 31_750, 40_000, 44_000, 52_000])
@@ -112,6 +112,25 @@ struct ActionTests {
         let restarts = (0..<300).map { "{at: \($0 * 250)ms, restartOperator: true}" }.joined(separator: ", ")
         #expect(
             rows(restarts, Self.rich, outcomes: Self.richOutcomes) == rows("", Self.rich, outcomes: Self.richOutcomes))
+    }
+
+    @Test func `A run that writes its status seldom comes to the same as well`() {
+        let plain = run(
+            "r",
+            """
+            [{name: a, timeout: 20s, retry: {limit: 2, backoff: {initial: 3s}}, \(container)},
+                 {name: s, dependsOn: [a], forEach: {items: [1, 2, 3, 4], parallelism: 2}, retry: {limit: 1}, \(container)},
+                 {name: b, dependsOn: [{task: a, "on": Finished}], retry: {limit: 3, backoff: {initial: 2s}}, \(container)},
+                 {name: last, dependsOn: [s, b], \(container)}]
+            """, spec: "timeout: 10m", finally: "[{name: f, \(container)}]")
+        let outcomes =
+            Self.richOutcomes + ", {task: b, attempt: 0, exitCode: 1}, {task: b, attempt: 1, failure: NodeLost}"
+        let restarts = (0..<300).map { "{at: \($0 * 250)ms, restartOperator: true}" }.joined(separator: ", ")
+        let expected = rows("", plain, outcomes: outcomes)
+        #expect(expected[0].hasPrefix("Succeeded"))
+        #expect(rows(restarts, plain, outcomes: outcomes) == expected)
+        let cancel = "{at: 27s, run: r, state: Cancelled}"
+        #expect(rows(restarts + ", " + cancel, plain, outcomes: outcomes) == rows(cancel, plain, outcomes: outcomes))
     }
 
     @Test func `While the operator is away the cluster goes on, and what it does then is right`() {

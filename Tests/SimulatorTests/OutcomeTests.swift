@@ -97,4 +97,18 @@ struct OutcomeTests {
         #expect(simulated("results: {}").summary == "Failed/InvalidResults 0..1")
         #expect(simulated("exitCode: 1, results: {out: 5}").results == ["out": 5])
     }
+
+    @Test func `Conditions see the results of outcomes`() {
+        let text = run(
+            "r",
+            """
+            [{name: fit, results: [accuracy], \(container)},
+                 {name: publish, when: tasks.fit.results.accuracy > 0.9, \(container)}]
+            """)
+        func row(_ accuracy: Double) -> String? {
+            simulate(text + scenario("outcomes: [{results: {accuracy: \(accuracy)}}]")).run("r").rows.last
+        }
+        #expect(row(0.95) == "publish Succeeded: Succeeded 1..2")
+        #expect(row(0.85) == "publish Skipped/WhenFalse")
+    }
 }

@@ -10,15 +10,19 @@ struct SimulateCommand: ParsableCommand {
         commandName: "simulate",
         abstract: "Shows what runs would do, in virtual time and without a cluster.",
         discussion: """
-            The files hold PipelineRuns, the Pipelines that they name, and at most one Scenario, which says when runs come, how long
-            tasks take and how they end, and what people and nodes do meanwhile. Nothing is executed: a task that no outcome
-            matches succeeds after a second, and writes an empty text for each of its results where its outcome has none. A
-            Pipeline alone is run with its defaults. What admission would refuse is shown, and the rest goes on.
+            The files hold PipelineRuns, the Pipelines that they name, and at most one
+            Scenario, which says when runs come, how long tasks take and how they end,
+            and what people and nodes do meanwhile. A Pipeline alone is run with its
+            defaults. What admission would refuse is shown, and the rest goes on.
 
-            Times are seconds from the start. The same files give the same output, byte for byte, on every machine.
+            Nothing is executed. A task that no outcome matches succeeds after a second.
+            Where its outcome names no results it writes an empty text for each of them.
 
-            Exit code 0 when the simulation took place, whatever became of its runs: that is in the output. 2 for a file or a
-            scenario with a mistake.
+            Times are seconds from the start. The same files give the same output, byte
+            for byte, on every machine.
+
+            Exit code 0 when the simulation took place, whatever became of its runs:
+            that is in the output. 2 for a file or a scenario with a mistake.
 
             EXAMPLE
               sluice simulate config/samples/sweep.yaml --outcomes success:30s
