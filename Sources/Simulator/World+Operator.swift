@@ -71,7 +71,9 @@ extension World {
             // A status holds whole seconds. The clock of a simulation is finer, and a restart is not to change what comes of it.
             if status.startTime != nil { status.startTime = run.firstPod }
             let engine = RunEngine(
-                run: run.identity, generation: run.metadata.generation, spec: spec, pipeline: pipeline,
+                run: run.identity, created: run.metadata.creationTimestamp, generation: run.metadata.generation,
+                spec: spec,
+                pipeline: pipeline,
                 parameters: parameters, status: status, pipelineSnapshot: snapshot)
             let writesSeldom = Self.mayWriteSeldom(pipeline)
             let work = SimulatedRun.Work(

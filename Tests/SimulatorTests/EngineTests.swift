@@ -39,6 +39,13 @@ struct EngineTests {
             ])
     }
 
+    @Test func `A run that never gets a pod ends with its queueTimeout`() {
+        let report = simulate(
+            run("r", "[{name: a, \(container)}]", spec: "queueTimeout: 30s\n  state: Suspended")
+                + scenario("arrivals: [{run: r, at: 1500ms}]"))
+        #expect(report.run("r").summary == "Failed/QueueTimeout -..31.5")
+    }
+
     @Test func `Parallelism holds`() {
         let report = simulate(
             run("r", "[{name: s, forEach: {items: [1, 2, 3], parallelism: 2}, \(container)}]")
