@@ -42,6 +42,7 @@ let package = Package(
         .library(name: "KubernetesRuntime", targets: ["KubernetesRuntime"]),
         // For Benchmarks, a package of its own.
         .library(name: "PipelineEngine", targets: ["JSON", "KubernetesModel", "CEL", "SluiceAPI", "PipelineEngine"]),
+        .library(name: "Simulator", targets: ["Simulator"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -96,6 +97,7 @@ let package = Package(
         module("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL"]),
         module("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         module("PipelineEngine", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL", "SluiceAPI", heap]),
+        module("Simulator", ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine", heap]),
 
         module(
             "SluiceOperator",
@@ -124,7 +126,7 @@ let package = Package(
             name: "sluice",
             dependencies: [
                 "SluiceOperator", "LocalCluster", "KubernetesRuntime", "KubernetesClient", "KubernetesModel", "Clocks",
-                "JSON", "SluiceAPI", "SluiceLint", "PipelineEngine", "YAML", log,
+                "JSON", "SluiceAPI", "SluiceLint", "PipelineEngine", "Simulator", "YAML", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
 
@@ -150,6 +152,7 @@ let package = Package(
         tests("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "YAML"]),
         tests("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         tests("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
+        tests("Simulator", ["JSON", "KubernetesModel", "YAML"]),
         tests(
             "SluiceOperator",
             [

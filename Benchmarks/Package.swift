@@ -14,6 +14,7 @@ let package = Package(
             dependencies: [
                 .product(name: "KubernetesClient", package: "sluice"),
                 .product(name: "PipelineEngine", package: "sluice"),
+                .product(name: "Simulator", package: "sluice"),
             ],
             swiftSettings: [
                 .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"),

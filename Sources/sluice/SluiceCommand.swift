@@ -8,12 +8,16 @@ struct SluiceCommand: AsyncParsableCommand {
         discussion: """
             EXAMPLES
               sluice run config/samples/hello.yaml      run a pipeline here and now
+              sluice simulate runs.yaml scenario.yaml   see what would happen, in virtual time
               sluice up                                 a small cluster for kubectl on this machine
               sluice lint pipelines/*.yaml              find mistakes before a cluster does
               sluice crds | kubectl apply -f -          teach a cluster the resources
             """,
         version: Version.text,
-        subcommands: [RunCommand.self, UpCommand.self, OperatorCommand.self, LintCommand.self, CRDsCommand.self])
+        subcommands: [
+            RunCommand.self, SimulateCommand.self, UpCommand.self, OperatorCommand.self, LintCommand.self,
+            CRDsCommand.self,
+        ])
 }
 
 /// Which Sluice this is.

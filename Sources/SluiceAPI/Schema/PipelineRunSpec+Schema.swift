@@ -3,7 +3,7 @@ public import KubernetesSchema
 
 extension PipelineRunSpec {
     /// The fields that may change once a run exists.
-    static let mutableFields: Set<String> = ["state", "ttlSecondsAfterFinished"]
+    package static let mutableFields: Set<String> = ["state", "ttlSecondsAfterFinished"]
 
     /// The schema of `PipelineRun.spec`, with the rules in CEL for what must not change.
     public static let schema: StructuralSchema = {

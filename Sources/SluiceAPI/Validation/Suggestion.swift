@@ -1,10 +1,10 @@
 /// Guesses what was meant by a name that does not exist.
-enum Suggestion {
+package enum Suggestion {
     /// More candidates are not searched: a guess is not worth the time.
     private static let maximumCandidates = 500
 
     /// The candidate that is nearest to `name`, when one is near enough to be a slip.
-    static func nearest(to name: String, in candidates: some Collection<String>) -> String? {
+    package static func nearest(to name: String, in candidates: some Collection<String>) -> String? {
         guard candidates.count <= maximumCandidates, (2...64).contains(name.utf8.count) else { return nil }
         let limit = name.utf8.count <= 4 ? 1 : 2
         var best: (name: String, distance: Int)?
@@ -38,7 +38,7 @@ enum Suggestion {
     }
 
     /// " (did you mean x?)", or nothing.
-    static func phrase(for name: String, in candidates: some Collection<String>) -> String {
+    package static func phrase(for name: String, in candidates: some Collection<String>) -> String {
         nearest(to: name, in: candidates).map { " (did you mean \($0)?)" } ?? ""
     }
 }

@@ -1,9 +1,8 @@
-import JSON
+public import JSON
 import KubernetesModel
-import SluiceAPI
 
 /// What the spec of a run comes to, once everything it refers to is looked up and checked.
-enum RunPreparation {
+public enum RunPreparation {
     /// It may begin. The snapshot is the pipeline of `pipelineRef` as the status keeps it; nil for inline pipelines.
     case ready(PipelineRunSpec, PipelineSpec, parameters: JSONObject, snapshot: JSONValue?)
     /// It never can.
@@ -13,7 +12,7 @@ enum RunPreparation {
 
     /// Prepares a run; `pipeline` gives the spec of a Pipeline of the run's namespace. A run that has begun keeps the pipeline
     /// that it began with.
-    static func prepare(_ run: PipelineRun, pipeline: (String) -> JSONValue?) -> RunPreparation {
+    public static func prepare(_ run: PipelineRun, pipeline: (String) -> JSONValue?) -> RunPreparation {
         if run.metadata.name.utf8.count > Names.maximumLabelLength {
             // An older definition lets it through; its pods could not carry the name as their label.
             return .invalid(

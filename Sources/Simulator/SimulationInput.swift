@@ -1,0 +1,207 @@
+public import JSON
+public import KubernetesModel
+import SluiceAPI
+
+/// What a simulation begins with: the documents of its files, sorted and checked.
+public struct SimulationInput: Sendable {
+    /// A mistake, and in which of the documents it is.
+    public struct Mistake: Error, Sendable, Hashable {
+        public var document: Int
+        public var error: FieldError
+    }
+
+    /// A run or a Pipeline as it is in its document.
+    struct Object: Sendable {
+        var name: RunName
+        var document: JSONValue
+    }
+
+    /// A run that comes into being.
+    struct Arrival: Sendable {
+        var at: Duration
+        var run: Object
+    }
+
+    public private(set) var scenario = Scenario()
+    private(set) var pipelines: [Object] = []
+    /// In the order in which they come; those of one instant in the order of their documents.
+    private(set) var arrivals: [Arrival] = []
+    private(set) var refused: [SimulationReport.Refusal] = []
+
+    /// Whether no run ever comes, and none was refused.
+    public var isEmpty: Bool {
+        arrivals.isEmpty && refused.isEmpty
+            && !scenario.actions.contains { if case .apply = $0.action { true } else { false } }
+    }
+
+    /// Sorts and checks documents. `fallback` holds for pods that no outcome of the scenario matches. Objects of other groups, such as
+    /// ConfigMaps, are passed over. Where nothing but one Pipeline is there, a run of it is made.
+    ///
+    /// A PipelineRun or a Pipeline that admission refuses is no mistake of the input: the report tells of it, and the rest goes on.
+    public static func read(
+        _ documents: [JSONValue], fallback: Outcome? = nil
+    ) -> (input: SimulationInput, mistakes: [Mistake]) {
+        var input = SimulationInput()
+        var mistakes: [Mistake] = []
+        var runs: [Object] = []
+        var scenarioIndex: Int?
+        var seen: Set<String> = []
+        for (index, document) in documents.enumerated() {
+            func note(_ error: FieldError) { mistakes.append(Mistake(document: index, error: error)) }
+            guard document.object != nil else {
+                note(.invalid(.root, .string(document.kindName), "must be an object with apiVersion and kind"))
+                continue
+            }
+            guard let kind = document["kind"]?.string else {
+                note(.required("kind"))
+                continue
+            }
+            let group = (document["apiVersion"]?.string ?? "").split(separator: "/").first.map(String.init) ?? ""
+            if Scenario.futureKinds.contains(kind) {
+                note(.forbidden("kind", "\(kind) is \(ScenarioReader.unsupported)"))
+                continue
+            }
+            guard group == Sluice.group || document["apiVersion"] == nil else { continue }
+            switch kind {
+            case Scenario.kind:
+                if scenarioIndex != nil { note(.forbidden("kind", "there is a Scenario already; at most one is read")) }
+                scenarioIndex = index
+                let (scenario, errors) = Scenario.read(document)
+                errors.forEach(note)
+                input.scenario = scenario
+            case Sluice.pipelineRuns.kind, Sluice.pipelines.kind:
+                let object = Object(name: name(of: document, number: index), document: document)
+                if !seen.insert("\(kind)/\(object.name)").inserted {
+                    note(.duplicate("metadata.name", .string(object.name.name)))
+                } else if let refusal = refusal(of: object) {
+                    input.refused.append(refusal)
+                    if kind == Sluice.pipelineRuns.kind { runs.append(object) }
+                } else if kind == Sluice.pipelineRuns.kind {
+                    runs.append(object)
+                } else {
+                    input.pipelines.append(object)
+                }
+            default:
+                note(
+                    .notSupported(
+                        "kind", .string(kind), [Sluice.pipelineRuns.kind, Sluice.pipelines.kind, Scenario.kind]))
+            }
+        }
+        if runs.isEmpty, input.scenario.actions.isEmpty, input.pipelines.count == 1, mistakes.isEmpty {
+            runs.append(run(of: input.pipelines[0]))
+        }
+        let refusedNames = Set(input.refused.filter { $0.kind == Sluice.pipelineRuns.kind }.map(\.name))
+        for error in input.addArrivals(of: runs, refused: refusedNames) {
+            mistakes.append(Mistake(document: scenarioIndex ?? 0, error: error))
+        }
+        if let fallback { input.scenario.outcomes.append(OutcomeRule(fallback)) }
+        return (input, mistakes)
+    }
+
+    /// Namespace and name of a document; one with generateName gets a name by its place among the documents.
+    private static func name(of document: JSONValue, number: Int) -> RunName {
+        let metadata = document["metadata"]
+        let generated = metadata?["generateName"]?.string.map { "\($0)\(number)" }
+        return RunName(
+            namespace: metadata?["namespace"]?.string ?? "default", name: metadata?["name"]?.string ?? generated ?? "")
+    }
+
+    /// Why admission refuses an object; nil when it does not.
+    static func refusal(of object: Object) -> SimulationReport.Refusal? {
+        let report = Validator.validate(object.document)
+        guard !report.isValid else { return nil }
+        return SimulationReport.Refusal(
+            kind: object.document["kind"]?.string ?? "", name: object.name.description, message: report.message())
+    }
+
+    private static func run(of pipeline: Object) -> Object {
+        let name = RunName(
+            namespace: pipeline.name.namespace, name: String(pipeline.name.name.prefix(Names.maximumLabelLength)))
+        return Object(
+            name: name,
+            document: [
+                "apiVersion": .string(Sluice.apiVersion), "kind": .string(Sluice.pipelineRuns.kind),
+                "metadata": ["name": .string(name.name), "namespace": .string(name.namespace)],
+                "spec": ["pipelineRef": ["name": .string(pipeline.name.name)]],
+            ])
+    }
+
+    /// When which run comes; what is wrong with what the scenario says of runs.
+    private mutating func addArrivals(of runs: [Object], refused: Set<String>) -> [FieldError] {
+        var errors: [FieldError] = []
+        var byName: [RunName: Object] = [:]
+        for run in runs { byName[run.name] = run }
+        var made: Set<RunName> = []
+        var named: Set<RunName> = []
+        for (index, arrival) in scenario.arrivals.enumerated() {
+            let path = FieldPath("arrivals").index(index)
+            guard let run = byName[arrival.run] else {
+                errors.append(unknown(arrival.run, path.field("run"), among: byName.keys.map(\.description)))
+                continue
+            }
+            named.insert(run.name)
+            for number in 0..<(arrival.count ?? 1) {
+                var made1 = run
+                if arrival.count != nil {
+                    made1.name.name += "-\(number)"
+                    made1.document["metadata"]?["name"] = .string(made1.name.name)
+                }
+                guard made.insert(made1.name).inserted, arrival.count == nil || byName[made1.name] == nil else {
+                    errors.append(.duplicate(path.field("run"), .string(made1.name.description)))
+                    break
+                }
+                if number == (arrival.count ?? 1) - 1, made1.name.name.utf8.count > Names.maximumLabelLength {
+                    errors.append(
+                        .invalid(
+                            path.field("run"), .string(made1.name.name),
+                            "must be no more than \(Names.maximumLabelLength) characters with its number"))
+                }
+                if !refused.contains(run.name.description) {
+                    arrivals.append(Arrival(at: arrival.at + arrival.every * number, run: made1))
+                }
+            }
+        }
+        let early = runs.filter { !named.contains($0.name) && !refused.contains($0.name.description) }
+        arrivals = early.map { Arrival(at: .zero, run: $0) } + arrivals
+        // The sort is stable by the place in the list.
+        arrivals = arrivals.enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }
+            .map(\.element)
+        return errors + checkActions(known: made.union(early.map(\.name)), refused: refused)
+    }
+
+    private func checkActions(known: Set<RunName>, refused: Set<String>) -> [FieldError] {
+        var errors: [FieldError] = []
+        var known = known
+        for action in scenario.actions {
+            guard case .apply(let object) = action.action, object["kind"]?.string == Sluice.pipelineRuns.kind else {
+                continue
+            }
+            known.insert(Self.name(of: object, number: 0))
+        }
+        for (index, action) in scenario.actions.enumerated() {
+            let path = FieldPath("actions").index(index)
+            let target: (RunName, FieldPath)? =
+                switch action.action {
+                case .state(let run, _): (run, path.field("run"))
+                case .pod(let run, _, _, _): (run, path.field("pod").field("run"))
+                case .delete(let run): (run, path.field("delete").field("name"))
+                case .patch(let run, _): (run, path.field("patch").field("name"))
+                case .apply, .restartOperator, .operatorRuns, .clock: nil
+                }
+            guard let (run, place) = target, !known.contains(run), !refused.contains(run.description) else { continue }
+            errors.append(unknown(run, place, among: known.map(\.description)))
+        }
+        return errors
+    }
+
+    private func unknown(_ run: RunName, _ path: FieldPath, among known: [String]) -> FieldError {
+        .notFound(
+            path, .string(run.description), "there is no such PipelineRun" + Suggestion.phrase(for: "\(run)", in: known)
+        )
+    }
+
+    /// The object of an `apply`.
+    static func object(of document: JSONValue) -> Object {
+        Object(name: name(of: document, number: 0), document: document)
+    }
+}

@@ -1,0 +1,99 @@
+import JSON
+import KubernetesModel
+import PipelineEngine
+import SluiceAPI
+
+/// What people, nodes and the operator's fate do.
+extension World {
+    func perform(_ action: Scenario.Action) {
+        switch action {
+        case .state(let name, let state):
+            guard let index = runByName[name] else { return }
+            change(index) { $0["state"] = .string(state.rawValue) }
+        case .pod(let name, let task, let replica, let failure): befall(name, task, replica, failure)
+        case .apply(let document): apply(SimulationInput.object(of: document))
+        case .delete(let name): delete(name)
+        case .patch(let name, let patch):
+            guard let index = runByName[name] else { return }
+            change(index) { $0 = Self.merged($0, patch) }
+        case .restartOperator:
+            guard isOperatorRunning else { return }
+            dropDrivers()
+            takeOver()
+        case .operatorRuns(let runs):
+            guard runs != isOperatorRunning else { return }
+            isOperatorRunning = runs
+            if runs { takeOver() } else { dropDrivers() }
+        case .clock(let jump):
+            clockOffset += jump
+            for index in runs.indices { touch(index) }
+        }
+    }
+
+    /// Changes the spec of a run, as far as the API server lets it.
+    private func change(_ index: Int, _ body: (inout JSONValue) -> Void) {
+        let run = runs[index]
+        var spec = run.spec
+        body(&spec)
+        guard spec != run.spec else { return }
+        let object = SimulationInput.Object(
+            name: run.name,
+            document: [
+                "apiVersion": .string(Sluice.apiVersion), "kind": .string(Sluice.pipelineRuns.kind),
+                "metadata": ["name": .string(run.name.name), "namespace": .string(run.name.namespace)], "spec": spec,
+            ])
+        let fields = Set((spec.object?.keys ?? []) + (run.spec.object?.keys ?? []))
+        let fixed = fields.filter { spec[$0] != run.spec[$0] }.subtracting(PipelineRunSpec.mutableFields).sorted()
+        if let field = fixed.first {
+            return refuse(
+                object,
+                "spec.\(field): only \(PipelineRunSpec.mutableFields.sorted().joined(separator: " and ")) may change")
+        }
+        if let refusal = SimulationInput.refusal(of: object) { return refused.append(refusal) }
+        run.spec = spec
+        run.metadata.generation += 1
+        run.work?.driver.specChanged(to: run.desired, generation: run.metadata.generation)
+        touch(index)
+    }
+
+    private func apply(_ object: SimulationInput.Object) {
+        if let refusal = SimulationInput.refusal(of: object) { return refused.append(refusal) }
+        if object.document["kind"]?.string == Sluice.pipelines.kind {
+            pipelines[object.name] = object.document["spec"] ?? [:]
+            for index in runs.indices where runs[index].name.namespace == object.name.namespace { touch(index) }
+        } else if let index = runByName[object.name] {
+            change(index) { $0 = object.document["spec"] ?? [:] }
+        } else {
+            addRun(object)
+        }
+    }
+
+    /// A run goes with its pods.
+    private func delete(_ name: RunName) {
+        guard let index = runByName.removeValue(forKey: name) else { return }
+        runs[index].isDeleted = true
+        runs[index].work = nil
+        runs[index].wakeAt = nil
+    }
+
+    /// Something befalls pods of the running attempt of a task.
+    private func befall(_ name: RunName, _ task: String, _ replica: Int?, _ failure: PodEnd) {
+        guard let index = runByName[name], let attempt = runs[index].attempts[task]?.last else { return }
+        for pod in attempt.pods where replica.map({ runs[index].pods[pod].identity.replica == $0 }) ?? true {
+            guard runs[index].pods[pod].pod.isLive else { continue }
+            runs[index].pods[pod].pod.meet(failure, at: now)
+            podChanged(index, pod)
+            touch(index)
+        }
+    }
+
+    /// A JSON merge patch (RFC 7386).
+    static func merged(_ value: JSONValue, _ patch: JSONValue) -> JSONValue {
+        guard let changes = patch.object else { return patch }
+        var object = value.object ?? JSONObject()
+        for (key, change) in changes {
+            object[key] = change.isNull ? nil : merged(object[key] ?? .null, change)
+        }
+        return .object(object)
+    }
+}

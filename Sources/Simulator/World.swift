@@ -1,0 +1,112 @@
+import JSON
+import KubernetesModel
+import PipelineEngine
+import SluiceAPI
+
+/// A cluster with its people and its operator, in virtual time. What happens in one instant is taken in before the operator decides.
+final class World {
+    /// Where nothing else is said and things may go on for ever.
+    static let defaultLimit = Duration.seconds(24 * 3600)
+
+    let input: SimulationInput
+    var now: Timestamp
+    var queue = EventQueue()
+    /// All runs that ever were, in the order in which they came.
+    var runs: [SimulatedRun] = []
+    var runByName: [RunName: Int] = [:]
+    var pipelines: [RunName: JSONValue] = [:]
+    var admissions: [SimulationReport.Admission] = []
+    var refused: [SimulationReport.Refusal]
+    var podsCreated = 0
+
+    var isOperatorRunning = true
+    /// By how much the operator's wall clock is ahead of the world's time.
+    var clockOffset = Duration.zero
+    /// The spec that was looked at last, and what it comes to.
+    var lastPrepared: (spec: JSONValue, preparation: RunPreparation)?
+    /// Runs that the operator is to look at in this instant.
+    private var touched: [Int] = []
+
+    var start: Timestamp { input.scenario.start }
+    /// What the operator's wall clock shows.
+    var operatorNow: Timestamp { now + clockOffset }
+    /// The operator's monotonic clock.
+    var monotonic: Duration { now - start }
+
+    init(_ input: SimulationInput) {
+        self.input = input
+        now = input.scenario.start
+        refused = input.refused
+        for pipeline in input.pipelines { pipelines[pipeline.name] = pipeline.document["spec"] ?? [:] }
+        for (index, arrival) in input.arrivals.enumerated() { queue.add(now + arrival.at, .arrival(index)) }
+        for (index, action) in input.scenario.actions.enumerated() { queue.add(now + action.at, .action(index)) }
+    }
+
+    /// Lets everything happen.
+    func run() {
+        let limit = input.scenario.until.map { start + $0 }
+        while let time = queue.nextTime {
+            if let limit, time > limit {
+                now = limit
+                return
+            }
+            if limit == nil, time > start + Self.defaultLimit, neverEnds {
+                now = max(now, start + Self.defaultLimit)
+                return
+            }
+            now = time
+            while let event = queue.take(at: time) { handle(event) }
+            guard isOperatorRunning else { continue }
+            let looked = touched.sorted()
+            touched = []
+            for index in looked {
+                runs[index].isTouched = false
+                settle(index)
+            }
+        }
+        if let limit { now = limit }
+    }
+
+    /// Whether all that is left to happen is that pods ask for nodes which never come.
+    private var neverEnds: Bool {
+        queue.ownCount == 0
+            && runs.contains { $0.mayWaitForEver && !$0.isDeleted && !$0.written.phase.isFinished }
+    }
+
+    /// Has the operator look at a run in this instant.
+    func touch(_ index: Int) {
+        guard !runs[index].isTouched, !runs[index].isDeleted else { return }
+        runs[index].isTouched = true
+        touched.append(index)
+    }
+
+    private func handle(_ event: EventQueue.Event) {
+        switch event {
+        case .podEnd(let run, let pod, let isDeadline): endPod(run, pod, isDeadline: isDeadline)
+        case .arrival(let index): addRun(input.arrivals[index].run)
+        case .action(let index): perform(input.scenario.actions[index].action)
+        case .wake(let index):
+            guard runs[index].wakeAt == now else { return }
+            runs[index].wakeAt = nil
+            touch(index)
+        }
+    }
+
+    /// A run comes into being.
+    func addRun(_ object: SimulationInput.Object) {
+        guard runByName[object.name] == nil else {
+            refuse(object, "it exists already")
+            return
+        }
+        let index = runs.count
+        runs.append(SimulatedRun(object.name, uid: "run-\(index)", document: object.document, now: now))
+        runByName[object.name] = index
+        touch(index)
+    }
+
+    func refuse(_ object: SimulationInput.Object, _ message: String) {
+        refused.append(
+            SimulationReport.Refusal(
+                kind: object.document["kind"]?.string ?? "", name: object.name.description, message: message))
+    }
+}
