@@ -32,6 +32,34 @@ import Testing
         """
     }
 
+    @Test func `E4: when no operator runs any more, --release-pods lets go of all pods`() async throws {
+        try await LocalUp.with(["--no-operator"]) { cluster in
+            let operation = try Program(
+                Tools.sluice, ["operator", "--kubeconfig", cluster.kubeconfig, "--no-leader-election"])
+            try await cluster.kubectl(
+                "apply", "-f", "-",
+                input: """
+                    apiVersion: sluice.dev/v1alpha1
+                    kind: PipelineRun
+                    metadata: {name: long}
+                    spec: {pipelineSpec: {tasks: [{name: a, container: {image: x, command: [sleep, "600"]}}]}}
+                    """)
+            try await cluster.kubectl("wait", "pods", "-l", "sluice.dev/task=a", "--for=create", "--timeout=30s")
+            operation.signal(SIGKILL)
+            _ = await operation.waitForEnd()
+            try await cluster.kubectl("delete", "prun", "long")
+            try await cluster.kubectl(
+                "wait", "pods", "--all", "--for=jsonpath={.status.phase}=Failed", "--timeout=60s", expect: nil)
+            #expect(try await cluster.kubectl("get", "pods", "-o", "name").contains("pod/"))
+            let release = try await Program.run(
+                Tools.sluice, ["operator", "--kubeconfig", cluster.kubeconfig, "--release-pods"])
+            #expect(release.status == 0)
+            #expect(release.output == "1 pod released\n", "\(release.output)\(release.errors)")
+            try await cluster.kubectl("wait", "pods", "--all", "--for=delete", "--timeout=60s")
+            #expect(try await cluster.kubectl("get", "pods").contains("No resources found"))
+        }
+    }
+
     /// Issue 2: "Kill the operator with SIGKILL at any of 200 random moments during a batch of runs and start it again".
     @Test func `E4 and E14: A batch of runs ends as it should under an operator that is killed again and again`()
         async throws

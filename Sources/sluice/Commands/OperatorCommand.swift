@@ -24,6 +24,7 @@ struct OperatorCommand: AsyncParsableCommand {
             EXAMPLE
               sluice operator
               sluice operator --kubeconfig ~/.kube/config --context staging --namespace team-a
+              sluice operator --release-pods       # before Sluice is uninstalled, when no operator runs any more
             """)
 
     @OptionGroup var connection: ClientOptions
@@ -40,6 +41,9 @@ struct OperatorCommand: AsyncParsableCommand {
     @Option(help: "Runs that are worked on at the same time.")
     var workers = 16
 
+    @Flag(help: "Lets go of all pods of runs and ends: for uninstalling, when no operator runs any more.")
+    var releasePods = false
+
     @OptionGroup var log: LoggingOptions
 
     func validate() throws {
@@ -51,6 +55,10 @@ struct OperatorCommand: AsyncParsableCommand {
         do {
             let configuration = try connection.configuration()
             let client = try APIClient(configuration: configuration)
+            if releasePods {
+                let count = try await PodRelease.releaseAll(client, namespace: namespace)
+                return Console.print(count == 1 ? "1 pod released" : "\(count) pods released")
+            }
             var settings = Operator.Configuration()
             settings.namespace = namespace
             settings.workers = workers
