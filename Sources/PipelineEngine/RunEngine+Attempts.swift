@@ -190,6 +190,9 @@ extension RunEngine {
 
     private mutating func createPods(_ index: Int, _ replicas: [Int], now: Timestamp) {
         guard !isHeldBack(index) else { return }
+        // Started since a pod of it was found: the rest waits until the ends that it follows on are known of as well.
+        let scope = scopes[nodes[index].scope]
+        guard nodes[index].unmet == 0, !nodes[index].task.isFinally || scope.unfinishedMain == 0 else { return }
         // Nothing new starts in a suspended run (rule E13); a gang of which a part runs has started.
         if desired == .suspended, nodes[index].status.pods.isEmpty { return }
         if let after = nodes[index].createAfter {
@@ -363,7 +366,9 @@ extension RunEngine {
         case .cancelled: finish(index, .cancelled, reason: reason, message: message, now: now)
         case .failure(let failure):
             keepResultsOfFailure(index)
-            guard stop(of: index) == nil, let wait = retryWait(index, failure) else {
+            // Pods are proof that the next attempt has begun, whatever holds the task up by now.
+            let hasBegunNext = nodes[index].pods.contains { pods[$0].map { $0.identity.attempt > attempt } ?? false }
+            guard hasBegunNext || stop(of: index) == nil, let wait = retryWait(index, failure) else {
                 finish(index, .failed, reason: reason, message: message, now: now)
                 return
             }

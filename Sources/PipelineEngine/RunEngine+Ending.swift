@@ -7,6 +7,10 @@ extension RunEngine {
     mutating func finish(_ index: Int, _ phase: TaskPhase, reason: String, message: String, now: Timestamp) {
         releaseSlot(index)
         nodes[index].isReady = false
+        if let name = nodes[index].task.spec.pipelineRef, awaitedPipelines[name] != nil {
+            awaitedPipelines[name]?.removeAll { $0 == index }
+            if awaitedPipelines[name]?.isEmpty == true { awaitedPipelines[name] = nil }
+        }
         nodes[index].status.phase = phase
         nodes[index].status.reason = reason
         nodes[index].status.message = message
@@ -62,7 +66,9 @@ extension RunEngine {
             }
         }
         // From the first failure on other tasks may have to stop or to be skipped.
-        if !hadFailed, scopes[scope].firstFailure != nil, spec.failurePolicy != .continueOthers { listTree(of: scope) }
+        if !hadFailed, scopes[scope].firstFailure != nil, spec.failurePolicy != .continueOthers {
+            listTree(of: scope, barrier: nodes[index].barrier)
+        }
     }
 
     /// When a node ended: what its pods say, which is whole seconds rounded down, or this moment where that lies within the
@@ -148,6 +154,8 @@ extension RunEngine {
     // MARK: Sub-pipelines
 
     mutating func evaluatePipeline(_ index: Int, now: Timestamp) {
+        // Pods are proof that its next attempt has begun.
+        if parked[index] != nil, nodes[index].awaitsRetry { takeSlot(index) }
         if nodes[index].awaitsRetry, !nodes[index].holdsSlot {
             awaitNextAttempt(ofPipeline: index, now: now)
             return
@@ -203,6 +211,7 @@ extension RunEngine {
             nodes[index].status.message = ""
             output.statusChanged = true
             addScope(plan, owner: index, parameters: parameters, pipelines: pipelineChain(of: index))
+            unpark(index)
             list(index)
         } catch let problem as TooManyTasks {
             finish(index, .failed, reason: Reasons.tooManyTasks, message: problem.message, now: now)

@@ -42,7 +42,8 @@ extension RunEngine {
             }
             return try descend(reference, into: parameter)
         case .result(let name, let result):
-            guard let value = task(name)?.results[result] else {
+            // Of no items there are no results, whatever they are called.
+            guard let value = task(name).flatMap({ $0.results[result] ?? ($0.items == 0 ? [] : nil) }) else {
                 throw ReferenceProblem(
                     isMissingResult: true, message: "$(\(reference)): task \(name) has not written the result \(result)"
                 )

@@ -32,7 +32,10 @@ extension RunEngine {
         // Of an earlier attempt of the same sub-pipeline: its nodes give the numbers of their attempts, and their pods.
         var earlier: Range<Int>?
         if let owner {
-            if case .scope(let before)? = lastBodies[nodes[owner].path] { earlier = scopes[before].nodes }
+            if case .scope(let before)? = lastBodies[nodes[owner].path] {
+                earlier = scopes[before].nodes
+                forgetPaths(of: before)
+            }
             nodes[owner].body = .scope(index)
             lastBodies[nodes[owner].path] = .scope(index)
         }
@@ -48,18 +51,48 @@ extension RunEngine {
     private mutating func addNode(_ node: RunNode, after earlier: Int?) {
         var node = node
         let index = nodes.count
+        // Numbers of attempts never start again, so that no pod of an earlier one is taken for one of this. What is inside of a node
+        // begins with the number of the node: that is kept in the status when its earlier attempts are not any more.
+        if let owner = node.owner ?? scopes[node.scope].owner { node.firstAttempt = nodes[owner].status.attempt }
         if let earlier {
-            let before = nodes[earlier]
-            // Numbers of attempts never start again, so that no pod of an earlier one is taken for one of this.
-            let hadAttempt = before.status.phase != .pending && before.status.phase != .skipped
-            node.firstAttempt = before.status.attempt + (hadAttempt ? 1 : 0)
-            node.status.attempt = node.firstAttempt
-            node.pods = before.pods
+            node.firstAttempt = max(node.firstAttempt, nextAttempt(after: earlier))
+            node.pods = nodes[earlier].pods
             for name in node.pods { pods.move(name, to: index) }
         }
+        node.status.attempt = node.firstAttempt
         nodeByPath[node.path] = index
         nodes.append(node)
         list(index)
+    }
+
+    /// Paths name the nodes of the newest attempt only, whether or not these are there already. O(nodes inside of the scope).
+    private mutating func forgetPaths(of scope: Int) {
+        var open = Array(scopes[scope].nodes)
+        while let index = open.popLast() {
+            if nodeByPath[nodes[index].path] == index { nodeByPath[nodes[index].path] = nil }
+            switch nodes[index].body {
+            case .none: break
+            case .group(let group): open += groups[group].nodes
+            case .scope(let scope): open += scopes[scope].nodes
+            }
+        }
+    }
+
+    /// The first number that no attempt of a node has had, nor one of what is inside of it. O(nodes inside of it).
+    func nextAttempt(after index: Int) -> Int {
+        var next = 0
+        var open = [index]
+        while let index = open.popLast() {
+            let status = nodes[index].status
+            let hadAttempt = status.phase != .pending && status.phase != .skipped
+            next = max(next, status.attempt + (hadAttempt ? 1 : 0))
+            switch nodes[index].body {
+            case .none: break
+            case .group(let group): open += groups[group].nodes
+            case .scope(let scope): open += scopes[scope].nodes
+            }
+        }
+        return next
     }
 
     /// Makes the instances of a forEach. O(items).
@@ -105,14 +138,13 @@ extension RunEngine {
                 expandAbove(row.name)
                 guard let index = nodeByPath[row.name] else { continue }
                 nodes[index].status = row
-                if row.phase == .running, row.pods.isEmpty, row.startTime == nil, nodes[index].kind == .leaf {
+                if row == TaskStatus(name: row.name, phase: .running), nodes[index].kind == .leaf {
                     // A folded one: all of its pods had been seen.
                     nodes[index].status.pods = (0..<nodes[index].task.spec.replicas)
                         .map { podName(index, replica: $0) }.sorted()
                 }
-                if row.attempt > nodes[index].firstAttempt, row.phase == .pending {
-                    nodes[index].firstAttempt = row.attempt
-                }
+                // Every attempt but the first followed on one of these; gangs that were refused are not counted, and had no time.
+                nodes[index].firstAttempt = max(0, row.attempt - row.failures - row.disruptions - row.requeues)
             }
             for row in byDepth[level] {
                 if let index = nodeByPath[row.name] { noteRestored(index) }

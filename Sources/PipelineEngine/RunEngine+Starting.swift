@@ -71,8 +71,9 @@ extension RunEngine {
     mutating func considerStart(_ index: Int, now: Timestamp) {
         let node = nodes[index]
         guard !node.task.isFinally || node.owner != nil || scopes[node.scope].unfinishedMain == 0 else { return }
-        // Pods are proof that something inside of it had been started (rule Q9).
-        let hasStarted = parked[index] != nil && node.unmet == 0
+        // Pods are proof that something inside of it had been started (rule Q9): that what it waits for has ended is still to be heard.
+        let hasStarted = parked[index] != nil
+        if hasStarted, node.unmet > 0 { return }
         if !hasStarted, let halt = halt(of: index) {
             skip(index, halt.cause, halt.message, now: now)
             return
@@ -100,7 +101,7 @@ extension RunEngine {
             }
         }
         guard node.kind != .pipeline || hasPlan(index, now: now) else { return }
-        if hasStarted { begin(index, now: now) } else { enqueue(index) }
+        if hasStarted { begin(index, now: now) } else if hasInputs(index, now: now) { enqueue(index) }
     }
 
     /// Rule E1.
@@ -137,8 +138,7 @@ extension RunEngine {
         let since = nodes[index].status.startTime ?? now
         let deadline = since + settings.pipelineDeadline
         if deadline <= now {
-            awaitedPipelines[name]?.removeAll { $0 == index }
-            if awaitedPipelines[name]?.isEmpty == true { awaitedPipelines[name] = nil }
+            noteDecision(index)
             finish(
                 index, .failed, reason: Reasons.pipelineNotFound,
                 message: "there is no Pipeline \(name), nor did it come within \(settings.pipelineDeadline.goText)",
@@ -222,9 +222,7 @@ extension RunEngine {
         }
         do {
             switch nodes[index].kind {
-            case .leaf:
-                _ = try pod(of: index, replica: 0)
-                start(index, at: now)
+            case .leaf: start(index, at: now)
             case .group:
                 let items = try items(of: index)
                 try checkRoom(for: items.count)
@@ -239,15 +237,39 @@ extension RunEngine {
                 addScope(plan, owner: index, parameters: parameters, pipelines: pipelineChain(of: index))
                 unpark(index)
             }
-        } catch let problem as ReferenceProblem where problem.isMissingResult {
-            skip(index, .missingResult, problem.message, now: now)
-        } catch let problem as TooManyTasks {
-            finish(index, .failed, reason: Reasons.tooManyTasks, message: problem.message, now: now)
-        } catch let problem as InvalidItems {
-            finish(index, .failed, reason: Reasons.invalidItems, message: problem.message, now: now)
-        } catch let problem as InvalidParameters {
-            finish(index, .failed, reason: Reasons.invalidParameters, message: problem.message, now: now)
         } catch {
+            end(index, for: error, now: now)
+        }
+    }
+
+    /// Whether what a node refers to is there and fits. Where it is not the node ends, for which it needs neither a slot nor a run that
+    /// goes on (rule E13).
+    private mutating func hasInputs(_ index: Int, now: Timestamp) -> Bool {
+        do {
+            switch nodes[index].kind {
+            case .leaf: _ = try pod(of: index, replica: 0)
+            case .group: _ = try items(of: index)
+            case .pipeline: if let plan = plan(of: index) { _ = try parameters(of: index, plan) }
+            }
+            return true
+        } catch {
+            end(index, for: error, now: now)
+            return false
+        }
+    }
+
+    /// Ends a node that cannot begin.
+    private mutating func end(_ index: Int, for error: any Error, now: Timestamp) {
+        switch error {
+        case let problem as ReferenceProblem where problem.isMissingResult:
+            skip(index, .missingResult, problem.message, now: now)
+        case let problem as TooManyTasks:
+            finish(index, .failed, reason: Reasons.tooManyTasks, message: problem.message, now: now)
+        case let problem as InvalidItems:
+            finish(index, .failed, reason: Reasons.invalidItems, message: problem.message, now: now)
+        case let problem as InvalidParameters:
+            finish(index, .failed, reason: Reasons.invalidParameters, message: problem.message, now: now)
+        default:
             let message = (error as? ReferenceProblem)?.message ?? "\(error)"
             finish(index, .failed, reason: Reasons.invalidReference, message: message, now: now)
         }

@@ -222,6 +222,7 @@ public struct RunEngine: Sendable {
     /// A Pipeline that tasks wait for is there, and not valid.
     public mutating func pipelineInvalid(_ name: String, _ message: String, now: Timestamp) {
         for index in awaitedPipelines.removeValue(forKey: name) ?? [] {
+            noteDecision(index)
             finish(index, .failed, reason: Reasons.invalidPipeline, message: message, now: now)
         }
     }
@@ -229,6 +230,7 @@ public struct RunEngine: Sendable {
     /// A pod as it is now. Pods that are not of this run are passed over, and so is a state that the pod has left behind.
     public mutating func podObserved(_ pod: Pod) {
         guard let identity = PodIdentity(pod.metadata, in: run) else { return strayObserved(pod) }
+        if let index = pipeline(awaitedBy: identity) { return park(pod, under: index) }
         if let index = nodeByPath[identity.path], nodes[index].kind == .leaf {
             observe(pod, identity, of: index)
             return
@@ -237,13 +239,33 @@ public struct RunEngine: Sendable {
         var path = identity.path
         while let above = PodIdentity.parent(ofPath: path) {
             if let index = nodeByPath[above] {
-                guard nodes[index].kind != .leaf, !nodes[index].status.phase.isFinished else { break }
+                // What is inside of it has no attempt before its own: that is a pod of an earlier attempt of what it lies in.
+                guard nodes[index].kind != .leaf, !nodes[index].status.phase.isFinished,
+                    identity.attempt >= nodes[index].status.attempt
+                else { break }
                 park(pod, under: index)
                 return
             }
             path = above
         }
         strayObserved(pod)
+    }
+
+    /// The sub-pipeline whose next attempt the pod belongs to, where that has not begun by what is known: an operator before this one
+    /// began it. Its nodes are still those of the attempt before.
+    private func pipeline(awaitedBy identity: PodIdentity) -> Int? {
+        var path = identity.path
+        var isLater = false
+        while true {
+            if let index = nodeByPath[path] {
+                if nodes[index].kind == .pipeline, nodes[index].awaitsRetry { return isLater ? index : nil }
+                guard nodes[index].status.phase.isFinished, isLater || identity.attempt >= nextAttempt(after: index)
+                else { return nil }
+                isLater = true
+            }
+            guard let above = PodIdentity.parent(ofPath: path) else { return nil }
+            path = above
+        }
     }
 
     private mutating func park(_ pod: Pod, under index: Int) {
@@ -268,7 +290,8 @@ public struct RunEngine: Sendable {
         case .update: break
         case .discovery: if !nodes[index].pods.contains(name) { nodes[index].pods.append(name) }
         }
-        if identity.attempt >= nodes[index].firstAttempt {
+        // Only what is known of a pod by now is new of one whose node has ended.
+        if identity.attempt >= nodes[index].firstAttempt, !nodes[index].status.phase.isFinished {
             noteStart(index, pod.metadata.creationTimestamp)
             // A pod is proof that its task had been started, whether or not the status came to tell (rule Q9).
             if nodes[index].status.phase == .pending { start(index, at: pod.metadata.creationTimestamp ?? startTime) }
@@ -361,7 +384,7 @@ public struct RunEngine: Sendable {
         pods.endCreate(name)
         if case .indeterminate = failure { pods.createUnanswered(name, until: now + settings.unansweredGrace) }
         list(index)
-        guard stillWants(identity) else { return }
+        guard isUnderWay(identity) else { return }
         if case .invalid(let reason, let message) = failure {
             nodes[index].status.exitCode = nil
             noteDecision(index)
@@ -396,8 +419,13 @@ public struct RunEngine: Sendable {
         if let index = nodeByPath[identity.path] { list(index) }
     }
 
-    /// Whether a pod that was asked for is still to be created: its attempt goes on. O(1).
+    /// Whether a pod that was asked for is still to be created: its attempt goes on, and has begun where the run is suspended. O(1).
     public func stillWants(_ identity: PodIdentity) -> Bool {
+        guard isUnderWay(identity), let index = nodeByPath[identity.path] else { return false }
+        return desired != .suspended || !nodes[index].status.pods.isEmpty
+    }
+
+    private func isUnderWay(_ identity: PodIdentity) -> Bool {
         guard let index = nodeByPath[identity.path] else { return false }
         let status = nodes[index].status
         return status.phase == .running && status.attempt == identity.attempt && status.stopping == nil
@@ -422,18 +450,20 @@ public struct RunEngine: Sendable {
         for index in nodes.indices { list(index) }
     }
 
-    /// Has all of a scope looked at, at every depth.
-    mutating func listTree(of scope: Int) {
+    /// Has all of a scope looked at, at every depth; what it does waits for a status that tells so many decisions.
+    mutating func listTree(of scope: Int, barrier: Int = 0) {
         var open = [scope]
         while let next = open.popLast() {
             for index in scopes[next].nodes {
                 var members = index..<index + 1
                 if case .group(let group) = nodes[index].body {
                     list(index)
+                    nodes[index].barrier = max(nodes[index].barrier, barrier)
                     members = groups[group].nodes
                 }
                 for member in members {
                     list(member)
+                    nodes[member].barrier = max(nodes[member].barrier, barrier)
                     if case .scope(let inner) = nodes[member].body { open.append(inner) }
                 }
             }

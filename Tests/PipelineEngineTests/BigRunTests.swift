@@ -66,6 +66,9 @@ struct BigRunTests {
         bench.restart()
         #expect(bench.createdCount[gone] == 1)
         #expect(bench.task("a[3]").disruptions == 1)
+        // Nor is one that waits for its next attempt taken for a folded one.
+        bench.restart()
+        #expect(bench.task("a[3]").disruptions == 1)
         bench.pass(1)
         #expect(bench.isLive("a[3]", attempt: 1))
     }

@@ -294,4 +294,43 @@ struct ForEachTests {
         #expect(bench.pods.values.allSatisfy { !$0.isLive })
         #expect(bench.driver.isDone)
     }
+
+    @Test func `E10: the results of no items are empty lists, of a Pipeline that is not there as well`() {
+        let bench = Bench([
+            task("a", ["forEach": ["items": []], "pipelineRef": ["name": "lib"]]),
+            task("b", ["container": ["image": "x", "args": ["$(tasks.a.results.r)"]]]),
+        ])
+        #expect(bench.states("a", "b") == ["Succeeded", "Running"])
+        #expect(bench.created[bench.name("b")]?["spec"]?["containers"]?[0]?["args"]?[0] == "[]")
+    }
+
+    @Test func `E13 and E3: what misses a result is skipped in a suspended run too, and needs no slot for it`() {
+        var bench = Bench(
+            [
+                task("a", ["results": ["r"], "onFailure": "Ignore"]), task("long"),
+                task("b", ["container": ["image": "x", "args": ["$(tasks.a.results.r)"]]]),
+            ], run: ["parallelism": 2])
+        bench.want(.suspended)
+        bench.fail("a")
+        #expect(bench.states("long", "b") == ["Running", "Skipped/MissingResult"])
+        bench.succeed("long")
+        #expect(bench.outcome() == "Succeeded/Succeeded")
+    }
+
+    @Test func `E9 and E14: a gang found in part is completed once what it refers to is known again`() {
+        var bench = Bench([
+            task("a", ["results": ["r"]]),
+            task("b", ["replicas": 2, "container": ["image": "x", "args": ["$(tasks.a.results.r)"]]]),
+        ])
+        let before = bench.persisted
+        bench.succeed("a", results: #"{"r": "v"}"#, settling: false)
+        let creates = bench.next().creates
+        #expect(creates.count == 2)
+        for create in creates.prefix(1) { _ = bench.create(create) }
+        bench.persisted = before
+        bench.restart()
+        #expect(bench.state("b") == "Running")
+        #expect(bench.isLive("b", attempt: 0, 1))
+        #expect(bench.createdCount.values.allSatisfy { $0 == 1 })
+    }
 }

@@ -347,4 +347,130 @@ struct SubPipelineTests {
         #expect(bench.state("s") == "Failed/InvalidParameters")
         #expect(bench.task("s").message.contains("must be an integer"))
     }
+
+    // MARK: What the simulation found
+
+    @Test
+    func `E4 and E11: attempts of items go on counting in the next attempt of their pipeline, whoever goes on with it`()
+    {
+        let inner: JSONValue = [
+            "tasks": [task("x"), task("w", ["dependsOn": ["x"], "forEach": ["items": [1, 2]]])]
+        ]
+        var bench = Bench([task("s", ["pipelineSpec": inner, "retry": ["limit": 1]])])
+        bench.succeed("s/x")
+        bench.succeed("s/w[0]")
+        bench.fail("s/w[1]")
+        #expect(bench.states("s/x", "s/w") == ["Running", "Pending"])
+        // The items of the first attempt are in no status any more; their pods are still there.
+        bench.restart()
+        #expect(bench.state("s/w") == "Pending")
+        bench.succeed("s/x")
+        #expect(bench.isLive("s/w[0]", attempt: 1) && bench.isLive("s/w[1]", attempt: 1))
+        #expect(bench.createdCount.values.allSatisfy { $0 == 1 })
+    }
+
+    @Test func `E11 and timeout: that of the next attempt counts from its own first pod, after a restart as well`() {
+        var bench = Bench([
+            Self.with(["timeout": "1m", "retry": ["limit": 1, "backoff": ["initial": "10s"]]])
+        ])
+        bench.pass(30)
+        bench.fail("s/x")
+        #expect(bench.task("s").startTime == nil)
+        bench.pass(10)
+        bench.restart()
+        bench.run("s/x")
+        bench.pass(59)
+        #expect(bench.state("s/x") == "Running")
+        bench.pass(1)
+        #expect(bench.state("s/x") == "Failed/PipelineTimeout")
+    }
+
+    @Test func `E11 and E14: pods of an attempt that no status tells of are found again, none is made twice or ended`()
+    {
+        let deep: JSONValue = ["tasks": [Self.with([:]), task("z")]]
+        var bench = Bench([
+            task("o", ["pipelineSpec": deep, "retry": ["limit": 1, "backoff": ["initial": "10s"]]])
+        ])
+        bench.succeed("o/z")
+        bench.fail("o/s/x")
+        let before = bench.persisted
+        bench.pass(10)
+        #expect(bench.isLive("o/s/x", attempt: 1) && bench.isLive("o/z", attempt: 1))
+        bench.persisted = before
+        bench.restart()
+        #expect(bench.isLive("o/s/x", attempt: 1) && bench.isLive("o/z", attempt: 1))
+        #expect(bench.createdCount.values.allSatisfy { $0 == 1 })
+        bench.succeed("o/z")
+        bench.succeed("o/s/x", results: #"{"r": 1}"#)
+        bench.succeed("o/s/y")
+        #expect(bench.outcome() == "Succeeded/Succeeded")
+        #expect(bench.driver.isDone)
+    }
+
+    @Test func `E5 and E14: a task inside that a restart finds under way is not skipped for a failure beside it`() {
+        var bench = Bench([task("x"), Self.with(["dependsOn": ["x"]]), task("bad")])
+        bench.succeed("x")
+        bench.fail("bad")
+        bench.persisted = PipelineRunStatus()
+        bench.restart()
+        #expect(bench.states("s", "s/x", "s/y") == ["Running", "Running", "Skipped/RunFailed"])
+        #expect(bench.createdCount.values.allSatisfy { $0 == 1 })
+    }
+
+    @Test func `E11 and E14: that a Pipeline did not come is written before what follows from it begins`() {
+        var bench = Bench([
+            task("s", ["pipelineRef": ["name": "lib"]]), task("h", ["dependsOn": [["task": "s", "on": "Failed"]]]),
+        ])
+        bench.pass(599)
+        bench.now = bench.now + .seconds(1)
+        let effects = bench.next()
+        #expect(effects.creates.isEmpty && effects.write != nil)
+        var other = Bench([
+            task("s", ["pipelineRef": ["name": "lib"]]), task("h", ["dependsOn": [["task": "s", "on": "Failed"]]]),
+        ])
+        other.driver.pipelineInvalid("lib", "no tasks", now: other.now)
+        #expect(other.next().creates.isEmpty)
+    }
+
+    @Test func `E11: what no longer waits for a Pipeline is not ended a second time by it`() {
+        var bench = Bench([task("s", ["pipelineRef": ["name": "lib"]])])
+        bench.want(.cancelled)
+        #expect(bench.driver.wantedPipelines.isEmpty)
+        bench.driver.pipelineInvalid("lib", "no tasks", now: bench.now)
+        bench.settle()
+        #expect(bench.state("s") == "Skipped/RunCancelled")
+    }
+
+    @Test func `E5 and E14: what a failure by time-out cuts short elsewhere waits for a status that tells the failure`()
+    {
+        var bench = Bench(
+            [task("a", ["timeout": "10s"]), Self.with([:], finally: [task("f")])],
+            run: ["failurePolicy": "Cancel", "parallelism": 1])
+        bench.run("a")
+        bench.now = bench.now + .seconds(10)
+        for release in bench.next().releases { bench.perform(.release(release)) }
+        let decided = bench.next()
+        bench.change("a", settling: false) { $0.end(code: 1, at: $1) }
+        #expect(bench.next().creates.isEmpty)
+        #expect(bench.states("a", "s/x") == ["Failed/Timeout", "Skipped/RunFailed"])
+        if let write = decided.write { bench.write(write) }
+        bench.settle()
+        #expect(bench.state("s/f") == "Running")
+    }
+
+    @Test
+    func `E7 and E14: a retry that a restart finds under way is followed, though a failure beside it stops it by now`()
+    {
+        var bench = Bench([task("a"), task("b")], run: ["failurePolicy": "Cancel"])
+        let before = bench.persisted
+        bench.evict("b")
+        bench.pass(1)
+        bench.run("b")
+        bench.persisted = before
+        bench.fail("a", settling: false)
+        bench.restart()
+        #expect(bench.state("b") == "Cancelled/RunFailed")
+        #expect(bench.task("b").attempt == 1)
+        #expect(bench.pods.values.allSatisfy { !$0.isLive } && bench.driver.isDone)
+    }
 }

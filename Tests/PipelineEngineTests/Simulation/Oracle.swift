@@ -1,6 +1,7 @@
+import JSON
 import SluiceAPI
 
-/// How a calm scenario must end, worked out from the rules and the fates alone: E1, E5 (Continue), E6, E7, E9.
+/// How a calm scenario must end, worked out from the rules and the fates alone: E1, E3, E5 (Continue), E6, E7, E9, E10, E11.
 struct Oracle {
     let scenario: Scenario
 
@@ -12,10 +13,205 @@ struct Oracle {
         var reason = ""
     }
 
-    private func end(of task: TaskSpec) -> End {
-        var end = End(phase: .failed)
+    /// What a reference cannot be had for.
+    private enum Lack: Error { case missing, invalid }
+
+    /// What the tasks of a scope can refer to.
+    private struct Scope {
+        var parameters: JSONObject
+        var base = 0
+        var phases: [String: TaskPhase] = [:]
+        var results: [String: JSONObject] = [:]
+        /// Tasks of no items: any result of theirs is an empty list.
+        var empty: Set<String> = []
+        var hasFailed = false
+    }
+
+    /// The end of every path.
+    private(set) var ends: [String: End] = [:]
+    private(set) var run = RunPhase.succeeded
+    private(set) var results = JSONObject()
+    /// The number of the next attempt of what has had some.
+    private var next: [String: Int] = [:]
+
+    init(scenario: Scenario) {
+        self.scenario = scenario
+        let scope = play(scenario.pipeline, "", scenario.parameters, base: 0)
+        if scope.hasFailed { run = .failed }
+        results = results(of: scenario.pipeline, scope)
+    }
+
+    // MARK: Scopes
+
+    private mutating func play(_ pipeline: PipelineSpec, _ prefix: String, _ parameters: JSONObject, base: Int) -> Scope
+    {
+        for path in ends.keys where !prefix.isEmpty && path.hasPrefix(prefix) { ends[path] = nil }
+        var scope = Scope(parameters: parameters, base: base)
+        for task in pipeline.tasks + pipeline.finally {
+            let path = prefix + task.name
+            let isMet = scenario.dependencies(of: task, in: pipeline).allSatisfy { dependency in
+                let phase = scope.phases[dependency.task]
+                let other = (pipeline.tasks + pipeline.finally).first { $0.name == dependency.task }
+                return switch dependency.on {
+                case .finished: true
+                case .failed: phase == .failed
+                case .succeeded: phase == .succeeded
+                case .succeededOrSkipped: phase == .succeeded || (phase == .failed && other?.onFailure == .ignore)
+                }
+            }
+            let first = next.filter { $0.key.isAtOrBelow(path) }.map(\.value).max() ?? 0
+            var end = End(phase: .skipped, attempt: max(base, first), reason: "DependencyNotMet")
+            if isMet {
+                (end, scope.results[task.name]) =
+                    task.forEach == nil
+                    ? single(task, path, scope, nil, end.attempt) : each(task, path, scope, end.attempt)
+            }
+            note(end, path)
+            if isMet, task.forEach != nil, end.phase == .succeeded, ends["\(path)[0]"] == nil {
+                scope.empty.insert(task.name)
+            }
+            scope.phases[task.name] = end.phase
+            if end.phase == .failed, task.onFailure == .fail { scope.hasFailed = true }
+        }
+        return scope
+    }
+
+    private mutating func note(_ end: End, _ path: String) {
+        ends[path] = end
+        if end.phase != .skipped {
+            next[path] = end.attempt + 1
+        } else {
+            next[path] = max(next[path] ?? 0, end.attempt)
+        }
+    }
+
+    private func results(of pipeline: PipelineSpec, _ scope: Scope) -> JSONObject {
+        var values = JSONObject()
+        for result in pipeline.results {
+            if let value = try? value(result.value, scope, nil) { values[result.name] = value }
+        }
+        return values
+    }
+
+    // MARK: Tasks
+
+    private mutating func each(_ task: TaskSpec, _ path: String, _ scope: Scope, _ first: Int) -> (End, JSONObject) {
+        guard let forEach = task.forEach else { return (End(phase: .failed), [:]) }
+        func end(_ phase: TaskPhase, _ reason: String = "") -> End { End(phase: phase, attempt: first, reason: reason) }
+        let items: JSONValue
+        do { items = try value(forEach.items, scope, nil) } catch {
+            return error as? Lack == .missing
+                ? (end(.skipped, "MissingResult"), [:]) : (end(.failed, "InvalidReference"), [:])
+        }
+        guard let items = items.array else { return (end(.failed, "InvalidItems"), [:]) }
+        var members: [(End, JSONObject)] = []
+        for (index, item) in items.enumerated() {
+            let member = single(task, "\(path)[\(index)]", scope, item, first)
+            note(member.0, "\(path)[\(index)]")
+            members.append(member)
+        }
+        let names = task.isPipeline ? scenario.pipeline(of: task)?.results.map(\.name) ?? [] : task.results
+        let isThere = task.pipelineRef.map { scenario.libraries[$0]?.arrives != nil } ?? true
+        var results = JSONObject()
+        for name in names where isThere { results[name] = .array(members.map { $0.1[name] ?? .null }) }
+        if let failed = members.first(where: { $0.0.phase == .failed }) {
+            return (end(.failed, failed.0.reason), results)
+        }
+        if let skipped = members.first, members.allSatisfy({ $0.0.phase == .skipped }) {
+            return (end(.skipped, skipped.0.reason), results)
+        }
+        return (end(.succeeded), results)
+    }
+
+    private mutating func single(
+        _ task: TaskSpec, _ path: String, _ scope: Scope, _ item: JSONValue?, _ first: Int
+    ) -> (End, JSONObject) {
+        do {
+            if task.isPipeline { return try pipeline(task, path, scope, item, first) }
+            _ = try value(task.container ?? [:], scope, item)
+            let end = end(of: task, path, first)
+            return (end, end.phase == .succeeded ? written(task, path, end.attempt) : [:])
+        } catch {
+            let isMissing = error as? Lack == .missing
+            return (
+                End(
+                    phase: isMissing ? .skipped : .failed, attempt: first,
+                    reason: isMissing ? "MissingResult" : "InvalidReference"), [:]
+            )
+        }
+    }
+
+    private func written(_ task: TaskSpec, _ path: String, _ attempt: Int) -> JSONObject {
+        task.results.isEmpty ? [:] : scenario.results(path, attempt: attempt)
+    }
+
+    private mutating func pipeline(
+        _ task: TaskSpec, _ path: String, _ scope: Scope, _ item: JSONValue?, _ first: Int
+    ) throws -> (End, JSONObject) {
+        var end = End(phase: .failed, attempt: first)
+        if let name = task.pipelineRef, scenario.libraries[name]?.arrives == nil {
+            end.reason = "PipelineNotFound"
+            return (end, [:])
+        }
+        guard let pipeline = scenario.pipeline(of: task) else { throw Lack.invalid }
+        var parameters: JSONObject = ["list": pipeline.parameters.first?.defaultValue ?? []]
+        if let list = task.parameters["list"] {
+            parameters["list"] = try value(list, scope, item)
+            guard parameters["list"]?.array != nil else {
+                end.reason = "InvalidParameters"
+                return (end, [:])
+            }
+        }
         while true {
-            let fates = (0..<task.replicas).map { scenario.fate(task, attempt: end.attempt, replica: $0) }
+            let inner = play(pipeline, path + "/", parameters, base: end.attempt)
+            let results = results(of: pipeline, inner)
+            guard inner.hasFailed else {
+                end.phase = .succeeded
+                return (end, results)
+            }
+            end.failures += 1
+            guard let retry = task.retry, end.failures <= retry.limit, retry.exitCodes.isEmpty,
+                retry.on?.contains(.failed) ?? true
+            else { return (end, results) }
+            end.attempt += 1
+        }
+    }
+
+    // MARK: References
+
+    private func value(_ value: JSONValue, _ scope: Scope, _ item: JSONValue?) throws -> JSONValue {
+        switch value {
+        case .array(let elements): return .array(try elements.map { try self.value($0, scope, item) })
+        case .object(let fields):
+            var values = JSONObject()
+            for (name, field) in fields { values[name] = try self.value(field, scope, item) }
+            return .object(values)
+        case .string(let text) where text.hasPrefix("$("):
+            let parts = text.dropFirst(2).dropLast().split { $0 == "." || $0 == "[" || $0 == "]" }.map(String.init)
+            switch parts[0] {
+            case "params": return scope.parameters["list"] ?? .null
+            case "tasks":
+                guard var found = scope.results[parts[1]]?[parts[3]] ?? (scope.empty.contains(parts[1]) ? [] : nil)
+                else {
+                    throw Lack.missing
+                }
+                for part in parts.dropFirst(4) {
+                    guard let inner = Int(part).map({ found[$0] }) ?? found[part] else { throw Lack.invalid }
+                    found = inner
+                }
+                return found
+            default: return item ?? .null
+            }
+        default: return value
+        }
+    }
+
+    // MARK: Pods
+
+    private func end(of task: TaskSpec, _ path: String, _ first: Int) -> End {
+        var end = End(phase: .failed, attempt: first)
+        while true {
+            let fates = (0..<task.replicas).map { scenario.fate(task, path, attempt: end.attempt, replica: $0) }
             let failed = fates.first { $0.failureClass != nil && $0 != .hang }
             let leaderSucceeds = task.successPolicy == .leader && fates[0].failureClass == nil
             guard !leaderSucceeds || failed != nil else { return succeeded(end) }
@@ -60,26 +256,26 @@ struct Oracle {
         return true
     }
 
-    /// The end of every task, and of the run.
-    func ends() -> (tasks: [String: End], run: RunPhase) {
-        var ends: [String: End] = [:]
-        var run = RunPhase.succeeded
-        let forgiven = Set(scenario.tasks.filter { $0.onFailure == .ignore }.map(\.name))
-        for task in scenario.tasks {
-            let isMet = task.dependsOn.allSatisfy { dependency in
-                let phase = ends[dependency.task]?.phase
-                return switch dependency.on {
-                case .finished: true
-                case .failed: phase == .failed
-                case .succeeded: phase == .succeeded
-                case .succeededOrSkipped:
-                    phase == .succeeded || (phase == .failed && forgiven.contains(dependency.task))
-                }
-            }
-            let end = isMet ? end(of: task) : End(phase: .skipped, reason: "DependencyNotMet")
-            ends[task.name] = end
-            if end.phase == .failed, task.onFailure == .fail { run = .failed }
+    // MARK: Comparing
+
+    /// What of a status is not as it must be; nil when all is.
+    func difference(_ status: PipelineRunStatus) -> String? {
+        let rows = Rows(status).all
+        if status.phase != run { return "the run is \(status.phase), not \(run)" }
+        let names = Set(rows.keys).symmetricDifference(ends.keys).sorted()
+        if !names.isEmpty { return "rows of one only: \(names.joined(separator: ", "))" }
+        let folded = Set(status.folded.flatMap(\.statuses).map(\.name))
+        for (path, end) in ends.sorted(by: { $0.key < $1.key }) {
+            guard let row = rows[path], let place = scenario.place(path) else { return "no row \(path)" }
+            var found = End(
+                phase: row.phase, attempt: row.attempt, failures: row.failures, disruptions: row.disruptions,
+                reason: row.reason)
+            // Which of several failures was the first is a matter of time.
+            let isLeaf = !place.spec.isPipeline && (place.spec.forEach == nil || place.isInstance)
+            if !isLeaf, row.phase == .failed { found.reason = end.reason }
+            guard found == end else { return "\(path) should end as \(end), not \(found)" }
+            if folded.contains(path), found.attempt != 0 { return "\(path) is folded" }
         }
-        return (ends, run)
+        return status.results == results ? nil : "the results are not \(JSONValue.object(results).text)"
     }
 }

@@ -1,4 +1,5 @@
 import JSON
+import PipelineEngine
 import SeededRandom
 
 @testable import SluiceAPI
@@ -27,31 +28,64 @@ enum PodFate: Hashable {
 
 /// A run with all that its world will do to it, out of a seed.
 struct Scenario {
+    /// A Pipeline of the namespace.
+    struct Library {
+        var json: JSONValue
+        var spec: PipelineSpec
+        /// How many seconds after the start it is there; nil: never.
+        var arrives: Int64?
+        /// Whether something that is not valid has its name until then.
+        var isInvalidBefore = false
+    }
+
     let seed: UInt64
-    var spec: PipelineRunSpec
-    var pipeline: PipelineSpec
+    var run: JSONValue = ["failurePolicy": "Continue"]
+    var json: JSONValue = [:] {
+        didSet {
+            pipeline = PipelineSpec(validated: json)
+            places = Places()
+        }
+    }
+    private(set) var pipeline = PipelineSpec()
+    /// Found places, until the pipeline changes.
+    private(set) var places = Places()
+    var spec: PipelineRunSpec { PipelineRunSpec(validated: run) }
     var isCalm: Bool
+    var parameters: JSONObject = [:]
+    var libraries: [String: Library] = [:]
+    var engine = EngineSettings()
     /// What the user asks for, and how many seconds after the start.
     var wants: [(after: Int64, state: DesiredState)] = []
-    var text: String
 
-    var tasks: [TaskSpec] { pipeline.tasks + pipeline.finally }
+    var text: String {
+        let libraries = libraries.sorted { $0.key < $1.key }.map {
+            "\n\($0.key) at \($0.value.arrives.map(String.init) ?? "never"): \($0.value.json.text)"
+        }
+        return """
+            run \(run.text) pipeline \(json.text) parameters \(JSONValue.object(parameters).text) wants \(wants) \
+            folds \(engine.foldThreshold)/\(engine.runningFoldThreshold) results \(engine.resultLimit)\
+            \(libraries.joined())
+            """
+    }
 
     /// A calm scenario has one end, whatever the order of events: nobody cancels, no policy stops others, no two causes race.
     init(seed: UInt64, isCalm: Bool) {
         self.seed = seed
         self.isCalm = isCalm
         var random = SeededGenerator(mixing: seed, isCalm ? 1 : 2)
-        let count = random.chance(0.7) ? random.pick(1...8) : random.pick(1...30)
-        var tasks: [JSONValue] = []
-        for index in 0..<count { tasks.append(Self.task("t\(index)", earlier: index, calm: isCalm, &random)) }
-        var finally: [JSONValue] = []
-        for index in 0..<random.pick(0...3) {
-            finally.append(Self.task("f\(index)", earlier: index, calm: isCalm, &random))
-        }
-        var run: JSONValue = ["failurePolicy": "Continue"]
+        // A third has tasks of pods only.
+        var draw = PipelineDraw(isCalm: isCalm, isFlat: random.chance(0.3), random: random)
+        let json = draw.pipeline(depth: 0)
+        random = draw.random
+        libraries = draw.libraries
+        parameters = ["list": draw.list(random.chance(0.8) ? 4 : 8)]
         if random.chance(0.5) { run["parallelism"] = .int(Int64(random.pick(1...4))) }
+        if random.chance(0.3) {
+            engine.foldThreshold = random.pick([0, 0, 4, 10])
+            engine.runningFoldThreshold = random.pick([0, 6, 2000])
+        }
         if !isCalm {
+            if random.chance(0.1) { engine.resultLimit = random.pick(20...200) }
             run["failurePolicy"] = .string(random.pick(FailurePolicy.allCases).rawValue)
             if random.chance(0.2) { run["timeout"] = .string("\(random.pick(5...200))s") }
             if random.chance(0.1) { run["state"] = "Suspended" }
@@ -64,57 +98,29 @@ struct Scenario {
             }
             wants.append((time + 50, .running))
         }
-        let pipelineJSON: JSONValue = ["tasks": .array(tasks), "finally": .array(finally)]
-        spec = PipelineRunSpec(validated: run)
-        pipeline = PipelineSpec(validated: pipelineJSON)
-        text = "run \(run.text) pipeline \(pipelineJSON.text) wants \(wants)"
+        self.json = json
+        pipeline = PipelineSpec(validated: json)
     }
 
-    private static func task(_ name: String, earlier: Int, calm: Bool, _ random: inout SeededGenerator) -> JSONValue {
-        var json: JSONValue = ["name": .string(name), "container": ["image": "x"]]
-        let prefix = String(name.prefix(1))
-        var dependencies: [JSONValue] = []
-        for index in 0..<earlier where random.chance(earlier > 8 ? 0.1 : 0.3) {
-            let on = random.pick([
-                "SucceededOrSkipped", "SucceededOrSkipped", "Succeeded", "Finished", "Finished", "Failed",
-            ])
-            dependencies.append(["task": .string("\(prefix)\(index)"), "on": .string(on)])
-        }
-        if !dependencies.isEmpty { json["dependsOn"] = .array(dependencies) }
-        if random.chance(0.25) {
-            json["replicas"] = .int(Int64(random.pick(2...4)))
-            if random.chance(0.3) { json["successPolicy"] = "Leader" }
-        }
-        if random.chance(0.5) {
-            var retry: JSONValue = ["limit": .int(Int64(random.pick(0...3)))]
-            if random.chance(0.5) {
-                retry["backoff"] = ["initial": .string("\(random.pick(0...20))s"), "factor": 2, "max": "1m"]
-            }
-            if random.chance(0.3) {
-                retry["on"] = .array(
-                    FailureClass.allCases.filter { _ in random.chance(0.6) }.map { .string($0.rawValue) })
-            }
-            if random.chance(0.3) { retry["exitCodes"] = [1, 2] }
-            json["retry"] = retry
-        }
-        if calm || random.chance(0.3) { json["timeout"] = calm ? "5m" : .string("\(random.pick(3...100))s") }
-        if random.chance(0.3) { json["onFailure"] = "Ignore" }
-        if random.chance(0.3) { json["results"] = ["r"] }
-        return json
+    /// Another pipeline under the name of a library.
+    mutating func replace(_ name: String, _ json: JSONValue) {
+        libraries[name]?.json = json
+        libraries[name]?.spec = PipelineSpec(validated: json)
+        places = Places()
     }
 
     // MARK: Fates
 
-    private func random(_ task: String, _ attempt: Int, _ replica: Int) -> SeededGenerator {
+    private func random(_ path: String, _ attempt: Int, _ replica: Int) -> SeededGenerator {
         var number: UInt64 = 0
-        for byte in task.utf8 { number = number << 8 | UInt64(byte) }
+        for byte in path.utf8 { number = number &* 257 &+ UInt64(byte) }
         return SeededGenerator(mixing: seed, number, UInt64(attempt), UInt64(replica))
     }
 
     /// What becomes of that pod: the same whenever it is asked.
-    func fate(_ task: TaskSpec, attempt: Int, replica: Int) -> PodFate {
-        var ofAttempt = random(task.name, attempt, 1_000_000)
-        var ofPod = random(task.name, attempt, replica)
+    func fate(_ task: TaskSpec, _ path: String, attempt: Int, replica: Int) -> PodFate {
+        var ofAttempt = random(path, attempt, 1_000_000)
+        var ofPod = random(path, attempt, replica)
         guard isCalm, task.replicas > 1 else { return Self.fate(&ofPod, calm: isCalm) }
         // One pod of the gang decides: the leader, where there is one and it succeeds, or the one that fails.
         let decisive = Self.fate(&ofAttempt, calm: true)
@@ -124,6 +130,14 @@ struct Scenario {
         }
         if replica == ofAttempt.pick(0...task.replicas - 1) { return decisive }
         return task.successPolicy == .leader ? .hang : ofPod.chance(0.5) ? .hang : quick
+    }
+
+    /// What the pod of that attempt writes as its results, where it declares some: `r` a list, `o` an object with a list in it.
+    func results(_ path: String, attempt: Int) -> JSONObject {
+        var random = random(path, attempt, 2_000_000)
+        let isNested = path.contains("/") || path.contains("[")
+        let list = JSONValue.array((0..<random.pick(0...(isNested ? 2 : 4))).map { .int(Int64($0)) })
+        return ["r": random.chance(0.05) ? "[1, 2]" : list, "o": ["xs": list]]
     }
 
     private static func fate(_ random: inout SeededGenerator, calm: Bool) -> PodFate {

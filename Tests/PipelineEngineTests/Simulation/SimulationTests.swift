@@ -1,21 +1,27 @@
 import Foundation
+import JSON
 import SeededRandom
 import SluiceAPI
 import Testing
 
-/// E1 to E14 over generated runs in a rough world. `SLUICE_SIMULATION_SEEDS` sets how many seeds, `SLUICE_SEED` runs one alone.
+/// E1 to E14 over generated runs in a rough world. `SLUICE_SIMULATION_SEEDS` sets how many seeds, `SLUICE_FIRST_SEED` where they begin,
+/// `SLUICE_SEED` runs one alone and makes it smaller where it fails, `SLUICE_HUNT` goes on after a failure and tells it in one line.
 struct SimulationTests {
     static let environment = ProcessInfo.processInfo.environment
 
-    /// Seeds that once found a fault: 936 a leader's success and a worker's failure that a restarted operator judged the other way
-    /// round.
-    static let regressions: [UInt64] = [129, 936]
+    /// Seeds that once found a fault.
+    static let regressions: [UInt64] = [
+        12, 42, 129, 177, 210, 294, 526, 622, 826, 864, 936, 968, 977, 1166,
+    ]
 
     static var seeds: [UInt64] {
-        if let seed = environment["SLUICE_SEED"].flatMap({ UInt64($0) }) { return [seed] }
-        let count = environment["SLUICE_SIMULATION_SEEDS"].flatMap { UInt64($0) } ?? 200
-        return Array(0..<count) + regressions.filter { $0 >= count }
+        if let seed = number("SLUICE_SEED") { return [seed] }
+        let first = number("SLUICE_FIRST_SEED") ?? 0
+        let count = number("SLUICE_SIMULATION_SEEDS") ?? 50
+        return Array(first..<first + count) + regressions.filter { $0 >= first + count }
     }
+
+    private static func number(_ name: String) -> UInt64? { environment[name].flatMap { UInt64($0) } }
 
     private static func roughness(_ seed: UInt64, calm: Bool) -> Simulator.Roughness {
         var random = SeededGenerator(mixing: seed, 7)
@@ -25,52 +31,77 @@ struct SimulationTests {
             lag: calm ? 0 : random.pick([0, 0.2]), slowWrites: random.pick([0, 0.5, 0.9]))
     }
 
-    /// Runs one simulation; reports what is broken with what is needed to have it again.
-    private func play(_ scenario: Scenario, _ roughness: Simulator.Roughness, _ seed: UInt64) -> (
-        PipelineRunStatus, Int
-    )? {
-        var simulator = Simulator(scenario, roughness, seed: seed)
-        if Self.environment["SLUICE_SEED"] != nil { simulator.log = Simulator.Log() }
+    private struct Played {
+        var problem: String?
+        var phase: RunPhase
+        var steps: Int
+    }
+
+    private func play(_ scenario: Scenario, world: UInt64, log: Simulator.Log? = nil) -> Played {
+        let isCalm = scenario.isCalm
+        let roughness =
+            isCalm && world == 0
+            ? .none : Self.roughness(scenario.seed * (isCalm ? 4 : 3) + world, calm: isCalm)
+        var simulator = Simulator(scenario, roughness, seed: world)
+        simulator.log = log
+        var played = Played(phase: .pending, steps: 0)
         do {
-            return (try simulator.run(), simulator.steps)
+            let status = try simulator.run()
+            played.phase = status.phase
+            if isCalm { played.problem = Oracle(scenario: scenario).difference(status) }
         } catch {
-            Issue.record("SLUICE_SEED=\(scenario.seed) (world \(seed)): \(error)\n\(scenario.text)\n\(roughness)")
-            if let log = simulator.log { print(log.lines.joined(separator: "\n")) }
-            return nil
+            played.problem = "\(error)"
         }
+        played.steps = simulator.steps
+        return played
+    }
+
+    /// Plays the scenario in several worlds; reports what is broken, with what is needed to have it again. False where that ends the test.
+    private func play(_ scenario: Scenario, worlds: UInt64, _ played: (Played) -> Void) -> Bool {
+        for world in 0..<worlds {
+            let result = play(scenario, world: world)
+            played(result)
+            guard let problem = result.problem else { continue }
+            let name = "SLUICE_SEED=\(scenario.seed) (\(scenario.isCalm ? "calm " : "")world \(world))"
+            if Self.environment["SLUICE_HUNT"] != nil {
+                print("FAULT \(name): \(problem.prefix(300))")
+                return true
+            }
+            let small = Self.environment["SLUICE_SEED"] == nil ? scenario : smaller(scenario, world)
+            let log = Simulator.Log()
+            let again = play(small, world: world, log: log).problem ?? problem
+            Issue.record("\(name): \(again)\n\(small.text)")
+            if Self.environment["SLUICE_SEED"] != nil { print(log.lines.joined(separator: "\n")) }
+            return false
+        }
+        return true
+    }
+
+    /// A scenario of fewer parts that is broken as well.
+    private func smaller(_ scenario: Scenario, _ world: UInt64) -> Scenario {
+        var best = scenario
+        var tries = 0
+        var hasChanged = true
+        let kind = play(scenario, world: world).problem?.prefix(8)
+        while hasChanged {
+            hasChanged = false
+            for candidate in best.smaller {
+                tries += 1
+                guard tries < 3000 else { return best }
+                if let problem = play(candidate, world: world).problem, problem.prefix(8) == kind {
+                    best = candidate
+                    hasChanged = true
+                    break
+                }
+            }
+        }
+        return best
     }
 
     @Test func `E14: a run whose end is determined comes to that end in every world`() {
         var steps = 0
         for seed in Self.seeds {
-            let scenario = Scenario(seed: seed, isCalm: true)
-            let expected = Oracle(scenario: scenario).ends()
-            for world in 0..<UInt64(4) {
-                let roughness = world == 0 ? .none : Self.roughness(seed * 4 + world, calm: true)
-                guard let (status, count) = play(scenario, roughness, world) else { return }
-                steps += count
-                for task in status.tasks {
-                    let end = Oracle.End(
-                        phase: task.phase, attempt: task.attempt, failures: task.failures,
-                        disruptions: task.disruptions,
-                        reason: task.reason)
-                    guard end == expected.tasks[task.name] else {
-                        Issue.record(
-                            """
-                            SLUICE_SEED=\(seed) (world \(world)): \(task.name) should end as \
-                            \(String(describing: expected.tasks[task.name])), not \(end)
-                            \(scenario.text)\n\(roughness)
-                            """)
-                        return
-                    }
-                }
-                guard status.phase == expected.run else {
-                    Issue.record(
-                        "SLUICE_SEED=\(seed) (world \(world)): the run is \(status.phase), not \(expected.run)\n\(scenario.text)"
-                    )
-                    return
-                }
-            }
+            guard play(Scenario(seed: seed, isCalm: true), worlds: 4, { steps += $0.steps }) else { return }
         }
         #expect(steps > 0)
         if Self.environment["SLUICE_VERBOSE"] != nil { print("\(steps) steps") }
@@ -80,17 +111,14 @@ struct SimulationTests {
         var steps = 0
         var phases: [RunPhase: Int] = [:]
         for seed in Self.seeds {
-            let scenario = Scenario(seed: seed, isCalm: false)
-            for world in 0..<UInt64(3) {
-                guard let (status, count) = play(scenario, Self.roughness(seed * 3 + world, calm: false), world) else {
-                    return
-                }
-                steps += count
-                phases[status.phase, default: 0] += 1
+            let goesOn = play(Scenario(seed: seed, isCalm: false), worlds: 3) {
+                steps += $0.steps
+                phases[$0.phase, default: 0] += 1
             }
+            guard goesOn else { return }
         }
         // The generator must reach every kind of end.
-        if Self.seeds.count >= 100 { #expect(phases.count == 3) }
+        if Self.seeds.count >= 100 { #expect(phases.count >= 3) }
         if Self.environment["SLUICE_VERBOSE"] != nil { print("\(steps) steps, \(phases)") }
     }
 }

@@ -39,9 +39,15 @@ struct Simulator {
     var desired: DesiredState
     var generation: Int64 = 1
     var persisted = PipelineRunStatus()
-    var seen = PipelineRunStatus()
+    var seen = PipelineRunStatus() {
+        didSet { seenRows = Rows(seen) }
+    }
+    var seenRows = Rows(PipelineRunStatus())
+    /// The attempts of the pipelines that a pod lay in when it was made, by name.
+    var attemptsAbove: [String: [Int]] = [:]
     /// The write of a status that is under way.
     var writing: RunDriver.Write?
+    private var lastUnanswered = Timestamp(seconds: 0)
     var answers: [(PodIdentity, Result<Pod, Refused>)] = []
     var steps = 0
     /// What happened, one line each; kept only where a single seed is looked at.
@@ -66,8 +72,9 @@ struct Simulator {
             retryDelay: .seconds(random.pick([0, 1])))
         driver = RunDriver(
             RunEngine(
-                run: identity, generation: 1, spec: scenario.spec, pipeline: scenario.pipeline, parameters: [:],
-                status: PipelineRunStatus()), written: PipelineRunStatus(), settings: settings)
+                run: identity, generation: 1, spec: scenario.spec, pipeline: scenario.pipeline,
+                parameters: scenario.parameters, status: PipelineRunStatus(), settings: scenario.engine),
+            written: PipelineRunStatus(), settings: settings)
     }
 
     // MARK: The loop
@@ -90,6 +97,7 @@ struct Simulator {
     /// One turn of the operator; whether all is over.
     private mutating func turn() throws -> Bool {
         hear()
+        if random.chance(0.7) { tellOfPipelines(&driver) }
         // People do not wait until everything is quiet.
         if !answers.isEmpty, !pendingWants.isEmpty, random.chance(0.1) { obey() }
         let effects = try step()
@@ -109,8 +117,12 @@ struct Simulator {
                 try checkEnd()
                 return true
             }
+            let told = driver.wantedPipelines
+            tellOfPipelines(&driver)
+            if driver.wantedPipelines != told { return false }
+            if effects.wakeAfter == nil, random.chance(0.5) { try checkTakeover() }
             let wakeAfter = effects.wakeAfter.map { world.now + $0 }
-            let times = [world.nextTime, effects.wakeUp, wakeAfter, pendingWants.first?.time]
+            let times = [world.nextTime, effects.wakeUp, wakeAfter, pendingWants.first?.time, nextPipeline]
             guard let next = times.compactMap(\.self).min() else {
                 throw Broken(description: "stands still: \(persisted.json.text)")
             }
@@ -198,7 +210,7 @@ struct Simulator {
         for release in effects.releases { note("\(release)") }
         let status = driver.status(now: world.now)
         guard status != seen else { return }
-        try check(seen, status, wanted: wanted)
+        try check(seen, seenRows, status, Rows(status), wanted: wanted)
         seen = status
         note("decided: \(summary(status))")
     }
@@ -207,11 +219,22 @@ struct Simulator {
         log?.lines.append("\(world.now) \(line())")
     }
 
-    private func summary(_ status: PipelineRunStatus) -> String {
+    func summary(_ status: PipelineRunStatus) -> String {
         "\(status.phase) \(status.reason) "
             + status.tasks.map {
                 "\($0.name)=\($0.phase)/\($0.reason)/\($0.attempt)/\($0.stopping?.rawValue ?? "")"
-            }.joined(separator: " ")
+            }.joined(separator: " ") + status.folded.map { " \($0.phase)/\($0.reason): \($0.tasks)" }.joined()
+    }
+
+    /// What two statuses tell differently.
+    func difference(_ old: PipelineRunStatus, _ new: PipelineRunStatus) -> String {
+        let (before, after) = (Rows(old), Rows(new))
+        let rows = Set(before.all.keys).union(after.all.keys).sorted()
+            .filter { before.all[$0] != after.all[$0] }
+            .map { "\n\(before.all[$0]?.json.text ?? "no \($0)")\nto \(after.all[$0]?.json.text ?? "no \($0)")" }
+        var (short, other) = (old, new)
+        (short.tasks, other.tasks) = ([], [])
+        return rows.joined() + (short == other ? "" : "\n\(short.json.text)\nto \(other.json.text)")
     }
 
     private mutating func crashPoint() throws {
@@ -226,19 +249,87 @@ struct Simulator {
             status = try PipelineRunStatus(JSONValue(parsing: persisted.json.text))
             guard status == persisted else { throw Broken(description: "the status does not read back as it was") }
         }
-        var spec = scenario.spec
-        spec.state = desired
-        driver = RunDriver(
-            RunEngine(
-                run: identity, generation: generation, spec: spec, pipeline: scenario.pipeline, parameters: [:],
-                status: status), written: status, settings: settings)
+        driver = rebuilt(from: status)
         seen = status
         writing = nil
         answers = []
         world.untold = [:]
+    }
+
+    /// A new operator's driver: of what was written last, and the pods that exist, in any order.
+    private mutating func rebuilt(from status: PipelineRunStatus) -> RunDriver {
+        var spec = scenario.spec
+        spec.state = desired
+        var driver = RunDriver(
+            RunEngine(
+                run: identity, generation: generation, spec: spec, pipeline: scenario.pipeline,
+                parameters: scenario.parameters, status: status, settings: scenario.engine),
+            written: status, settings: settings)
         for name in world.pods.keys.sorted().shuffled(using: &random) {
             if let pod = world.pods[name]?.pod { driver.podObserved(pod) }
         }
+        return driver
+    }
+
+    /// With nothing under way, an operator that takes over knows and decides what this one does.
+    private mutating func checkTakeover() throws {
+        // Of creates without an answer it knows nothing, and need not wait for them.
+        guard driver.status(now: world.now) == persisted, world.now >= lastUnanswered + .seconds(60) else { return }
+        var other = rebuilt(from: persisted)
+        _ = other.next(now: world.now, monotonic: monotonic)
+        let status = other.status(now: world.now)
+        if scenario.engine.foldThreshold < 100 {
+            // How much is folded depends on the number of nodes, which those of earlier attempts are counted in.
+            try checkPersisted(persisted, Rows(persisted), status, Rows(status))
+            try checkPersisted(status, Rows(status), persisted, Rows(persisted))
+            return
+        }
+        guard status == persisted else {
+            throw Broken(
+                description: "E14: a new operator sees it otherwise: \(difference(persisted, status))")
+        }
+    }
+
+    /// A pod that has just been made follows from what a new operator would know as well.
+    private mutating func checkFollows(_ identity: PodIdentity, _ name: String) throws {
+        guard desired != .terminated, world.pods[name] != nil else { return }
+        var other = rebuilt(from: persisted)
+        tellOfPipelines(&other)
+        let effects = other.next(now: world.now, monotonic: monotonic)
+        if effects.creates.contains(where: { world.history[$0.name] != nil }) {
+            throw Broken(description: "E4: a new operator makes \(effects.creates.map(\.name)) again")
+        }
+        let rows = Rows(other.status(now: world.now))
+        let row = rows[identity.path]
+        guard row.attempt >= identity.attempt || rows.attempts(scenario.place(identity.path)) != attemptsAbove[name]
+        else {
+            throw Broken(description: "E14: \(name) is made, and a new operator has \(row.json.text)")
+        }
+        if row.attempt == identity.attempt, row.phase == .skipped {
+            throw Broken(description: "E14: \(name) is made, and a new operator skips its task")
+        }
+        if row.attempt == identity.attempt, scenario.engine.resultLimit > 1000 {
+            do { try checkDependencies(of: identity.path, rows) } catch {
+                throw Broken(description: "E14: by a new operator: \(error)")
+            }
+        }
+    }
+
+    /// Has the Pipelines that are there by now found.
+    private func tellOfPipelines(_ driver: inout RunDriver) {
+        for name in driver.wantedPipelines {
+            guard let library = scenario.libraries[name] else { continue }
+            if let arrives = library.arrives, Bench.start + .seconds(arrives) <= world.now {
+                driver.pipelineFound(name, library.json)
+            } else if library.isInvalidBefore {
+                driver.pipelineInvalid(name, "not valid", now: world.now)
+            }
+        }
+    }
+
+    private var nextPipeline: Timestamp? {
+        driver.wantedPipelines.compactMap { scenario.libraries[$0]?.arrives.map { Bench.start + .seconds($0) } }
+            .filter { $0 > world.now }.min()
     }
 
     // MARK: Effects
@@ -259,7 +350,7 @@ struct Simulator {
     }
 
     private mutating func store(_ write: RunDriver.Write) throws {
-        try checkPersisted(persisted, write.status)
+        try checkPersisted(persisted, Rows(persisted), write.status, Rows(write.status))
         persisted = write.status
         note("written: \(summary(write.status))")
     }
@@ -271,11 +362,14 @@ struct Simulator {
         if random.chance(roughness.requestFails), failuresOfName[name, default: 0] < 2 {
             failuresOfName[name, default: 0] += 1
             switch random.pick(0...2) {
-            case 0: answer = .failure(Refused(refusal: .indeterminate(message: "")))
-            case 1 where !scenario.isCalm || world.specs[identity.task]?.replicas == 1:
+            case 0:
+                lastUnanswered = world.now
+                answer = .failure(Refused(refusal: .indeterminate(message: "")))
+            case 1 where !scenario.isCalm || scenario.place(identity.path)?.spec.replicas == 1:
                 answer = .failure(Refused(refusal: .denied(reason: "QuotaExceeded", message: "exceeded quota")))
             default:
                 // It was made, but the answer got lost.
+                lastUnanswered = world.now
                 _ = try make(identity, name, manifest)
                 answer = .failure(Refused(refusal: .indeterminate(message: "")))
             }
@@ -300,6 +394,8 @@ struct Simulator {
             throw Broken(description: "\(name) cannot be made")
         }
         createdNames[name, default: 0] += 1
+        attemptsAbove[name] = seenRows.attempts(scenario.place(identity.path))
+        if random.chance(0.1) { try checkFollows(identity, name) }
         return pod
     }
 

@@ -22,7 +22,6 @@ struct World {
     }
 
     let scenario: Scenario
-    let specs: [String: TaskSpec]
     var now: Timestamp
     var pods: [String: Member] = [:]
     /// The last state of every pod that ever was.
@@ -34,17 +33,16 @@ struct World {
     init(_ scenario: Scenario, now: Timestamp) {
         self.scenario = scenario
         self.now = now
-        specs = Dictionary(uniqueKeysWithValues: scenario.tasks.map { ($0.name, $0) })
     }
 
     /// nil: there is one of that name.
     mutating func create(_ identity: PodIdentity, _ name: String, _ manifest: JSONValue) throws -> Pod? {
-        guard pods[name] == nil, let spec = specs[identity.task] else { return nil }
+        guard pods[name] == nil, let spec = scenario.place(identity.path)?.spec else { return nil }
         var pod = Pod()
         pod.metadata = try ObjectMeta(manifest["metadata"] ?? [:])
         pod.metadata.uid = "\(name)/\(version)"
         pod.metadata.creationTimestamp = now
-        let fate = scenario.fate(spec, attempt: identity.attempt, replica: identity.replica)
+        let fate = scenario.fate(spec, identity.path, attempt: identity.attempt, replica: identity.replica)
         let bind = fate == .unschedulable ? nil : (now + .seconds(1), Step.bind)
         pods[name] = Member(pod: pod, identity: identity, fate: fate, next: bind)
         if fate == .unschedulable { pods[name]?.pod.beUnschedulable("no node") }
@@ -134,8 +132,10 @@ struct World {
         case .fate:
             switch member.fate {
             case .succeed:
-                let declares = specs[member.identity.task]?.results.isEmpty == false
-                member.pod.end(code: 0, at: now, message: declares ? #"{"r": \#(member.identity.attempt)}"# : "")
+                let identity = member.identity
+                let declares = scenario.place(identity.path)?.spec.results.isEmpty == false
+                let results = JSONValue.object(scenario.results(identity.path, attempt: identity.attempt))
+                member.pod.end(code: 0, at: now, message: declares ? results.text : "")
             case .exit(let code, _): member.pod.end(code: code, at: now)
             case .oom: member.pod.end(code: 137, at: now, reason: "OOMKilled")
             case .evicted:
