@@ -65,7 +65,7 @@ extension RunEngine {
                 // A sidecar that is not ours still runs, so that only the status will tell this decision for sure.
                 if !pod.hasEnded { isTold = false }
             case .stuck(let failure):
-                let since = pods.noteStuck(name, true, now: now)
+                let since = pods.noteStuck(name, true, now: min(nodes[index].restoredStuckTime ?? now, now))
                 if stuck == nil { stuck = (labelled(failure, index, replica), since) }
             case .starting:
                 if known.stuckSince != nil { _ = pods.noteStuck(name, false, now: now) }
@@ -83,6 +83,8 @@ extension RunEngine {
             }
             if pod.nodeName.isEmpty, !pod.hasEnded { unscheduled += 1 }
         }
+        nodes[index].restoredStuckTime = nil
+        setStuckTime(index, stuck?.since)
         // Surplus pods that were never scheduled do not keep a gang that has done its work.
         let surplus = unscheduled + missing.count
         let isComplete =
@@ -154,6 +156,13 @@ extension RunEngine {
         evaluateStopping(index, now: now)
     }
 
+    /// Keeps since when a pod has been stuck in the status, so that a restart does not begin to count anew (rule E8).
+    private mutating func setStuckTime(_ index: Int, _ time: Timestamp?) {
+        guard nodes[index].status.stuckTime != time else { return }
+        nodes[index].status.stuckTime = time
+        output.statusChanged = true
+    }
+
     /// The failure, with the replica in its message where there are several.
     func labelled(_ failure: PodFailure, _ index: Int, _ replica: Int) -> PodFailure {
         guard nodes[index].task.spec.replicas > 1 else { return failure }
@@ -178,6 +187,7 @@ extension RunEngine {
 
     private mutating func beginAttempt(_ index: Int, _ attempt: Int) {
         nodes[index].status.attempt = attempt
+        nodes[index].status.stuckTime = nil
         nodes[index].names = []
         nodes[index].status.pods =
             nodes[index].pods.filter { pods[$0].map { $0.identity.attempt == attempt } ?? false }.sorted()

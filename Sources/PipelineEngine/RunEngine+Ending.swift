@@ -16,6 +16,7 @@ extension RunEngine {
         nodes[index].status.message = message
         nodes[index].status.stopping = nil
         nodes[index].status.nextAttemptTime = nil
+        nodes[index].status.stuckTime = nil
         if nodes[index].status.startTime != nil || phase == .failed {
             nodes[index].status.completionTime = completionTime(index, now: now)
         }

@@ -138,6 +138,7 @@ extension RunEngine {
                 expandAbove(row.name)
                 guard let index = nodeByPath[row.name] else { continue }
                 nodes[index].status = row
+                nodes[index].restoredStuckTime = row.stuckTime
                 if row == TaskStatus(name: row.name, phase: .running), nodes[index].kind == .leaf {
                     // A folded one: all of its pods had been seen.
                     nodes[index].status.pods = (0..<nodes[index].task.spec.replicas)

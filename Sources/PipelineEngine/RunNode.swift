@@ -32,6 +32,8 @@ struct RunNode: Sendable {
     var names: [String] = []
     /// Names of its pods that are known to exist, of any attempt.
     var pods: [String] = []
+    /// Since when a status said that a pod of it was stuck; until it is looked at.
+    var restoredStuckTime: Timestamp?
     /// How often the API server refused a pod of this attempt, and when to ask again.
     var refusals = 0
     var createAfter: Timestamp?

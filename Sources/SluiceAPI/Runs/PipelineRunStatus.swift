@@ -77,6 +77,8 @@ public struct TaskStatus: Sendable, Hashable {
     public var completionTime: Timestamp?
     /// When the next attempt may start, while a retry waits.
     public var nextAttemptTime: Timestamp?
+    /// Since when a pod of the attempt has been stuck, while one is.
+    public var stuckTime: Timestamp?
     public var exitCode: Int?
     /// Set once the attempt is decided on while pods of it still have to end.
     public var stopping: StopCause?

@@ -67,6 +67,7 @@ extension TaskStatus: JSONReadable, JSONWritable {
             case "startTime": startTime = try reader.readOptional { try Timestamp(from: &$0) }
             case "completionTime": completionTime = try reader.readOptional { try Timestamp(from: &$0) }
             case "nextAttemptTime": nextAttemptTime = try reader.readOptional { try Timestamp(from: &$0) }
+            case "stuckTime": stuckTime = try reader.readOptional { try Timestamp(from: &$0) }
             case "exitCode": exitCode = try reader.readOptional { try $0.readInt() }
             case "stopping": stopping = StopCause(rawValue: try reader.readString())
             case "results": results = try reader.readValue().object ?? JSONObject()
@@ -88,6 +89,7 @@ extension TaskStatus: JSONReadable, JSONWritable {
         if let startTime { fields["startTime"] = startTime.json }
         if let completionTime { fields["completionTime"] = completionTime.json }
         if let nextAttemptTime { fields["nextAttemptTime"] = nextAttemptTime.json }
+        if let stuckTime { fields["stuckTime"] = stuckTime.json }
         if let exitCode { fields["exitCode"] = .int(Int64(exitCode)) }
         if let stopping { fields["stopping"] = .string(stopping.rawValue) }
         if !results.isEmpty { fields["results"] = .object(results) }

@@ -62,6 +62,7 @@ extension TaskStatus {
             "startTime": .string("When the attempt began.", format: "date-time"),
             "completionTime": .string("When the task ended.", format: "date-time"),
             "nextAttemptTime": .string("When the next attempt may begin.", format: "date-time"),
+            "stuckTime": .string("Since when a pod of the attempt has been stuck.", format: "date-time"),
             "exitCode": .integer("Exit code of the container that decided."),
             "stopping": .string("What becomes of the attempt once its last pod has ended."),
             "results": .map(of: .anything(), "Results that the task wrote."),
