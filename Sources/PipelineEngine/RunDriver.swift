@@ -85,6 +85,10 @@ public struct RunDriver: Sendable {
         /// What to tell as events of the run. It is in the written status by now, so that a crash repeats nothing.
         public var events: [EngineEvent] = []
         public var creates: [Create] = []
+        /// Attempts that ask for admission: answer with ``RunDriver/admitted(_:now:)`` when they have it.
+        public var enqueued: [Workload] = []
+        /// Attempts that do not ask any more, or that have no need of what they were given.
+        public var withdrawn: [WorkloadKey] = []
         public var write: Write?
         public var releases: [Release] = []
         /// When to ask again if nothing happens before; nil: only when something happens. On the calendar's clock.
@@ -93,7 +97,9 @@ public struct RunDriver: Sendable {
         public var wakeAfter: Duration?
 
         /// Whether there is nothing to do but to wait.
-        public var isIdle: Bool { creates.isEmpty && write == nil && releases.isEmpty }
+        public var isIdle: Bool {
+            creates.isEmpty && write == nil && releases.isEmpty && enqueued.isEmpty && withdrawn.isEmpty
+        }
     }
 
     private var engine: RunEngine
@@ -161,6 +167,19 @@ public struct RunDriver: Sendable {
 
     /// The pod of that name and UID does not exist any more.
     public mutating func podDeleted(name: String, uid: String) { engine.podDeleted(name: name, uid: uid) }
+
+    /// The attempt may begin.
+    public mutating func admitted(_ key: WorkloadKey, now: Timestamp) { engine.admitted(key, now: now) }
+
+    /// Why the attempt waits for admission.
+    public mutating func waiting(_ key: WorkloadKey, reason: String, message: String) {
+        engine.waiting(key, reason: reason, message: message)
+    }
+
+    /// The admission of a running attempt is taken back.
+    public mutating func revoked(_ key: WorkloadKey, reason: String, message: String, now: Timestamp) {
+        engine.revoked(key, reason: reason, message: message, now: now)
+    }
 
     /// The names of the Pipelines that tasks wait for: answer with ``pipelineFound(_:_:)`` or ``pipelineInvalid(_:_:now:)``, now or when
     /// one comes.
@@ -267,6 +286,8 @@ public struct RunDriver: Sendable {
     private mutating func step(now: Timestamp, _ effects: inout Effects) -> Timestamp? {
         let output = engine.step(now: now)
         untold += output.events
+        effects.enqueued += output.enqueued
+        effects.withdrawn += output.withdrawn
         if output.statusChanged { isDirty = true }
         for action in output.actions {
             switch action {

@@ -15,7 +15,8 @@ extension RunEngine {
             evaluateStopping(index, now: now)
             return
         }
-        guard nodes[index].holdsSlot || !awaitsAttempt(index, now: now) else { return }
+        let mayGoOn = nodes[index].holdsSlot && nodes[index].admission != .waiting
+        guard mayGoOn || !awaitsAttempt(index, now: now) else { return }
         if nodes[index].status.nextAttemptTime != nil {
             nodes[index].status.nextAttemptTime = nil
             nodes[index].status.reason = ""
@@ -129,6 +130,7 @@ extension RunEngine {
     private mutating func awaitsAttempt(_ index: Int, now: Timestamp) -> Bool {
         guard let next = nodes[index].status.nextAttemptTime, nodes[index].status.pods.isEmpty else {
             takeSlot(index)
+            noteAdmission(index)
             return false
         }
         if let halt = stop(of: index) {
@@ -142,7 +144,7 @@ extension RunEngine {
             }
         } else if next > now {
             wake(index, at: next)
-        } else {
+        } else if nodes[index].admission == .none {
             enqueue(index)
         }
         return true

@@ -201,6 +201,7 @@ extension RunEngine {
             noteEnd(index)
         } else if status.phase == .running, !nodes[index].awaitsRetry {
             takeSlot(index)
+            noteAdmission(index)
         }
     }
 

@@ -1,6 +1,6 @@
 import HeapModule
 import JSON
-import KubernetesModel
+public import KubernetesModel
 import SluiceAPI
 
 /// What may start, and what is stopped: rules E1, E3, E5, E6, E10, E11, E13.
@@ -78,7 +78,7 @@ extension RunEngine {
             skip(index, halt.cause, halt.message, now: now)
             return
         }
-        guard node.unmet == 0, !node.isReady || hasStarted else { return }
+        guard node.unmet == 0, !node.isReady || hasStarted, node.admission == .none else { return }
         if node.owner == nil {
             for dependency in node.task.dependencies where !isSatisfied(dependency, of: index) {
                 let other = nodes[scopes[node.scope].first + dependency.index].status
@@ -176,6 +176,7 @@ extension RunEngine {
 
     mutating func releaseSlot(_ index: Int) {
         guard nodes[index].holdsSlot else { return }
+        withdraw(index)
         nodes[index].holdsSlot = false
         if nodes[index].kind == .leaf { activeCount -= 1 }
         guard let group = group(ofInstance: index) else { return }
@@ -203,13 +204,74 @@ extension RunEngine {
             return true
         }
         nodes[index].isReady = false
-        if phase == .pending {
+        if nodes[index].kind == .leaf, admissionMode == .queue {
+            askForAdmission(index)
+        } else if phase == .pending {
             begin(index, now: now)
         } else {
             takeSlot(index)
             list(index)
         }
         return true
+    }
+
+    // MARK: Admission
+
+    /// Has the current attempt ask for admission. It holds its slot of the run meanwhile, so that no more ask than could run.
+    private mutating func askForAdmission(_ index: Int) {
+        takeSlot(index)
+        nodes[index].admission = .waiting
+        waitingCount += 1
+        let task = nodes[index].task
+        output.enqueued.append(
+            Workload(
+                key: WorkloadKey(path: nodes[index].path, attempt: nodes[index].status.attempt),
+                replicas: task.spec.replicas, minAvailable: task.minAvailable,
+                timeLimit: task.spec.timeout.flatMap { $0 > .zero ? $0 : nil }))
+        output.statusChanged = true
+    }
+
+    /// The attempt has its admission: it was given, or pods prove that it had been (rule Q9).
+    mutating func noteAdmission(_ index: Int) {
+        guard admissionMode == .queue, nodes[index].kind == .leaf, nodes[index].admission != .admitted else { return }
+        if nodes[index].admission == .waiting { waitingCount -= 1 }
+        nodes[index].admission = .admitted
+    }
+
+    private mutating func withdraw(_ index: Int) {
+        guard nodes[index].admission != .none else { return }
+        if nodes[index].admission == .waiting { waitingCount -= 1 }
+        nodes[index].admission = .none
+        output.withdrawn.append(WorkloadKey(path: nodes[index].path, attempt: nodes[index].status.attempt))
+    }
+
+    private func node(of key: WorkloadKey) -> Int? {
+        nodeByPath[key.path].flatMap { nodes[$0].status.attempt == key.attempt ? $0 : nil }
+    }
+
+    /// The attempt may begin.
+    public mutating func admitted(_ key: WorkloadKey, now: Timestamp) {
+        guard let index = node(of: key), nodes[index].admission == .waiting else { return }
+        noteAdmission(index)
+        if nodes[index].status.phase == .pending { begin(index, now: now) } else { list(index) }
+    }
+
+    /// Why the attempt waits, in one word and in one sentence.
+    public mutating func waiting(_ key: WorkloadKey, reason: String, message: String) {
+        guard let index = node(of: key), nodes[index].admission == .waiting else { return }
+        setWaitingReason(index, reason: reason, message: message)
+    }
+
+    /// The admission of a running attempt is taken back: its pods are stopped and it asks again at once, which counts towards nothing
+    /// (rule Q7).
+    public mutating func revoked(_ key: WorkloadKey, reason: String, message: String, now: Timestamp) {
+        guard let index = node(of: key), nodes[index].admission == .admitted,
+            nodes[index].status.phase == .running, nodes[index].status.stopping == nil
+        else { return }
+        noteDecision(index)
+        stop(index, .failure(.infrastructure), reason: reason, message: message)
+        // The time of the next attempt, set this early, says that nothing has failed: see `evaluateStopping`.
+        nodes[index].status.nextAttemptTime = now
     }
 
     /// Begins a node whose turn has come. What its references ask for may not be there, or be wrong.
@@ -283,6 +345,7 @@ extension RunEngine {
         nodes[index].status.startTime = time
         nodes[index].isReady = false
         takeSlot(index)
+        noteAdmission(index)
         output.statusChanged = true
         list(index)
     }

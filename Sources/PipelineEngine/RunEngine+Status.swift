@@ -122,6 +122,9 @@ extension RunEngine {
                 Reasons.taskFailed,
                 "task \(nodes[failed].path) failed: \(nodes[failed].status.message); \(still)"
             )
+        case (.queued, _, _):
+            guard let waiting else { return (Reasons.queued, "the run waits for admission") }
+            return (nodes[waiting].status.reason, "task \(nodes[waiting].path): \(nodes[waiting].status.message)")
         case (.suspended, _, _): return (Reasons.suspended, "nothing new starts; \(still)")
         default: break
         }

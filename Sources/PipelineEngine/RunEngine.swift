@@ -17,6 +17,7 @@ public struct RunEngine: Sendable {
     let settings: EngineSettings
     let pipelineSnapshot: JSONValue?
     let template: PodBuilder
+    let admissionMode: AdmissionMode
 
     var generation: Int64
     var desired: DesiredState
@@ -62,6 +63,8 @@ public struct RunEngine: Sendable {
     var runTimer: Timestamp?
     /// Attempts of pods that run: what the run's parallelism limits.
     var activeCount = 0
+    /// How many of these wait for admission.
+    var waitingCount = 0
 
     /// Bytes of the results of pods that are kept, as JSON.
     var resultBytes = 0
@@ -86,10 +89,12 @@ public struct RunEngine: Sendable {
     public init(
         run: RunIdentity, created arrival: Timestamp? = nil, generation: Int64, spec: PipelineRunSpec,
         pipeline: PipelineSpec, parameters: JSONObject,
-        status: PipelineRunStatus, pipelineSnapshot: JSONValue? = nil, settings: EngineSettings = EngineSettings()
+        status: PipelineRunStatus, pipelineSnapshot: JSONValue? = nil, admission: AdmissionMode = .always,
+        settings: EngineSettings = EngineSettings()
     ) {
         self.run = run
         self.arrival = arrival
+        admissionMode = admission
         self.generation = generation
         self.spec = spec
         self.settings = settings
@@ -551,7 +556,7 @@ public struct RunEngine: Sendable {
     /// The time in the queue counts from the run's creation, and is over with the first admission.
     private mutating func updateQueueTimeout(now: Timestamp) {
         guard let timeout = spec.queueTimeout, timeout > .zero, let arrival, !queueTimedOut, startTime == nil,
-            activeCount == 0, !phase.isFinished, scopes[Self.root].unfinishedMain > 0
+            activeCount == waitingCount, !phase.isFinished, scopes[Self.root].unfinishedMain > 0
         else { return }
         let due = arrival + timeout
         if due <= now {
@@ -572,11 +577,11 @@ public struct RunEngine: Sendable {
             case _ where isTooLarge: .cancelling
             case .cancelled, .terminated: .cancelling
             case .suspended: .suspended
-            case .running: .running
+            case .running: waitingCount > 0 && waitingCount == activeCount && startTime == nil ? .queued : .running
             }
-        if phase == .pending, newPhase == .running {
+        if phase == .pending || phase == .queued, newPhase == .running {
             emit(reason: Reasons.started, "the run has started: \(scopes[Self.root].nodes.count) tasks")
-        } else if newPhase != phase, phase != .pending || newPhase != .running {
+        } else if newPhase != phase, newPhase != .queued {
             switch newPhase {
             case .suspended: emit(reason: Reasons.suspended, "the run is suspended: nothing new starts")
             case .cancelling: emit(reason: Reasons.cancelling, "the run is being cancelled")

@@ -15,6 +15,9 @@ struct RunNode: Sendable {
         case scope(Int)
     }
 
+    /// How far the admission of the current attempt is.
+    enum Admission { case none, waiting, admitted }
+
     let task: TaskPlan
     let scope: Int
     /// The node of the task whose instance this is, and its place among the items; nil for the task itself.
@@ -41,6 +44,8 @@ struct RunNode: Sendable {
     var isReady = false
     /// Whether it holds the slots that its attempt needs.
     var holdsSlot = false
+    /// Whether its attempt has asked for admission; with no queue none does.
+    var admission = Admission.none
     /// Whether it is on the list of what is to be looked at.
     var isListed = false
     /// The timer that is set for it; a later one need not be, since each look at the task sets the next.

@@ -6,6 +6,8 @@ public enum Reasons {
     // MARK: Runs
 
     public static let started = "Started"
+    /// Nothing of the run has been admitted yet.
+    public static let queued = "Queued"
     public static let suspended = "Suspended"
     public static let resumed = "Resumed"
     public static let cancelling = "Cancelling"

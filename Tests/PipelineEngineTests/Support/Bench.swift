@@ -34,6 +34,10 @@ struct Bench {
     var refusals: [String: [PodCreateFailure]] = [:]
     /// Pipelines of the namespace, by name.
     var pipelines: [String: JSONValue] = [:]
+    /// Whether attempts ask for admission, what has asked and what does not any more.
+    let admission: AdmissionMode
+    var enqueued: [Workload] = []
+    var withdrawn: [WorkloadKey] = []
     /// Deleted pods keep running through their grace period until ``endDeleted(code:)``.
     var lingers = false
     private var nextUID = 0
@@ -48,8 +52,9 @@ struct Bench {
 
     init(
         _ tasks: [JSONValue], finally: [JSONValue] = [], run: JSONValue = [:], results: JSONValue = [],
-        declared: JSONValue = [], parameters: JSONObject = [:]
+        declared: JSONValue = [], parameters: JSONObject = [:], admission: AdmissionMode = .always
     ) {
+        self.admission = admission
         spec = PipelineRunSpec(validated: run)
         pipeline = PipelineSpec(validated: [
             "tasks": .array(tasks), "finally": .array(finally), "results": results, "parameters": declared,
@@ -57,7 +62,7 @@ struct Bench {
         self.parameters = parameters
         let engine = RunEngine(
             run: identity, created: Self.start, generation: 1, spec: spec, pipeline: pipeline, parameters: parameters,
-            status: PipelineRunStatus())
+            status: PipelineRunStatus(), admission: admission)
         driver = RunDriver(engine, written: PipelineRunStatus(), settings: Self.settings)
         settle()
     }
@@ -89,6 +94,8 @@ struct Bench {
     mutating func next() -> RunDriver.Effects {
         let effects = driver.next(now: now, monotonic: monotonic)
         events += effects.events
+        enqueued += effects.enqueued
+        withdrawn += effects.withdrawn
         return effects
     }
 
@@ -184,7 +191,7 @@ struct Bench {
         let engine = RunEngine(
             run: identity, created: Self.start, generation: generation, spec: spec, pipeline: pipeline,
             parameters: parameters,
-            status: status)
+            status: status, admission: admission)
         driver = RunDriver(engine, written: status, settings: Self.settings)
         for name in pods.keys.sorted() { driver.podObserved(pods[name] ?? Pod()) }
         if settling { settle() }
@@ -195,6 +202,12 @@ struct Bench {
         generation += 1
         driver.specChanged(to: state, generation: generation)
         if settling { settle() }
+    }
+
+    /// The queue admits an attempt.
+    mutating func admit(_ path: String, _ attempt: Int = 0) {
+        driver.admitted(WorkloadKey(path: path, attempt: attempt), now: now)
+        settle()
     }
 
     // MARK: The world

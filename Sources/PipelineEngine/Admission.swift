@@ -1,0 +1,42 @@
+/// Whether attempts of pods wait for somebody's word before they begin.
+public enum AdmissionMode: Sendable, Hashable {
+    /// Every attempt begins when its turn in the run has come.
+    case always
+    /// An attempt is a workload that asks for admission, and has no pods before it is admitted (rule Q1).
+    case queue
+}
+
+/// Which attempt of which task: what a queue admits.
+public struct WorkloadKey: Sendable, Hashable, Comparable {
+    /// The path of the task: `train`, `shards[3]`, `outer[2]/inner`.
+    public var path: String
+    public var attempt: Int
+
+    /// The key of an attempt.
+    public init(path: String, attempt: Int) {
+        self.path = path
+        self.attempt = attempt
+    }
+
+    public static func < (left: WorkloadKey, right: WorkloadKey) -> Bool {
+        (left.path, left.attempt) < (right.path, right.attempt)
+    }
+}
+
+/// An attempt that asks for admission.
+public struct Workload: Sendable, Hashable {
+    public var key: WorkloadKey
+    /// Pods of the gang, and how many of them suffice.
+    public var replicas: Int
+    public var minAvailable: Int
+    /// When it ends at the latest, counted from its pods' creation; nil where it has no time-out.
+    public var timeLimit: Duration?
+
+    /// A workload.
+    public init(key: WorkloadKey, replicas: Int, minAvailable: Int, timeLimit: Duration? = nil) {
+        self.key = key
+        self.replicas = replicas
+        self.minAvailable = minAvailable
+        self.timeLimit = timeLimit
+    }
+}

@@ -1,0 +1,134 @@
+import JSON
+import KubernetesModel
+import PipelineEngine
+import Testing
+
+@testable import SluiceAPI
+
+/// Attempts as workloads of a queue (rules Q1, Q7, Q9): the engine's side of it.
+struct AdmissionTests {
+    private static func bench(_ tasks: [JSONValue], run: JSONValue = [:]) -> Bench {
+        Bench(tasks, run: run, admission: .queue)
+    }
+
+    private static func key(_ path: String, _ attempt: Int = 0) -> WorkloadKey {
+        WorkloadKey(path: path, attempt: attempt)
+    }
+
+    @Test func `Q1: an attempt waits with no pods until it is admitted, and says why`() {
+        var bench = Self.bench([
+            task("a", ["replicas": 3, "minAvailable": 2, "timeout": "1m"]), task("b", ["dependsOn": ["a"]]),
+        ])
+        #expect(bench.enqueued == [Workload(key: Self.key("a"), replicas: 3, minAvailable: 2, timeLimit: .seconds(60))])
+        #expect(bench.created.isEmpty)
+        #expect(bench.outcome() == "Queued/Queued")
+        bench.driver.waiting(Self.key("a"), reason: "WaitingForQuota", message: "2 GPUs of 8 are free")
+        bench.settle()
+        #expect(bench.state("a") == "Pending/WaitingForQuota")
+        #expect(bench.outcome() == "Queued/WaitingForQuota")
+        #expect(bench.events.isEmpty)
+        bench.admit("a")
+        #expect(bench.created.count == 3)
+        #expect(bench.outcome() == "Running/")
+        #expect(bench.events.map(\.reason) == ["Started"])
+        #expect(bench.withdrawn.isEmpty)
+        // The third was never scheduled: the gang is complete without it.
+        for replica in 0..<2 { bench.succeed("a", replica) }
+        #expect(bench.withdrawn == [Self.key("a")])
+        #expect(bench.enqueued.map(\.key) == [Self.key("a"), Self.key("b")])
+    }
+
+    @Test func `Q1: a restart asks again for what waited, and not for what has pods`() {
+        var bench = Self.bench([task("a"), task("b")])
+        bench.admit("a")
+        bench.enqueued = []
+        bench.restart()
+        #expect(bench.enqueued.map(\.key) == [Self.key("b")])
+        #expect(bench.createdCount.values.allSatisfy { $0 == 1 })
+        bench.succeed("a")
+        #expect(bench.withdrawn == [Self.key("a")])
+    }
+
+    @Test func `Q9: an attempt whose pod comes to light while it waits is admitted`() {
+        var bench = Self.bench([task("a", ["replicas": 2])])
+        let before = bench.persisted
+        bench.admit("a")
+        bench.pods[bench.name("a", 1)] = nil
+        bench.persisted = before
+        bench.restart()
+        #expect(bench.state("a") == "Running")
+        #expect(bench.pods.count == 2)
+    }
+
+    @Test func `Q1: a cancel, a skip and a suspension take back what waits`() {
+        var bench = Self.bench([task("a")])
+        bench.want(.cancelled)
+        #expect(bench.withdrawn == [Self.key("a")])
+        #expect(bench.state("a") == "Skipped/RunCancelled")
+        bench.admit("a")
+        #expect(bench.created.isEmpty)
+
+        var failing = Self.bench([task("a"), task("b")])
+        failing.admit("a")
+        failing.fail("a")
+        #expect(failing.withdrawn == [Self.key("a"), Self.key("b")])
+        #expect(failing.outcome() == "Failed/Error")
+    }
+
+    @Test func `Q1 and E7: a retry asks anew when its wait is over, and holds no slot meanwhile`() {
+        var bench = Self.bench(
+            [task("a", ["retry": ["limit": 1, "backoff": ["initial": "10s"]]]), task("b")], run: ["parallelism": 1])
+        #expect(bench.enqueued.map(\.key) == [Self.key("a")])
+        bench.admit("a")
+        bench.fail("a")
+        #expect(bench.withdrawn == [Self.key("a")])
+        #expect(bench.enqueued.map(\.key) == [Self.key("a"), Self.key("b")])
+        bench.admit("b")
+        bench.pass(10)
+        #expect(bench.enqueued.count == 2)
+        bench.succeed("b")
+        #expect(bench.enqueued.last?.key == Self.key("a", 1))
+        #expect(!bench.isLive("a", attempt: 1))
+        bench.restart()
+        bench.admit("a", 1)
+        #expect(bench.isLive("a", attempt: 1))
+    }
+
+    @Test func `Q7: an admission that is taken back stops the gang, keeps its log, and it asks again at no cost`() {
+        var bench = Self.bench([task("g", ["replicas": 2, "retry": ["limit": 0, "on": ["Failed"]]])])
+        bench.admit("g")
+        bench.run("g", 0)
+        bench.run("g", 1)
+        bench.lingers = true
+        bench.driver.revoked(Self.key("g"), reason: "Preempted", message: "for team-b/train", now: bench.now)
+        bench.settle()
+        #expect(Set(bench.stopped) == [bench.name("g", 0), bench.name("g", 1)])
+        #expect(bench.enqueued.count == 1)
+        bench.restart()
+        bench.endDeleted()
+        #expect(bench.enqueued.last?.key == Self.key("g", 1))
+        #expect(bench.task("g").failures == 0 && bench.task("g").disruptions == 0)
+        #expect(bench.task("g").message.contains("for team-b/train"))
+        bench.admit("g", 1)
+        for replica in 0..<2 { bench.succeed("g", replica) }
+        #expect(bench.outcome() == "Succeeded/Succeeded")
+    }
+
+    @Test func `Q1: an answer for an attempt that is over does nothing`() {
+        var bench = Self.bench([task("a", ["retry": ["limit": 1]])])
+        bench.admit("a")
+        bench.fail("a")
+        bench.admit("a")
+        #expect(bench.created.count == 1)
+        bench.driver.revoked(Self.key("a"), reason: "Preempted", message: "", now: bench.now)
+        bench.settle()
+        #expect(bench.task("a").attempt == 1)
+    }
+
+    @Test func `Q1 and queueTimeout: a run that is never admitted fails`() {
+        var bench = Self.bench([task("a")], run: ["queueTimeout": "1h"])
+        bench.pass(3600)
+        #expect(bench.outcome() == "Failed/QueueTimeout")
+        #expect(bench.withdrawn == [Self.key("a")])
+    }
+}
