@@ -47,7 +47,8 @@ import Testing
         if let one = environment["SLUICE_SEED"].flatMap({ UInt64($0) }) { return [one] }
         let count = environment["SLUICE_OPERATOR_SEEDS"].flatMap { UInt64($0) } ?? 200
         let first = environment["SLUICE_FIRST_SEED"].flatMap { UInt64($0) } ?? 0
-        return permanent.map(\.seed) + Array(first..<first + count)
+        let nested = first == 0 ? WorldScenario.firstNestedSeed..<WorldScenario.firstNestedSeed + count / 2 : 0..<0
+        return permanent.map(\.seed) + Array(first..<first + count) + Array(nested)
     }
 
     @Test

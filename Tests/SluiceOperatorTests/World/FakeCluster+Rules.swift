@@ -9,9 +9,11 @@ import Synchronization
 extension FakeCluster {
     static func owner(_ pod: JSONValue) -> String? { pod["metadata"]?["ownerReferences"]?[0]?["uid"]?.string }
 
-    /// The task of a run that a pod is of.
+    /// The task of a run that a pod is of: its UID and the path.
     static func task(_ pod: JSONValue) -> String {
-        "\(owner(pod) ?? "")/\(pod["metadata"]?["labels"]?[Sluice.Label.task]?.string ?? "")"
+        let metadata = pod["metadata"]
+        let path = metadata?["annotations"]?[Sluice.pathAnnotation] ?? metadata?["labels"]?[Sluice.Label.task]
+        return "\(owner(pod) ?? "")/\(path?.string ?? "")"
     }
 
     static func attempt(_ pod: JSONValue) -> Int {

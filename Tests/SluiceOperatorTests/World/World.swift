@@ -193,12 +193,15 @@ struct World {
             guard task.replicas == 1, run.policy != .cancel else { continue }
             // Whether the main container or the deletion was first, two clocks that differ cannot tell.
             if profile.clockSkew > .zero, profile.sidecars > 0 { continue }
-            let successes = state.ownSuccesses["\(found.metadata.uid)/\(task.name)"] ?? []
-            for attempt in successes.sorted() where status?.phase != .succeeded || status?.attempt != attempt {
-                problems.append(
-                    "\(run.name): attempt \(attempt) of task \(task.name) ended well, the task is "
-                        + "\(status?.phase.rawValue ?? "-") with attempt \(status?.attempt ?? -1) (\(status?.message ?? ""))"
-                )
+            for path in task.paths {
+                let status = found.status.tasks.first { $0.name == path }
+                let successes = state.ownSuccesses["\(found.metadata.uid)/\(path)"] ?? []
+                for attempt in successes.sorted() where status?.phase != .succeeded || status?.attempt != attempt {
+                    problems.append(
+                        "\(run.name): attempt \(attempt) of task \(path) ended well, the task is "
+                            + "\(status?.phase.rawValue ?? "-") with attempt \(status?.attempt ?? -1) "
+                            + "(\(status?.message ?? ""))")
+                }
             }
         }
     }

@@ -20,6 +20,17 @@ struct WorldScenario: Sendable {
         var message = ""
         var milliseconds: Int64 = 50
 
+        /// How many items it runs for; nil where it has no forEach.
+        var items: Int?
+        /// Whether it runs a pipeline of one task, `in`.
+        var isPipeline = false
+
+        /// The paths of what has pods.
+        var paths: [String] {
+            if isPipeline { return ["\(name)/in"] }
+            return items.map { (0..<$0).map { "\(name)[\($0)]" } } ?? [name]
+        }
+
         var succeeds: Bool { !hangs && failures <= limit }
     }
 
@@ -51,12 +62,17 @@ struct WorldScenario: Sendable {
 
     var runs: [Run] = []
 
+    /// From here on tasks may have items, or run pipelines.
+    static let firstNestedSeed: UInt64 = 100_000
+
     init(seed: UInt64) {
         var random = SeededGenerator(mixing: seed, 0x5CE4)
-        for number in 0..<random.pick(1...4) { runs.append(Self.run("run-\(number)", &random)) }
+        // The seeds below are what they were before there was anything inside of tasks.
+        let isNested = seed >= Self.firstNestedSeed
+        for number in 0..<random.pick(1...4) { runs.append(Self.run("run-\(number)", isNested, &random)) }
     }
 
-    private static func run(_ name: String, _ random: inout SeededGenerator) -> Run {
+    private static func run(_ name: String, _ isNested: Bool, _ random: inout SeededGenerator) -> Run {
         var run = Run(name: name)
         run.after = .milliseconds(Int64(random.pick(0...8000)))
         let count = random.pick(1...7)
@@ -70,6 +86,9 @@ struct WorldScenario: Sendable {
                 default: (0..<index).filter { _ in random.chance(0.35) }
                 }
             run.tasks.append(task("t\(index)", dependencies, run.tasks, &random))
+        }
+        if isNested {
+            for index in run.tasks.indices { nest(&run.tasks[index], &random) }
         }
         let main = run.tasks.count
         for index in 0..<random.pick(0...2) {
@@ -131,6 +150,28 @@ struct WorldScenario: Sendable {
             ]
         }
         return task
+    }
+
+    /// Gives a task items, or puts it into a pipeline of its own.
+    private static func nest(_ task: inout Task, _ random: inout SeededGenerator) {
+        if random.chance(0.25) {
+            let count = random.pick(1...5)
+            task.items = count
+            task.spec["forEach"] = ["items": .array((0..<count).map { .int(Int64($0)) })]
+            if random.chance(0.4) { task.spec["forEach"]?["parallelism"] = .int(Int64(random.pick(1...3))) }
+        } else if random.chance(0.35), task.spec["container"]?["env"] == nil {
+            task.isPipeline = true
+            var inner = task.spec
+            inner["name"] = "in"
+            inner["dependsOn"] = nil
+            inner["onFailure"] = nil
+            var outer: JSONValue = ["name": .string(task.name), "pipelineSpec": ["tasks": [inner]]]
+            if !task.message.isEmpty {
+                outer["pipelineSpec"]?["results"] = [["name": "r", "value": "$(tasks.in.results.r)"]]
+            }
+            for field in ["dependsOn", "onFailure"] { outer[field] = task.spec[field] }
+            task.spec = outer
+        }
     }
 
     /// What a pod does.
