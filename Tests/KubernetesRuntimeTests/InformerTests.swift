@@ -124,6 +124,28 @@ import Testing
         task.cancel()
     }
 
+    @Test func `A watch that a proxy cuts every 50 s is blind for less than a second in an hour`() {
+        let server = FakeServer(clock: simulation.clock)
+        server.state.withLock { $0.watchLifetime = .seconds(50) }
+        let informer = informer(server)
+        let task = simulation.start { await informer.run() }
+        simulation.settle()
+        var blind = Duration.zero
+        for change in 0..<3600 {
+            server.put("w", size: change)
+            // What the server takes to tell an open watch.
+            simulation.run(for: .milliseconds(200))
+            while informer.store.contents != server.contents, blind < .seconds(10) {
+                simulation.run(for: .milliseconds(5))
+                blind += .milliseconds(5)
+            }
+            simulation.run(for: .milliseconds(797))
+        }
+        #expect(blind < .seconds(1), "\(blind)")
+        #expect(server.requests.count { $0.hasPrefix("watch") } > 60)
+        task.cancel()
+    }
+
     @Test func `A list whose token expires once is not asked for in one piece for ever`() {
         let server = FakeServer(clock: simulation.clock)
         for index in 0..<5 { server.put("w\(index)", size: index) }

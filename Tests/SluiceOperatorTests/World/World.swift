@@ -193,6 +193,8 @@ struct World {
             guard task.replicas == 1, run.policy != .cancel else { continue }
             // Whether the main container or the deletion was first, two clocks that differ cannot tell.
             if profile.clockSkew > .zero, profile.sidecars > 0 { continue }
+            // Nor can they within one second, where the sidecar keeps the pod from ending and it is deleted by force.
+            if profile.forcedDeletions > 0, profile.sidecars > 0 { continue }
             for path in task.paths {
                 let status = found.status.tasks.first { $0.name == path }
                 let successes = state.ownSuccesses["\(found.metadata.uid)/\(path)"] ?? []
