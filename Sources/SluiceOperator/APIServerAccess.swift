@@ -28,13 +28,14 @@ public struct APIServerAccess: ClusterAccess {
 
     public func writeStatus(
         _ status: JSONValue, of key: ObjectKey, resourceVersion: String
-    ) async throws -> PipelineRun {
+    ) async throws -> ObjectMeta {
         // A merge would have to name every field that went away; the resourceVersion in the patch makes it conditional.
         let patch: JSONValue = [
             ["op": "add", "path": "/metadata/resourceVersion", "value": .string(resourceVersion)],
             ["op": "add", "path": "/status", "value": status],
         ]
-        return try await client.resource(PipelineRun.self, namespace: key.namespace).patchStatus(key.name, .json(patch))
+        return try await client.resource(PipelineRun.self, namespace: key.namespace)
+            .patchForMetadata(key.name, .json(patch), subresource: "status")
     }
 
     public func deleteRun(_ key: ObjectKey, uid: String) async throws {
@@ -52,7 +53,7 @@ public struct APIServerAccess: ClusterAccess {
 
     public func stopPod(_ key: ObjectKey, uid: String) async throws {
         let patch: JSONValue = ["metadata": ["uid": .string(uid)], "spec": ["activeDeadlineSeconds": 1]]
-        _ = try await client.resource(Pod.self, namespace: key.namespace).patch(key.name, .merge(patch))
+        _ = try await client.resource(Pod.self, namespace: key.namespace).patchForMetadata(key.name, .merge(patch))
     }
 
     public func deletePod(_ key: ObjectKey, uid: String) async throws {
@@ -66,6 +67,6 @@ public struct APIServerAccess: ClusterAccess {
                 "uid": .string(uid), "$deleteFromPrimitiveList/finalizers": [.string(Sluice.podFinalizer)],
             ]
         ]
-        _ = try await client.resource(Pod.self, namespace: key.namespace).patch(key.name, .strategic(patch))
+        _ = try await client.resource(Pod.self, namespace: key.namespace).patchForMetadata(key.name, .strategic(patch))
     }
 }

@@ -196,11 +196,11 @@ actor ActiveRun {
     private func perform(_ write: RunDriver.Write) async throws -> Bool {
         for _ in 0..<5 {
             do {
-                let run = try await cluster.writeStatus(
+                let metadata = try await cluster.writeStatus(
                     write.status.json, of: key, resourceVersion: latest.metadata.resourceVersion)
-                latest = run
                 driver.statusWritten(write, monotonic: clock.monotonic)
-                runs.noteWritten(run)
+                latest = try await latest.written(write.status, metadata, cluster)
+                runs.noteWritten(latest)
                 return true
             } catch let error as APIStatus where Self.isTooLarge(error, write) {
                 driver.statusTooLarge(write)

@@ -11,8 +11,9 @@ public protocol ClusterAccess: Sendable {
     func run(_ key: ObjectKey) async throws -> PipelineRun
     /// All runs that the operator looks after, as they are now: never from a cache.
     func runs() async throws -> [PipelineRun]
-    /// Replaces the status of the run at that resourceVersion: a conflict says that the run has changed since.
-    func writeStatus(_ status: JSONValue, of key: ObjectKey, resourceVersion: String) async throws -> PipelineRun
+    /// Replaces the status of the run at that resourceVersion: a conflict says that the run has changed since. Gives the metadata
+    /// that it has now.
+    func writeStatus(_ status: JSONValue, of key: ObjectKey, resourceVersion: String) async throws -> ObjectMeta
     func deleteRun(_ key: ObjectKey, uid: String) async throws
 
     func pod(_ key: ObjectKey) async throws -> Pod

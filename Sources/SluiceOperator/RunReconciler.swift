@@ -272,8 +272,9 @@ public final class RunReconciler: Sendable {
         var status = run.status
         status.observedGeneration = run.metadata.generation
         status.setConditions(previous: run.status.conditions, now: clock.now)
-        let written = try await cluster.writeStatus(
+        let metadata = try await cluster.writeStatus(
             status.json, of: run.key, resourceVersion: run.metadata.resourceVersion)
+        let written = try await run.written(status, metadata, cluster)
         runs.noteWritten(written)
         return written
     }
@@ -324,8 +325,9 @@ public final class RunReconciler: Sendable {
         if phase.isFinished { status.completionTime = clock.now.wholeSecond }
         status.setConditions(previous: run.status.conditions, now: clock.now)
         guard status != run.status else { return }
-        let written = try await cluster.writeStatus(
+        let metadata = try await cluster.writeStatus(
             status.json, of: run.key, resourceVersion: run.metadata.resourceVersion)
+        let written = try await run.written(status, metadata, cluster)
         runs.noteWritten(written)
         events(written, phase == .failed, reason, message)
     }
@@ -408,5 +410,18 @@ public final class RunReconciler: Sendable {
             }
         }
         if let failure { throw failure }
+    }
+}
+
+extension PipelineRun {
+    /// The run with the status that was written just now, whose metadata is this. Its spec is what it was, unless the server says that
+    /// it has another by now: then it is read.
+    func written(
+        _ status: PipelineRunStatus, _ metadata: ObjectMeta, _ cluster: any ClusterAccess
+    ) async throws -> PipelineRun {
+        guard metadata.generation == self.metadata.generation, metadata.uid == self.metadata.uid else {
+            return try await cluster.run(key)
+        }
+        return PipelineRun(metadata: metadata, spec: spec, status: status)
     }
 }

@@ -52,6 +52,19 @@ struct RequestTests {
                 + #"{"resourceVersion":"9","uid":"u"},"propagationPolicy":"Foreground"}"#)
     }
 
+    @Test func `A patch of which only the metadata is wanted says so, and takes a whole object as well`() async throws {
+        let text = #"{"kind":"X","metadata":{"name":"n","resourceVersion":"7"},"spec":{"large":[1,2,3]}}"#
+        let server = try ScriptedServer(.init(200, text))
+        let widgets = try TestClient(server.url).client.dynamic(Self.widgets, namespace: "n")
+        let metadata = try await widgets.patchForMetadata("w", .merge(["status": [:]]), subresource: "status")
+        #expect(metadata.resourceVersion == "7")
+        let request = try #require(server.requests.first)
+        #expect(request.target.hasSuffix("/widgets/w/status"))
+        #expect(
+            request.headers["accept"]?.hasPrefix("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1") == true
+        )
+    }
+
     @Test(arguments: ["", ".", "..", "a/b", "a%2Fb"])
     func `A name that would be another path is refused before it is sent`(name: String) async throws {
         let server = try ScriptedServer(.init(200))

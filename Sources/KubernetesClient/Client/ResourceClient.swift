@@ -143,6 +143,21 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
         try await self.patch(name, patch, subresource: "status", options)
     }
 
+    /// Patches an object of which only the metadata is wanted back: the answer does not bring the rest, however large that is. Throws
+    /// as ``patch(_:_:subresource:_:)`` does.
+    public func patchForMetadata(
+        _ name: String, _ patch: Patch, subresource: String? = nil, _ options: WriteOptions = WriteOptions()
+    ) async throws -> ObjectMeta {
+        let request = APIRequest(
+            method: "PATCH", path: try path(name, subresource), query: options.query(isApply: false),
+            body: patch.body.bytes, contentType: patch.contentType,
+            accept: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json",
+            repeatability: .init(patch))
+        let response = try await client.send(request)
+        // A server that knows no partial objects gives the whole one, which has the metadata as well.
+        return try decode(response.body, request) { try PartialObject(from: &$0).metadata }
+    }
+
     // MARK: Deleting
 
     /// Asks for the deletion of an object. Throws `APIStatus` with `isNotFound` when it does not exist, and with code

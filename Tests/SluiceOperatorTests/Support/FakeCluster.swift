@@ -360,7 +360,7 @@ extension FakeCluster: ClusterAccess {
         return try state.withLock { try $0.runs.sorted { $0.key < $1.key }.map { try PipelineRun($0.value) } }
     }
 
-    func writeStatus(_ status: JSONValue, of key: ObjectKey, resourceVersion: String) async throws -> PipelineRun {
+    func writeStatus(_ status: JSONValue, of key: ObjectKey, resourceVersion: String) async throws -> ObjectMeta {
         let written = try await request("status \(key.name)") { [self] in
             try state.withLock { state in try write(status, of: key, resourceVersion, &state) }
         }
@@ -369,7 +369,7 @@ extension FakeCluster: ClusterAccess {
             return state.lostStatusAnswers >= 0
         }
         if isLost { throw ConnectionLost() }
-        return try PipelineRun(written)
+        return try PipelineRun(written).metadata
     }
 
     private func write(
