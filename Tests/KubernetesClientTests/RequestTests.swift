@@ -59,7 +59,7 @@ struct RequestTests {
         let metadata = try await widgets.patchForMetadata("w", .merge(["status": [:]]), subresource: "status")
         #expect(metadata.resourceVersion == "7")
         let request = try #require(server.requests.first)
-        #expect(request.target.hasSuffix("/widgets/w/status"))
+        #expect(request.path.hasSuffix("/widgets/w/status"))
         #expect(
             request.headers["accept"]?.hasPrefix("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1") == true
         )
