@@ -57,7 +57,8 @@ struct PodBuilder {
         spec["restartPolicy"] = "Never"
         if let timeout = task.spec.timeout, timeout > .zero {
             // The kubelet holds the time-out too, should the operator be away when it is due.
-            spec["activeDeadlineSeconds"] = .int(max(1, (timeout.microseconds + 999_999) / 1_000_000))
+            spec["activeDeadlineSeconds"] = .int(
+                min(max(1, (timeout.microseconds + 999_999) / 1_000_000), Int64(Int32.max)))
         }
         return ["apiVersion": "v1", "kind": "Pod", "metadata": metadata.json, "spec": spec]
     }

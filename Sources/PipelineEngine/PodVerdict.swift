@@ -30,8 +30,19 @@ public struct PodFailure: Sendable, Hashable {
     public init(_ failureClass: FailureClass, reason: String, message: String, exitCode: Int? = nil) {
         self.failureClass = failureClass
         self.reason = reason
-        self.message = message
+        self.message = Self.printable(message)
         self.exitCode = exitCode
+    }
+
+    /// The text without control characters: a task's last line may hold what would steer the terminal of whoever reads the status.
+    private static func printable(_ text: String) -> String {
+        func isControl(_ scalar: Unicode.Scalar) -> Bool {
+            scalar.value < 0x20 && scalar != "\n" && scalar != "\t" || (0x7F...0x9F).contains(scalar.value)
+        }
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars { result.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
+        return String(result)
     }
 }
 

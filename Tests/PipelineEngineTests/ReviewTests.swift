@@ -188,7 +188,18 @@ import Testing
         #expect(bench.task("a").message.contains("NUL"))
     }
 
+    @Test func `A time-out longer than a pod may have is the longest that it may have`() {
+        let bench = Bench([task("a", ["timeout": "876000h"])])
+        #expect(bench.created[bench.name("a")]?["spec"]?["activeDeadlineSeconds"] == .int(Int64(Int32.max)))
+    }
+
     // MARK: Messages
+
+    @Test func `What a task writes cannot steer the terminal of whoever reads its status`() {
+        var bench = Bench([task("a")])
+        bench.change("a") { $0.end(code: 1, at: $1, message: "\u{1B}[2Jbad\u{7}\u{9B}31m") }
+        #expect(bench.task("a").message == "exit code 1: \u{FFFD}[2Jbad\u{FFFD}\u{FFFD}31m")
+    }
 
     @Test func `O29: a time-out says why the pod had not started, and a gang which replica failed`() {
         var bench = Bench([task("a", ["timeout": "60s"])])

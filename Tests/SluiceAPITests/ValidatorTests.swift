@@ -342,6 +342,12 @@ struct ValidatorTests {
             ]
         ),
         (
+            "{pipelineRef: {name: x}, podTemplate: {spec: {hostname: '$(run.phase)'}}}",
+            [
+                #"spec.podTemplate.spec.hostname: Invalid value: "$(run.phase)": the run has a phase only in finally"#
+            ]
+        ),
+        (
             "{pipelineRef: {name: x}, podTemplate: {spec: {restartPolicy: Always}}}",
             ["spec.podTemplate.spec.restartPolicy: unknown field"]
         ),

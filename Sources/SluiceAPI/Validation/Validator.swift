@@ -139,7 +139,7 @@ public enum Validator {
         }
         if let template = spec["podTemplate"] {
             // What the pipeline declares is known only when it is in place.
-            var scope = ReferenceScope(isFinally: true)
+            var scope = ReferenceScope()
             if let inline { scope.declare(inline) } else { scope.isOpen = true }
             scope.allowsTasks = false
             scope.check(template, path.field("podTemplate"), &report)
