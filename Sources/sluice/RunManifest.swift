@@ -75,5 +75,30 @@ struct RunManifest {
             throw Unusable(lines: ["\(file): spec.pipelineRef.name: the file has no Pipeline \(name ?? "")"])
         }
         pipeline = PipelineSpec(validated: spec)
+        try Self.checkPipelines(of: pipeline, among: pipelines, namespace: namespace, file: file)
+    }
+
+    /// The Pipelines that tasks run must be in the file, at every depth: nothing else can come to that cluster. Throws ``Unusable``.
+    private static func checkPipelines(
+        of pipeline: PipelineSpec, among pipelines: [JSONValue], namespace: String, file: String
+    ) throws {
+        var specs: [String: JSONValue] = [:]
+        for pipeline in pipelines where pipeline["metadata"]?["namespace"]?.string ?? namespace == namespace {
+            if let name = pipeline["metadata"]?["name"]?.string { specs[name] = pipeline["spec"] }
+        }
+        var seen: Set<String> = []
+        var open = [pipeline]
+        while let next = open.popLast() {
+            for task in next.tasks + next.finally {
+                if let inner = task.pipelineSpec { open.append(inner) }
+                guard let name = task.pipelineRef, seen.insert(name).inserted else { continue }
+                guard let spec = specs[name] else {
+                    throw Unusable(lines: [
+                        "\(file): the file has no Pipeline \(name), which the task \(task.name) runs"
+                    ])
+                }
+                open.append(PipelineSpec(validated: spec))
+            }
+        }
     }
 }

@@ -41,6 +41,16 @@ import Testing
             "wrong type", run("      - {name: a, replicas: two, container: {image: x}}"),
             ["spec.pipelineSpec.tasks[0].replicas", "integer"]
         ),
+        (
+            "a condition that does not type-check",
+            run(#"      - {name: a, container: {image: x}, when: "run.name > 3"}"#),
+            ["7:", "spec.pipelineSpec.tasks[0].when", "column 10"]
+        ),
+        (
+            "a Pipeline that is not in the file",
+            run("      - {name: a, pipelineSpec: {tasks: [{name: b, pipelineRef: {name: lib}}]}}"),
+            ["no Pipeline lib", "task b"]
+        ),
         ("not YAML", "apiVersion: [unclosed\n  kind: }", ["2"]),
         ("control characters", "\u{1}\u{7f}{[:- \t", ["1:"]),
         ("empty", "", ["the text is empty"]),
