@@ -325,8 +325,10 @@ public struct RunEngine: Sendable {
                 scopes[scope].startTime = created
                 list(above)
             }
-            if nodes[above].status.startTime.map({ created < $0 }) ?? true {
-                nodes[above].status.startTime = created
+            if nodes[above].status.startTime.map({ created < $0.wholeSecond }) ?? true {
+                // Pods tell whole seconds, rounded down; when the task began is nearer where that is within the same second.
+                let began = nodes[index].status.startTime ?? created
+                nodes[above].status.startTime = began.wholeSecond == created ? began : created
                 output.statusChanged = true
             }
         }
