@@ -10,7 +10,7 @@ public struct EngineSettings: Sendable, Hashable {
     public var gangBackoff = BackoffSpec(initial: .seconds(30), factorThousandths: 2000, max: .seconds(600))
     /// How long a Pipeline that is not there is waited for.
     public var pipelineDeadline: Duration = .seconds(600)
-    /// Most tasks of one run, instances, tasks of sub-pipelines and all of their attempts included: some 4 KiB of memory each.
+    /// Most tasks of one run, instances and tasks of sub-pipelines included: some 4 KiB of memory each, and for each attempt.
     public var taskLimit = 50_000
     /// Most bytes of results in one run, as JSON.
     public var resultLimit = 256 * 1024

@@ -32,8 +32,9 @@ extension RunEngine {
         var missing: [Int] = []
         var succeeded = 0
         var unscheduled = 0
-        var stuck: (failure: PodFailure, since: Timestamp?)?
-        var startingSince: (failure: PodFailure, since: Timestamp?)?
+        var stuck: StuckPod?
+        var notStarted: StuckPod?
+        var unschedulable: PodFailure?
         var deletedPod: Pod?
         var began: Timestamp?
         var isTold = true
@@ -65,13 +66,18 @@ extension RunEngine {
                 succeeded += 1
                 // A sidecar that is not ours still runs, so that only the status will tell this decision for sure.
                 if !pod.hasEnded { isTold = false }
+            case .stuck(let failure) where failure.reason == Reasons.unschedulable:
+                // One that no node takes is a matter of the gang's time-out, and hides no other that is stuck.
+                if known.stuckSince != nil { _ = pods.noteStuck(name, false, now: now) }
+                unschedulable = unschedulable ?? labelled(failure, index, replica)
             case .stuck(let failure):
                 let since = pods.noteStuck(name, true, now: min(nodes[index].restoredStuckTime ?? now, now))
-                if stuck == nil { stuck = (labelled(failure, index, replica), since) }
+                stuck = .earlier(stuck, StuckPod(failure: labelled(failure, index, replica), since: since))
             case .starting:
                 if known.stuckSince != nil { _ = pods.noteStuck(name, false, now: now) }
-                if let starting = notStarted(pod), startingSince == nil {
-                    startingSince = (labelled(starting.failure, index, replica), starting.since)
+                if var starting = Self.notStarted(pod) {
+                    starting.failure = labelled(starting.failure, index, replica)
+                    notStarted = .earlier(notStarted, starting)
                 }
             case .running: if known.stuckSince != nil { _ = pods.noteStuck(name, false, now: now) }
             }
@@ -91,11 +97,14 @@ extension RunEngine {
         let isComplete =
             succeeded == spec.replicas
             || (succeeded >= nodes[index].task.minAvailable && succeeded + surplus == spec.replicas)
-        if isComplete || leaderEnd != nil,
-            case .succeeded(let message, let truncated)? = pods[podName(index, replica: 0)]?.pod.verdict
-        {
+        if isComplete || leaderEnd != nil {
             if !isTold { noteDecision(index) }
-            completeAttempt(index, message, truncated: truncated, now: now)
+            // Replica 0 may be the one that no node took: then there are no results.
+            var (results, isTruncated) = ("", false)
+            if case .succeeded(let message, let truncated)? = pods[podName(index, replica: 0)]?.pod.verdict {
+                (results, isTruncated) = (message, truncated)
+            }
+            completeAttempt(index, results, truncated: isTruncated, now: now)
             return
         }
         if let halt = stop(of: index) {
@@ -108,12 +117,13 @@ extension RunEngine {
             guard nodes[index].status.phase == .running, nodes[index].status.stopping == nil else { return }
         }
         if isOverdue(
-            index, began: began, stuck: stuck ?? startingSince, unscheduled: surplus, now: now)
+            index, began: began, stuck: .earlier(stuck, notStarted), unschedulable: unschedulable,
+            unscheduled: surplus, now: now)
         {
             return
         }
-        if let stuck {
-            setWaitingReason(index, reason: stuck.failure.reason, message: stuck.failure.message)
+        if let why = stuck?.failure ?? unschedulable {
+            setWaitingReason(index, reason: why.reason, message: why.message)
         } else if let deletedPod {
             setWaitingReason(
                 index, reason: Reasons.podDeleted,
@@ -176,7 +186,7 @@ extension RunEngine {
     /// A pod that has a node and whose containers do not come up, with nothing wrong in its status: a volume that does not mount or
     /// a network that is not there, which only events tell. Gives the failure that this becomes at the start-up deadline, and since
     /// when the pod has had its node (rule E8).
-    private func notStarted(_ pod: Pod) -> (failure: PodFailure, since: Timestamp?)? {
+    private static func notStarted(_ pod: Pod) -> StuckPod? {
         guard !pod.nodeName.isEmpty, !pod.hasEnded else { return nil }
         let since = pod.status.condition("PodScheduled")?.lastTransitionTime ?? pod.metadata.creationTimestamp
         let failure = PodFailure(
@@ -184,7 +194,20 @@ extension RunEngine {
             message:
                 "node \(pod.nodeName) has not started its containers: a volume or the network may be missing, which "
                 + "kubectl describe pod \(pod.metadata.name) tells")
-        return (failure, since)
+        return StuckPod(failure: failure, since: since)
+    }
+
+    /// A pod that does not come up, and since when.
+    private struct StuckPod {
+        var failure: PodFailure
+        var since: Timestamp?
+
+        /// The one whose deadline comes first; the left one of two that began together.
+        static func earlier(_ left: StuckPod?, _ right: StuckPod?) -> StuckPod? {
+            guard let left, let right else { return left ?? right }
+            guard let since = right.since else { return left }
+            return left.since.map { $0 <= since } ?? false ? left : right
+        }
     }
 
     private mutating func beginAttempt(_ index: Int, _ attempt: Int) {
@@ -233,7 +256,7 @@ extension RunEngine {
 
     /// Fails the attempt if a time of it is over; sets the timers for those that are not. Whether it failed.
     private mutating func isOverdue(
-        _ index: Int, began: Timestamp?, stuck: (failure: PodFailure, since: Timestamp?)?, unscheduled: Int,
+        _ index: Int, began: Timestamp?, stuck: StuckPod?, unschedulable: PodFailure?, unscheduled: Int,
         now: Timestamp
     ) -> Bool {
         let spec = nodes[index].task.spec
@@ -251,14 +274,14 @@ extension RunEngine {
         if let timeout = spec.timeout, timeout > .zero {
             check(began, timeout) {
                 // What kept it from starting is what a person needs to know.
-                let waited = stuck.map { "; it has not started: \($0.failure.reason): \($0.failure.message)" } ?? ""
+                let why = stuck?.failure ?? unschedulable
+                let waited = why.map { "; it has not started: \($0.reason): \($0.message)" } ?? ""
                 return PodFailure(
                     .timeout, reason: Reasons.timeout,
                     message: "the attempt took longer than its timeout of \(timeout.goText)\(waited)")
             }
         }
-        // One that no node takes is a matter of the gang's time-out.
-        if let stuck, stuck.failure.reason != Reasons.unschedulable {
+        if let stuck {
             check(stuck.since, settings.startUpDeadline) {
                 var failure = stuck.failure
                 failure.message = "not started within \(settings.startUpDeadline.goText): " + failure.message
@@ -267,8 +290,7 @@ extension RunEngine {
         }
         if spec.replicas - unscheduled < nodes[index].task.minAvailable {
             check(began, settings.gangTimeout) {
-                let why =
-                    stuck.map { $0.failure.reason == Reasons.unschedulable ? ": \($0.failure.message)" : "" } ?? ""
+                let why = unschedulable.map { ": \($0.message)" } ?? ""
                 return PodFailure(
                     .infrastructure, reason: Reasons.gangTimeout,
                     message: "\(unscheduled) of \(spec.replicas) pods were not scheduled within "
@@ -327,6 +349,7 @@ extension RunEngine {
             return
         }
         guard keep(results.values, of: index) else {
+            noteDecision(index)
             failAttempt(index, resultsTooLarge, now: now)
             return
         }

@@ -112,10 +112,11 @@ extension RunEngine {
         guard groups[group].unfinished == 0 else { return }
         let members = groups[group].nodes
         var results = JSONObject()
-        for name in resultNames(of: index) {
+        for name in resultNames(of: index, members) {
             results[name] = .array(members.map { nodes[$0].status.results[name] ?? .null })
         }
         guard keep(results, of: index) else {
+            noteDecision(index)
             finish(
                 index, .failed, reason: Reasons.resultsTooLarge, message: resultsTooLarge.message, now: now)
             return
@@ -146,9 +147,12 @@ extension RunEngine {
         }
     }
 
-    /// The names of what a task gives as results.
-    private func resultNames(of index: Int) -> [String] {
+    /// The names of what a forEach gives as results. What a Pipeline gives by name is known where it has begun: that it is there for
+    /// another task must not matter.
+    private func resultNames(of index: Int, _ members: Range<Int>) -> [String] {
         let task = nodes[index].task
+        func hasBegun(_ member: Int) -> Bool { if case .scope = nodes[member].body { true } else { false } }
+        guard task.spec.pipelineRef == nil || members.contains(where: hasBegun) else { return [] }
         return task.spec.isPipeline ? plan(of: index)?.results.map(\.name) ?? [] : task.spec.results
     }
 
@@ -206,7 +210,7 @@ extension RunEngine {
         guard let plan = plan(of: index) else { return }
         do {
             let parameters = try parameters(of: index, plan)
-            try checkRoom(for: plan.tasks.count)
+            try checkRoom(for: plan.tasks.count, in: index)
             nodes[index].status.nextAttemptTime = nil
             nodes[index].status.reason = ""
             nodes[index].status.message = ""
@@ -251,6 +255,7 @@ extension RunEngine {
                 index, cut.isTimeout ? .failed : .cancelled, reason: cut.rawValue,
                 message: "not all of its tasks could start", now: now)
         } else if !areKept {
+            noteDecision(index)
             failPipelineAttempt(
                 index, .failed, reason: Reasons.resultsTooLarge, message: resultsTooLarge.message, now: now)
         } else {

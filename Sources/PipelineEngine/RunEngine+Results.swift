@@ -17,8 +17,10 @@ extension RunEngine {
     mutating func keep(_ results: JSONObject, of index: Int) -> Bool {
         drop(resultsOf: index)
         guard !results.isEmpty else { return true }
+        noteResultDecision()
         let size = Self.size(results)
         if resultBytes + size > settings.resultLimit { dropResults(inside: index) }
+        if resultBytes + size > settings.resultLimit, folds { dropUnneededResults() }
         guard resultBytes + size <= settings.resultLimit else { return false }
         nodes[index].status.results = results
         resultBytes += size
@@ -36,16 +38,20 @@ extension RunEngine {
         if !nodes[index].status.results.isEmpty { resultBytes += Self.size(nodes[index].status.results) }
     }
 
-    private mutating func dropResults(inside index: Int) {
-        var open = [index]
-        while let next = open.popLast() {
-            if next != index { drop(resultsOf: next) }
-            switch nodes[next].body {
-            case .none: break
-            case .group(let group): open += groups[group].nodes
-            case .scope(let scope): open += scopes[scope].nodes
-            }
+    mutating func dropResults(inside index: Int) {
+        for inner in nodesInside(index) { drop(resultsOf: inner) }
+    }
+
+    /// Those that a status which folds leaves out, so that a restart would not know them either. O(nodes).
+    private mutating func dropUnneededResults() {
+        for index in nodes.indices where nodes[index].status.phase.isFinished && !needsResults(index) {
+            drop(resultsOf: index)
         }
+    }
+
+    /// Whether the pods that run might write more than there is room for.
+    var areResultsScarce: Bool {
+        resultBytes + activeCount * PodVerdict.terminationMessageLimit > settings.resultLimit
     }
 
     private static func size(_ results: JSONObject) -> Int { JSONValue.object(results).text.utf8.count }

@@ -36,10 +36,14 @@ extension RunEngine {
                 earlier = scopes[before].nodes
                 forgetPaths(of: before)
             }
+            // Nothing can read the results of the attempt before, and a restart would not count its nodes.
+            dropResults(inside: owner)
+            liveCount -= nodesInside(owner).count
             nodes[owner].body = .scope(index)
             lastBodies[nodes[owner].path] = .scope(index)
         }
         nodes.reserveCapacity(nodes.count + plan.tasks.count)
+        liveCount += plan.tasks.count
         for (position, task) in plan.tasks.enumerated() {
             addNode(
                 RunNode(task, scope: index, path: prefix + task.spec.name, order: order + [Int32(position)]),
@@ -67,32 +71,39 @@ extension RunEngine {
 
     /// Paths name the nodes of the newest attempt only, whether or not these are there already. O(nodes inside of the scope).
     private mutating func forgetPaths(of scope: Int) {
-        var open = Array(scopes[scope].nodes)
-        while let index = open.popLast() {
-            if nodeByPath[nodes[index].path] == index { nodeByPath[nodes[index].path] = nil }
-            switch nodes[index].body {
-            case .none: break
-            case .group(let group): open += groups[group].nodes
-            case .scope(let scope): open += scopes[scope].nodes
+        for outer in scopes[scope].nodes {
+            for index in [outer] + nodesInside(outer) where nodeByPath[nodes[index].path] == index {
+                nodeByPath[nodes[index].path] = nil
             }
         }
     }
 
-    /// The first number that no attempt of a node has had, nor one of what is inside of it. O(nodes inside of it).
-    func nextAttempt(after index: Int) -> Int {
-        var next = 0
-        var open = [index]
-        while let index = open.popLast() {
-            let status = nodes[index].status
-            let hadAttempt = status.phase != .pending && status.phase != .skipped
-            next = max(next, status.attempt + (hadAttempt ? 1 : 0))
-            switch nodes[index].body {
+    /// The nodes of what a node was expanded to, at every depth. O(their number).
+    func nodesInside(_ index: Int) -> [Int] {
+        var found: [Int] = []
+        func add(_ body: RunNode.Body) {
+            switch body {
             case .none: break
-            case .group(let group): open += groups[group].nodes
-            case .scope(let scope): open += scopes[scope].nodes
+            case .group(let group): found += groups[group].nodes
+            case .scope(let scope): found += scopes[scope].nodes
             }
         }
-        return next
+        add(nodes[index].body)
+        var next = 0
+        while next < found.count {
+            add(nodes[found[next]].body)
+            next += 1
+        }
+        return found
+    }
+
+    /// The first number that no attempt of a node has had, nor one of what is inside of it. O(nodes inside of it).
+    func nextAttempt(after index: Int) -> Int {
+        ([index] + nodesInside(index)).map { index in
+            let status = nodes[index].status
+            let hadAttempt = status.phase != .pending && status.phase != .skipped
+            return status.attempt + (hadAttempt ? 1 : 0)
+        }.max() ?? 0
     }
 
     /// Makes the instances of a forEach. O(items).
@@ -106,6 +117,7 @@ extension RunEngine {
         nodes[owner].status.items = items.count
         lastBodies[nodes[owner].path] = .group(group)
         nodes.reserveCapacity(nodes.count + items.count)
+        liveCount += items.count
         for item in items.indices {
             var node = RunNode(
                 task, scope: nodes[owner].scope, path: "\(nodes[owner].path)[\(item)]",
@@ -236,13 +248,14 @@ extension RunEngine {
         var message: String
     }
 
-    /// Throws ``TooManyTasks`` where so many more would be too many: a forEach in a forEach grows fast.
-    func checkRoom(for count: Int) throws {
-        guard nodes.count + count > settings.taskLimit else { return }
-        throw TooManyTasks(
-            message:
-                "the run would have more than \(settings.taskLimit) tasks, all items and attempts of sub-pipelines included"
-        )
+    /// Throws ``TooManyTasks`` where a node would be expanded to so many that the run had too many: a forEach in a forEach grows fast.
+    /// Near the limit it depends on who comes first, so that what follows waits for a status; pods are proof that there was room.
+    mutating func checkRoom(for count: Int, in index: Int) throws {
+        guard parked[index] == nil else { return }
+        let total = liveCount - nodesInside(index).count + count
+        if total + ForEachSpec.maximumItems > settings.taskLimit { noteDecision(index) }
+        guard total > settings.taskLimit else { return }
+        throw TooManyTasks(message: "the run would have more than \(settings.taskLimit) tasks, all items included")
     }
 
     /// Parameters that a pipeline does not take.

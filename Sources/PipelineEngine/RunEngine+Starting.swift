@@ -134,7 +134,10 @@ extension RunEngine {
             finish(index, .failed, reason: Reasons.invalidPipeline, message: problem, now: now)
             return false
         }
-        if plan(of: index) != nil { return true }
+        if plan(of: index) != nil {
+            nodes[index].barrier = max(nodes[index].barrier, pipelineBarriers[name] ?? 0)
+            return true
+        }
         let since = nodes[index].status.startTime ?? now
         let deadline = since + settings.pipelineDeadline
         if deadline <= now {
@@ -170,6 +173,7 @@ extension RunEngine {
     mutating func takeSlot(_ index: Int) {
         guard !nodes[index].holdsSlot else { return }
         nodes[index].holdsSlot = true
+        nodes[index].barrier = max(nodes[index].barrier, slotBarrier)
         if nodes[index].kind == .leaf { activeCount += 1 }
         if let group = group(ofInstance: index) { groups[group].active += 1 }
     }
@@ -178,6 +182,10 @@ extension RunEngine {
         guard nodes[index].holdsSlot else { return }
         withdraw(index)
         nodes[index].holdsSlot = false
+        // Whoever takes it waits until a status tells why it is free.
+        if spec.parallelism != nil || nodes[index].task.spec.forEach?.parallelism != nil {
+            slotBarrier = max(slotBarrier, nodes[index].barrier)
+        }
         if nodes[index].kind == .leaf { activeCount -= 1 }
         guard let group = group(ofInstance: index) else { return }
         groups[group].active -= 1
@@ -186,9 +194,9 @@ extension RunEngine {
 
     /// Begins the first of those that are ready if there is room; false when nothing more can begin. One that holds no slot of the run
     /// goes before all that need one.
-    mutating func startNext(now: Timestamp) -> Bool {
+    mutating func startNext(now: Timestamp, withSlots: Bool = true) -> Bool {
         guard desired != .suspended else { return false }
-        let hasRoom = activeCount < spec.parallelism ?? .max
+        let hasRoom = withSlots && activeCount < spec.parallelism ?? .max
         guard let entry = readyOthers.popMin() ?? (hasRoom ? readyPods.popMin() : nil) else { return false }
         let index = entry.node
         guard nodes[index].isReady else { return true }
@@ -287,14 +295,14 @@ extension RunEngine {
             case .leaf: start(index, at: now)
             case .group:
                 let items = try items(of: index)
-                try checkRoom(for: items.count)
+                try checkRoom(for: items.count, in: index)
                 start(index, at: nil)
                 addInstances(of: index, items)
                 unpark(index)
             case .pipeline:
                 guard let plan = plan(of: index) else { return }
                 let parameters = try parameters(of: index, plan)
-                try checkRoom(for: plan.tasks.count)
+                try checkRoom(for: plan.tasks.count, in: index)
                 start(index, at: nil)
                 addScope(plan, owner: index, parameters: parameters, pipelines: pipelineChain(of: index))
                 unpark(index)

@@ -6,6 +6,13 @@ public import SluiceAPI
 extension RunEngine {
     /// The status of the run at this moment. O(tasks). Conditions keep the time of their last change.
     public mutating func status(now: Timestamp) -> PipelineRunStatus {
+        if var status = finalStatus {
+            status.observedGeneration = generation
+            if isTooLarge { shrink(&status) }
+            status.setConditions(previous: conditions, now: now)
+            conditions = status.conditions
+            return status
+        }
         var status = PipelineRunStatus()
         status.observedGeneration = generation
         status.phase = phase
@@ -18,7 +25,7 @@ extension RunEngine {
         var total = 0
         var waiting: Int?
         var folded: [FoldKey: [String]] = [:]
-        let folds = nodes.count > settings.foldThreshold
+        let folds = self.folds
         forEachRow { index, isLast in
             let task = nodes[index].status
             if folds, isFoldable(index) {
@@ -53,6 +60,9 @@ extension RunEngine {
         return status
     }
 
+    /// Whether the status folds what has nothing to tell but its phase.
+    var folds: Bool { liveCount > settings.foldThreshold }
+
     /// Leaves what must fit: the first failures, cut short. What runs is stopped, so that nothing else is needed to go on.
     private func shrink(_ status: inout PipelineRunStatus) {
         status.tasks = status.tasks.filter { $0.phase == .failed }.prefix(20).map { task in
@@ -86,7 +96,7 @@ extension RunEngine {
         case .running:
             return node.kind == .leaf && status.reason.isEmpty && status.stopping == nil
                 && status.nextAttemptTime == nil
-                && status.pods.count == node.task.spec.replicas && nodes.count > settings.runningFoldThreshold
+                && status.pods.count == node.task.spec.replicas && liveCount > settings.runningFoldThreshold
         case .pending, .failed: return false
         }
     }

@@ -47,7 +47,16 @@ extension RunEngine {
                     when.tasks.compactMap { name in
                         guard let other = scope.plan.indexByName[name] else { return nil }
                         let status = nodes[scope.first + other].status
-                        return (name, ["results": .object(status.results), "phase": .string(status.phase.rawValue)])
+                        var results = status.results
+                        // Of no items there are no results, whatever they are called.
+                        for reference in when.expression.references where status.items == 0 {
+                            let path = reference.path
+                            guard path.count > 3, path[1] == name, path[2] == "results", results[path[3]] == nil else {
+                                continue
+                            }
+                            results[path[3]] = []
+                        }
+                        return (name, ["results": .object(results), "phase": .string(status.phase.rawValue)])
                     }))
         default:
             guard name == node.task.item, let group = group(ofInstance: index) else { return nil }

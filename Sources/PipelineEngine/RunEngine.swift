@@ -38,6 +38,8 @@ public struct RunEngine: Sendable {
     var pipelines: JSONObject
     var plans: [String: Plan] = [:]
     var awaitedPipelines: [String: [Int]] = [:]
+    /// What the tasks of each wait for: a status that tells what it is.
+    var pipelineBarriers: [String: Int] = [:]
 
     var phase = RunPhase.pending
     var startTime: Timestamp?
@@ -45,6 +47,8 @@ public struct RunEngine: Sendable {
     var finalReason = ""
     var finalMessage = ""
     var finalResults = JSONObject()
+    /// The status of a run that had ended when this engine was made.
+    private(set) var finalStatus: PipelineRunStatus?
     var conditions: [Condition]
     var timedOut = false
     /// Whether nothing was admitted in time.
@@ -66,16 +70,24 @@ public struct RunEngine: Sendable {
     /// How many of these wait for admission.
     var waitingCount = 0
 
-    /// Bytes of the results of pods that are kept, as JSON.
+    /// Nodes that the status tells of: not those of earlier attempts of sub-pipelines, which a restart does not know.
+    var liveCount = 0
+    /// Bytes of the results that are kept, as JSON.
     var resultBytes = 0
+    /// The number of the last decision to keep results, or to refuse them.
+    private var resultBarrier = 0
 
     /// The number of the last decision that the pods do not tell (a time was over, a pod was refused, the user cancelled), and of
     /// the last one that the written status tells. What follows from a decision must not exist before the decision is written, or a
     /// crash in between would undo it: so each node has a barrier, and its pods wait until the status has come that far.
     private var decisions = 0
     private var writtenDecisions = 0
+    /// The last one that the status is to tell at once.
+    private var urgentDecisions = 0
     /// The barrier of all nodes.
     private var commonBarrier = 0
+    /// The barrier of those that take a slot which was given back.
+    var slotBarrier = 0
     /// Nodes that wait at their barrier.
     private var waiting: Set<Int> = []
 
@@ -124,6 +136,13 @@ public struct RunEngine: Sendable {
         }
         addScope(Plan(pipeline), owner: nil, parameters: parameters)
         restore(status.allTasks)
+        if phase.isFinished {
+            // Rows that had no room are not known any more: what is left to do is to let pods go.
+            finalStatus = status
+            for index in nodes.indices where !nodes[index].status.phase.isFinished {
+                nodes[index].status.phase = .skipped
+            }
+        }
         output.statusChanged = status.observedGeneration != generation
         if phase != .cancelling, desired == .cancelled || desired == .terminated { noteCommonDecision() }
         // Which pipeline the run has is told by the status alone: an edit of the Pipeline must not reach a run that has pods.
@@ -134,8 +153,8 @@ public struct RunEngine: Sendable {
     /// Whether the run has ended and every pod of it has ended and been released: nothing is left to do.
     public var isDone: Bool { phase.isFinished && parked.isEmpty && pods.isSettled }
 
-    /// Whether something was decided that only the status can tell, and that no written status tells yet.
-    public var awaitsWrite: Bool { decisions > writtenDecisions }
+    /// Whether something was decided that only the status can tell, that no written status tells yet, and that is worth a write.
+    public var awaitsWrite: Bool { urgentDecisions > writtenDecisions }
 
     /// The number of the last decision that only the status can tell: what a status that is rendered now includes.
     public var decisionCount: Int { decisions }
@@ -157,20 +176,31 @@ public struct RunEngine: Sendable {
     /// A decision about one node: what it and its dependents do next waits for a status that tells it.
     mutating func noteDecision(_ index: Int) {
         decisions += 1
+        urgentDecisions = decisions
         nodes[index].barrier = decisions
     }
 
     /// A decision about the whole run.
     mutating func noteCommonDecision() {
         decisions += 1
+        urgentDecisions = decisions
         commonBarrier = decisions
+    }
+
+    /// A decision about results. Where room for them is scarce it depends on who came first, and no pod is made before a status tells
+    /// it; in all other runs nothing waits for that.
+    mutating func noteResultDecision() {
+        decisions += 1
+        resultBarrier = decisions
     }
 
     /// Whether the node must wait for a status before it may have pods; it is looked at again when that is written.
     mutating func isHeldBack(_ index: Int) -> Bool {
         let node = nodes[index]
         let scope = scopes[node.scope]
-        let barrier = max(node.barrier, commonBarrier, scope.barrier, node.task.isFinally ? scope.endBarrier : 0)
+        let barrier = max(
+            node.barrier, commonBarrier, scope.barrier, node.task.isFinally ? scope.endBarrier : 0,
+            areResultsScarce ? resultBarrier : 0)
         guard barrier > writtenDecisions else { return false }
         waiting.insert(index)
         return true
@@ -222,6 +252,7 @@ public struct RunEngine: Sendable {
             noteDecision(index)
             list(index)
         }
+        pipelineBarriers[name] = decisions
     }
 
     /// A Pipeline that tasks wait for is there, and not valid.
@@ -490,7 +521,8 @@ public struct RunEngine: Sendable {
     /// between does nothing (rule E14).
     public mutating func step(now: Timestamp) -> EngineOutput {
         repeat {
-            evaluateListed(now: now)
+            // What needs no slot is under way before time-outs are looked at, as it was in an operator that was there all the time.
+            repeat { evaluateListed(now: now) } while startNext(now: now, withSlots: false)
             takeDueTimers(now: now)
         } while !worklist.isEmpty || startNext(now: now)
         if !strays.isEmpty { releaseStrays() }
@@ -516,7 +548,9 @@ public struct RunEngine: Sendable {
         updateRunTimeout(now: now)
         while let timer = timers.takeDue(now) {
             switch timer {
-            case .run: runTimer = nil
+            case .run:
+                runTimer = nil
+                updateRunTimeout(now: now)
             case .node(let index):
                 nodes[index].timer = nil
                 updateTimeout(ofPipeline: index, now: now)
@@ -549,9 +583,8 @@ public struct RunEngine: Sendable {
             noteCommonDecision()
             output.statusChanged = true
             listAll()
-        } else if runTimer == nil {
-            runTimer = due
-            timers.add(due, .run)
+        } else {
+            wakeRun(at: due)
         }
     }
 
@@ -566,10 +599,16 @@ public struct RunEngine: Sendable {
             noteCommonDecision()
             output.statusChanged = true
             listAll()
-        } else if runTimer == nil {
-            runTimer = due
-            timers.add(due, .run)
+        } else {
+            wakeRun(at: due)
         }
+    }
+
+    /// Has the run's time-outs looked at again at that time, or before.
+    private mutating func wakeRun(at time: Timestamp) {
+        if let runTimer, runTimer <= time { return }
+        runTimer = time
+        timers.add(time, .run)
     }
 
     private mutating func updatePhase() {

@@ -12,6 +12,21 @@ struct GangTests {
         return Bench([task("g", spec)], run: run)
     }
 
+    @Test func `E9: enough of a gang is enough, though replica 0 finds no node; then there are no results`() {
+        var bench = Bench([
+            task("a", ["replicas": 3, "minAvailable": 2]),
+            task("b", ["replicas": 3, "minAvailable": 2, "results": ["r"], "onFailure": "Ignore"]),
+        ])
+        for name in ["a", "b"] {
+            bench.change(name, 0) { pod, _ in pod.beUnschedulable("no node") }
+            bench.succeed(name, 1)
+            #expect(bench.states(name) == ["Running/Unschedulable"])
+            bench.succeed(name, 2)
+        }
+        #expect(bench.states("a", "b") == ["Succeeded", "Failed/InvalidResults"])
+        #expect(bench.outcome() == "Succeeded/Succeeded")
+    }
+
     @Test func `E9: a gang succeeds when all of it has, with the results of replica 0`() {
         var bench = gang(["results": ["r"]])
         bench.succeed("g", 1, results: #"{"r": 1}"#)

@@ -75,6 +75,41 @@ struct StuckPodTests {
         #expect([bench.task("z").attempt, bench.task("z").disruptions, bench.task("z").failures] == [0, 0, 0])
     }
 
+    @Test func `E8 and E9: a pod that finds no node hides no other of its gang that is stuck`() {
+        var bench = Bench([task("a", ["replicas": 3, "minAvailable": 2])])
+        bench.change("a", 0) { pod, _ in pod.beUnschedulable("no node") }
+        bench.run("a", 1)
+        bench.change("a", 2) { pod, _ in pod.wait(reason: "ImagePullBackOff", message: "no registry") }
+        #expect(bench.states("a") == ["Running/ImagePullBackOff"])
+        bench.pass(600)
+        #expect(bench.states("a") == ["Failed/ImagePullBackOff"])
+    }
+
+    @Test(arguments: [false, true])
+    func `E8: of several pods that are stuck the first one's deadline counts`(restarts: Bool) {
+        var bench = Bench([task("a", ["replicas": 2])])
+        bench.change("a", 0) { pod, now in pod.run(at: now) }
+        bench.change("a", 1) { pod, _ in pod.wait(reason: "ImagePullBackOff", message: "no registry") }
+        bench.pass(300)
+        bench.change("a", 0) { pod, _ in pod.wait(reason: "CreateContainerError", message: "no such file") }
+        if restarts { bench.restart() }
+        bench.pass(299)
+        #expect(bench.task("a").phase == .running)
+        bench.pass(1)
+        #expect(bench.task("a").phase == .failed)
+    }
+
+    @Test func `E8 and E9: the time in which no node took a pod does not count as stuck`() {
+        var bench = Bench([task("a")])
+        bench.change("a") { pod, _ in pod.beUnschedulable("no node") }
+        bench.pass(200)
+        bench.change("a") { pod, _ in pod.wait(reason: "ImagePullBackOff", message: "no registry") }
+        bench.pass(599)
+        #expect(bench.states("a") == ["Running/ImagePullBackOff"])
+        bench.pass(1)
+        #expect(bench.states("a") == ["Failed/ImagePullBackOff"])
+    }
+
     @Test func `A pod that the API server rejects for good fails its task`() {
         var bench = Bench([task("a")], run: ["state": "Suspended"])
         bench.refusals[bench.name("a")] = [.invalid(reason: "Invalid", message: "spec.containers[0].image: required")]

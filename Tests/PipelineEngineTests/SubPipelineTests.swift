@@ -315,6 +315,61 @@ struct SubPipelineTests {
         #expect(bench.outcome() == "Failed/PipelineNotFound")
     }
 
+    @Test func `E11 and E14: nor one of a task that comes later and has the same Pipeline`() {
+        var bench = Bench([
+            task("a", ["pipelineRef": ["name": "p"]]), task("c"),
+            task("b", ["pipelineRef": ["name": "p"], "dependsOn": ["c"]]),
+        ])
+        bench.driver.pipelineFound("p", ["tasks": [task("x")]])
+        guard let write = bench.next().write else {
+            Issue.record("nothing is written")
+            return
+        }
+        bench.succeed("c", settling: false)
+        #expect(bench.next().creates.isEmpty)
+        bench.write(write)
+        #expect(Set(bench.next().creates.map(\.name)) == [bench.name("a/x"), bench.name("b/x")])
+    }
+
+    @Test func `E11 and timeout and E14: what needed no pod had ended in time, also for an operator that comes after`()
+    {
+        let inner: JSONValue = [
+            "tasks": [
+                task("x"), task("y", ["forEach": ["items": []]]),
+                task("z", ["pipelineSpec": ["tasks": [task("w", ["when": "false"])]]]),
+            ]
+        ]
+        var bench = Bench([task("a", ["timeout": "10s", "pipelineSpec": inner])])
+        bench.run("a/x")
+        bench.persisted = PipelineRunStatus()
+        let name = bench.name("a/x")
+        bench.now = Bench.start + .seconds(5)
+        bench.pods[name]?.end(code: 0, at: bench.now)
+        bench.now = Bench.start + .seconds(20)
+        bench.restart()
+        #expect(bench.states("a", "a/x", "a/y", "a/z") == ["Succeeded", "Succeeded", "Succeeded", "Succeeded"])
+    }
+
+    @Test(arguments: [false, true])
+    func `E10 and E14: results of items that were all skipped do not depend on whether their Pipeline is there`(
+        isThere: Bool
+    ) {
+        var bench = Bench([
+            task("b", ["pipelineRef": ["name": "p"]]),
+            task(
+                "a",
+                [
+                    "dependsOn": ["b"], "forEach": ["items": [1]], "when": "item > 1",
+                    "pipelineRef": ["name": isThere ? "p" : "q"],
+                ]),
+        ])
+        bench.pipelines["p"] = ["tasks": [task("x")], "results": [["name": "r", "value": 1]]]
+        bench.settle()
+        bench.succeed("b/x")
+        #expect(bench.states("b", "a") == ["Succeeded", "Skipped/WhenFalse"])
+        #expect(bench.task("a").results.isEmpty)
+    }
+
     @Test func `E11 and E14: no pod of a Pipeline is made before the status holds what it is`() {
         var bench = Bench([task("s", ["pipelineRef": ["name": "lib"]])])
         bench.driver.pipelineFound("lib", Self.inner)

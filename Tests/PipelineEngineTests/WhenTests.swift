@@ -35,6 +35,15 @@ struct WhenTests {
         #expect(bench.state("a") == state, "\(bench.task("a").message)")
     }
 
+    @Test func `E2 and E10: the results of no items are empty lists in a condition too, whatever they are called`() {
+        let bench = Bench([
+            task("a", ["forEach": ["items": []], "pipelineRef": ["name": "p"]]),
+            task("b", ["when": "size(tasks.a.results.r) == 0"]), task("c", ["when": "has(tasks.a.results.r)"]),
+            task("d", ["when": "size(tasks.a.results.r) > 0"]),
+        ])
+        #expect(bench.states("a", "b", "c", "d") == ["Succeeded", "Running", "Running", "Skipped/WhenFalse"])
+    }
+
     @Test func `E2 and E1: what follows a task that its condition skipped goes on by default, not with Succeeded`() {
         let bench = Bench([
             task("a", ["when": "false"]), task("b", ["dependsOn": ["a"]]),

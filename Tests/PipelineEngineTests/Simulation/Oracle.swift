@@ -24,7 +24,11 @@ struct Oracle {
         var results: [String: JSONObject] = [:]
         /// Tasks of no items: any result of theirs is an empty list.
         var empty: Set<String> = []
+        /// Tasks that their own conditions skipped.
+        var declined: Set<String> = []
         var hasFailed = false
+        /// `$(run.phase)` for its `finally`.
+        var outcome: RunPhase?
     }
 
     /// The end of every path.
@@ -49,6 +53,9 @@ struct Oracle {
         var scope = Scope(parameters: parameters, base: base)
         for task in pipeline.tasks + pipeline.finally {
             let path = prefix + task.name
+            if scope.outcome == nil, pipeline.finally.contains(where: { $0.name == task.name }) {
+                scope.outcome = scope.hasFailed ? .failed : .succeeded
+            }
             let isMet = scenario.dependencies(of: task, in: pipeline).allSatisfy { dependency in
                 let phase = scope.phases[dependency.task]
                 let other = (pipeline.tasks + pipeline.finally).first { $0.name == dependency.task }
@@ -56,12 +63,16 @@ struct Oracle {
                 case .finished: true
                 case .failed: phase == .failed
                 case .succeeded: phase == .succeeded
-                case .succeededOrSkipped: phase == .succeeded || (phase == .failed && other?.onFailure == .ignore)
+                case .succeededOrSkipped:
+                    phase == .succeeded || scope.declined.contains(dependency.task)
+                        || (phase == .failed && other?.onFailure == .ignore)
                 }
             }
             let first = next.filter { $0.key.isAtOrBelow(path) }.map(\.value).max() ?? 0
             var end = End(phase: .skipped, attempt: max(base, first), reason: "DependencyNotMet")
-            if isMet {
+            if isMet, let refusal = refusal(task, scope, nil) {
+                (end.phase, end.reason) = refusal
+            } else if isMet {
                 (end, scope.results[task.name]) =
                     task.forEach == nil
                     ? single(task, path, scope, nil, end.attempt) : each(task, path, scope, end.attempt)
@@ -71,6 +82,7 @@ struct Oracle {
                 scope.empty.insert(task.name)
             }
             scope.phases[task.name] = end.phase
+            if end.reason == "WhenFalse" { scope.declined.insert(task.name) }
             if end.phase == .failed, task.onFailure == .fail { scope.hasFailed = true }
         }
         return scope
@@ -111,14 +123,16 @@ struct Oracle {
             members.append(member)
         }
         let names = task.isPipeline ? scenario.pipeline(of: task)?.results.map(\.name) ?? [] : task.results
-        let isThere = task.pipelineRef.map { scenario.libraries[$0]?.arrives != nil } ?? true
+        let isThere =
+            task.pipelineRef == nil
+            || ends.keys.contains { $0.hasPrefix(path + "[") && $0.dropFirst(path.count).contains("/") }
         var results = JSONObject()
         for name in names where isThere { results[name] = .array(members.map { $0.1[name] ?? .null }) }
         if let failed = members.first(where: { $0.0.phase == .failed }) {
             return (end(.failed, failed.0.reason), results)
         }
         if let skipped = members.first, members.allSatisfy({ $0.0.phase == .skipped }) {
-            return (end(.skipped, skipped.0.reason), results)
+            return (end(.skipped, members.first { $0.0.reason != "WhenFalse" }?.0.reason ?? skipped.0.reason), results)
         }
         return (end(.succeeded), results)
     }
@@ -126,6 +140,9 @@ struct Oracle {
     private mutating func single(
         _ task: TaskSpec, _ path: String, _ scope: Scope, _ item: JSONValue?, _ first: Int
     ) -> (End, JSONObject) {
+        if item != nil, let (phase, reason) = refusal(task, scope, item) {
+            return (End(phase: phase, attempt: first, reason: reason), [:])
+        }
         do {
             if task.isPipeline { return try pipeline(task, path, scope, item, first) }
             _ = try value(task.container ?? [:], scope, item)
@@ -177,6 +194,67 @@ struct Oracle {
         }
     }
 
+    // MARK: Conditions
+
+    /// How a task ends by its condition; nil where that holds, or is asked elsewhere: of an item, or of the task as a whole.
+    private func refusal(_ task: TaskSpec, _ scope: Scope, _ item: JSONValue?) -> (TaskPhase, String)? {
+        guard let when = task.when else { return nil }
+        let name = task.itemName ?? ""
+        let readsItem = task.forEach != nil && when.hasPrefix(name + " ")
+        guard readsItem == (item != nil) || task.forEach == nil else { return nil }
+        do {
+            return try answer(when, scope, name, item) ? nil : (.skipped, "WhenFalse")
+        } catch {
+            return error as? Lack == .missing ? (.skipped, "MissingResult") : (.failed, "ExpressionError")
+        }
+    }
+
+    /// What a condition of the generator's forms says.
+    private func answer(_ text: String, _ scope: Scope, _ name: String, _ item: JSONValue?) throws -> Bool {
+        for (sign, strongest) in [(" || ", true), (" && ", false)] {
+            guard let range = text.firstRange(of: sign) else { continue }
+            let right = try answer(String(text[range.upperBound...]), scope, name, item)
+            if right == strongest { return strongest }
+            return try answer(String(text[..<range.lowerBound]), scope, name, item)
+        }
+        if text == "true" || text == "false" { return text == "true" }
+        if text.hasPrefix("!") { return try !answer(String(text.dropFirst()), scope, name, item) }
+        if text.hasPrefix("has(") { return result(String(text.dropFirst(4).dropLast()), scope) != nil }
+        let parts = text.split(separator: " ").map(String.init)
+        let found = try subject(parts[0], scope, name, item)
+        let wanted = Int64(parts[2]).map { JSONValue.int($0) } ?? .string(String(parts[2].dropFirst().dropLast()))
+        return switch parts[1] {
+        case "==": found == wanted
+        case "!=": found != wanted
+        default: found.int ?? 0 > wanted.int ?? 0
+        }
+    }
+
+    private func result(_ path: String, _ scope: Scope) -> JSONValue? {
+        let parts = path.split(separator: ".").map(String.init)
+        return scope.results[parts[1]]?[parts[3]] ?? (scope.empty.contains(parts[1]) ? [] : nil)
+    }
+
+    private func subject(_ text: String, _ scope: Scope, _ name: String, _ item: JSONValue?) throws -> JSONValue {
+        let list = scope.parameters["list"]?.array ?? []
+        if text == name { return item ?? .null }
+        if text == "run.phase" { return .string(scope.outcome?.rawValue ?? "") }
+        if text == "size(params.list)" { return .int(Int64(list.count)) }
+        if text.hasPrefix("params.list["), let index = Int(text.dropFirst(12).dropLast()) {
+            guard list.indices.contains(index) else { throw Lack.invalid }
+            return list[index]
+        }
+        if text.hasPrefix("size(") {
+            guard let value = result(String(text.dropFirst(5).dropLast()), scope) else { throw Lack.missing }
+            guard let size = value.array?.count ?? value.string?.count else { throw Lack.invalid }
+            return .int(Int64(size))
+        }
+        if text.hasSuffix(".o.none") {
+            throw result(String(text.dropLast(5)), scope) == nil ? Lack.missing : Lack.invalid
+        }
+        return .string(scope.phases[text.split(separator: ".").map(String.init)[1]]?.rawValue ?? "")
+    }
+
     // MARK: References
 
     private func value(_ value: JSONValue, _ scope: Scope, _ item: JSONValue?) throws -> JSONValue {
@@ -212,7 +290,8 @@ struct Oracle {
         var end = End(phase: .failed, attempt: first)
         while true {
             let fates = (0..<task.replicas).map { scenario.fate(task, path, attempt: end.attempt, replica: $0) }
-            let failed = fates.first { $0.failureClass != nil && $0 != .hang }
+            // Those that no node takes are more than are needed.
+            let failed = fates.first { $0.failureClass != nil && $0 != .hang && $0 != .unschedulable }
             let leaderSucceeds = task.successPolicy == .leader && fates[0].failureClass == nil
             guard !leaderSucceeds || failed != nil else { return succeeded(end) }
             guard let fate = failed ?? (fates.contains(.hang) ? .hang : nil), var failure = fate.failureClass else {

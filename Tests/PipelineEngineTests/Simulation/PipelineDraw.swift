@@ -92,8 +92,13 @@ struct PipelineDraw {
             json["container"] = ["image": "x"]
             if random.chance(0.4) { json["container"]?["args"] = [value(&random)] }
             if random.chance(depth == 0 ? 0.25 : 0.1) {
-                json["replicas"] = .int(Int64(random.pick(2...4)))
-                if random.chance(0.3) { json["successPolicy"] = "Leader" }
+                let replicas = random.pick(2...4)
+                json["replicas"] = .int(Int64(replicas))
+                if random.chance(0.3) {
+                    json["successPolicy"] = "Leader"
+                } else if random.chance(0.3) {
+                    json["minAvailable"] = .int(Int64(random.pick(1...replicas)))
+                }
             }
             if isCalm || random.chance(0.3) { json["timeout"] = isCalm ? "5m" : .string("\(random.pick(3...100))s") }
             // What a gang that failed has written depends on who was first.
@@ -102,7 +107,37 @@ struct PipelineDraw {
         if isPipeline, !isCalm, random.chance(0.3) { json["timeout"] = .string("\(random.pick(3...100))s") }
         retry(&json)
         if random.chance(0.3) { json["onFailure"] = "Ignore" }
+        if random.chance(0.25) {
+            json["when"] = .string(
+                condition(earlier + others, isFinally: name.hasPrefix("f"), item: isForEach ? item : nil))
+        }
         return json
+    }
+
+    /// A condition, of the forms that ``Condition`` knows.
+    private mutating func condition(_ others: [JSONValue], isFinally: Bool, item: String?) -> String {
+        let number = random.pick(0...3)
+        var forms = ["true", "false", "size(params.list) > \(number)", "params.list[\(number)] == \(number)"]
+        if isFinally {
+            forms += ["run.phase == 'Succeeded'", "run.phase != 'Succeeded'", "run.phase == 'Failed'"]
+        }
+        if let item { forms += ["\(item) == \(number)", "\(item) != \(number)", "\(item) != \(number)"] }
+        if let name = others.isEmpty ? nil : random.pick(others)["name"]?.string {
+            forms += ["tasks.\(name).phase == 'Failed'", "tasks.\(name).phase != 'Succeeded'"]
+        }
+        let givers = others.filter { $0["results"] != nil || $0["container"] == nil }
+        if !givers.isEmpty {
+            let giver = random.pick(givers)
+            let results = "tasks.\(giver["name"]?.string ?? "").results"
+            forms += ["size(\(results).r) > \(number)", "has(\(results).r)", "!has(\(results).r)"]
+            if giver["container"] != nil, giver["forEach"] == nil { forms += ["\(results).o.none == 1"] }
+        }
+        let form = random.pick(forms)
+        switch random.pick(0...9) {
+        case 0: return "\(form) || size(params.list) > \(number)"
+        case 1: return "\(form) && size(params.list) > \(number)"
+        default: return form
+        }
     }
 
     private mutating func dependsOn(_ json: inout JSONValue, _ earlier: [JSONValue]) {

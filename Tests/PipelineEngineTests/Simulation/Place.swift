@@ -82,6 +82,13 @@ extension Scenario {
             guard beside.contains(name), !found.contains(where: { $0.task == name }) else { continue }
             found.append(Dependency(task: name))
         }
+        let explicit = Set(found.map(\.task))
+        for part in (task.when ?? "").components(after: "tasks.") {
+            let name = String(part.prefix { $0 != "." })
+            guard beside.contains(name), !explicit.contains(name) else { continue }
+            let isPhase = part.dropFirst(name.count).hasPrefix(".phase")
+            found.append(Dependency(task: name, on: isPhase ? .finished : .succeededOrSkipped))
+        }
         return found
     }
 }

@@ -54,6 +54,8 @@ struct Scenario {
     var parameters: JSONObject = [:]
     var libraries: [String: Library] = [:]
     var engine = EngineSettings()
+    /// Most bytes of a status that the API server stores.
+    var statusLimit = Int.max
     /// What the user asks for, and how many seconds after the start.
     var wants: [(after: Int64, state: DesiredState)] = []
 
@@ -63,7 +65,8 @@ struct Scenario {
         }
         return """
             run \(run.text) pipeline \(json.text) parameters \(JSONValue.object(parameters).text) wants \(wants) \
-            folds \(engine.foldThreshold)/\(engine.runningFoldThreshold) results \(engine.resultLimit)\
+            folds \(engine.foldThreshold)/\(engine.runningFoldThreshold) results \(engine.resultLimit) \
+            tasks \(engine.taskLimit) status \(statusLimit)\
             \(libraries.joined())
             """
     }
@@ -85,7 +88,10 @@ struct Scenario {
             engine.runningFoldThreshold = random.pick([0, 6, 2000])
         }
         if !isCalm {
-            if random.chance(0.1) { engine.resultLimit = random.pick(20...200) }
+            if random.chance(0.2) { engine.resultLimit = random.pick(20...400) }
+            if random.chance(0.1) { engine.taskLimit = random.pick(5...60) }
+            if random.chance(0.05) { statusLimit = random.pick(3000...9000) }
+            if random.chance(0.1) { run["queueTimeout"] = .string("\(random.pick(5...100))s") }
             run["failurePolicy"] = .string(random.pick(FailurePolicy.allCases).rawValue)
             if random.chance(0.2) { run["timeout"] = .string("\(random.pick(5...200))s") }
             if random.chance(0.1) { run["state"] = "Suspended" }
@@ -125,11 +131,14 @@ struct Scenario {
         // One pod of the gang decides: the leader, where there is one and it succeeds, or the one that fails.
         let decisive = Self.fate(&ofAttempt, calm: true)
         let quick = PodFate.succeed(after: Int64(ofPod.pick(1...30)))
+        let least = task.minAvailable ?? task.replicas
         if decisive.failureClass == nil {
+            if replica >= least, ofPod.chance(0.5) { return .unschedulable }
             return task.successPolicy == .leader && replica > 0 ? .hang : quick
         }
         if replica == ofAttempt.pick(0...task.replicas - 1) { return decisive }
-        return task.successPolicy == .leader ? .hang : ofPod.chance(0.5) ? .hang : quick
+        // Without one that has no node yet, the others must not be enough.
+        return task.successPolicy == .leader || least < task.replicas || ofPod.chance(0.5) ? .hang : quick
     }
 
     /// What the pod of that attempt writes as its results, where it declares some: `r` a list, `o` an object with a list in it.

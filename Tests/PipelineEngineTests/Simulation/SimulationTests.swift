@@ -2,6 +2,7 @@ import Foundation
 import JSON
 import SeededRandom
 import SluiceAPI
+import Synchronization
 import Testing
 
 /// E1 to E14 over generated runs in a rough world. `SLUICE_SIMULATION_SEEDS` sets how many seeds, `SLUICE_FIRST_SEED` where they begin,
@@ -11,7 +12,8 @@ struct SimulationTests {
 
     /// Seeds that once found a fault.
     static let regressions: [UInt64] = [
-        12, 42, 129, 177, 210, 294, 526, 622, 826, 864, 936, 968, 977, 1166,
+        12, 42, 129, 142, 177, 210, 294, 363, 467, 490, 526, 590, 622, 826, 864, 936, 968, 977, 1166, 1279, 1584, 2025,
+        2449, 3269,
     ]
 
     static var seeds: [UInt64] {
@@ -19,6 +21,17 @@ struct SimulationTests {
         let first = number("SLUICE_FIRST_SEED") ?? 0
         let count = number("SLUICE_SIMULATION_SEEDS") ?? 50
         return Array(first..<first + count) + regressions.filter { $0 >= first + count }
+    }
+
+    /// Steps of the engine in all tests together, told once at the end of a hunt.
+    private static let steps = Mutex((sum: 0, tests: 0))
+
+    private static func count(_ sum: Int) {
+        let total = steps.withLock { steps in
+            steps = (steps.sum + sum, steps.tests + 1)
+            return steps.tests == 2 ? steps.sum : nil
+        }
+        if let total, environment["SLUICE_HUNT"] != nil { print("\(seeds.count) seeds, \(total) steps") }
     }
 
     private static func number(_ name: String) -> UInt64? { environment[name].flatMap { UInt64($0) } }
@@ -104,7 +117,7 @@ struct SimulationTests {
             guard play(Scenario(seed: seed, isCalm: true), worlds: 4, { steps += $0.steps }) else { return }
         }
         #expect(steps > 0)
-        if Self.environment["SLUICE_VERBOSE"] != nil { print("\(steps) steps") }
+        Self.count(steps)
     }
 
     @Test func `E1 to E14 hold whatever users, pods and the API server do`() {
@@ -119,6 +132,6 @@ struct SimulationTests {
         }
         // The generator must reach every kind of end.
         if Self.seeds.count >= 100 { #expect(phases.count >= 3) }
-        if Self.environment["SLUICE_VERBOSE"] != nil { print("\(steps) steps, \(phases)") }
+        Self.count(steps)
     }
 }

@@ -53,6 +53,8 @@ struct Simulator {
     /// What happened, one line each; kept only where a single seed is looked at.
     var log: Log?
     var crashes = 0
+    /// Whether the status leaves most out, since the API server did not store all of it.
+    var isShort = false
     var pendingWants: [(time: Timestamp, state: DesiredState)]
     var createdNames: [String: Int] = [:]
     var failuresOfName: [String: Int] = [:]
@@ -72,7 +74,7 @@ struct Simulator {
             retryDelay: .seconds(random.pick([0, 1])))
         driver = RunDriver(
             RunEngine(
-                run: identity, generation: 1, spec: scenario.spec, pipeline: scenario.pipeline,
+                run: identity, created: Bench.start, generation: 1, spec: scenario.spec, pipeline: scenario.pipeline,
                 parameters: scenario.parameters, status: PipelineRunStatus(), settings: scenario.engine),
             written: PipelineRunStatus(), settings: settings)
     }
@@ -150,7 +152,9 @@ struct Simulator {
             let (identity, answer) = answers.remove(at: random.pick(0...answers.count - 1))
             switch answer {
             case .success(let pod): driver.podCreated(pod)
-            case .failure(let refused): driver.podCreateFailed(identity, refused.refusal, now: world.now)
+            case .failure(let refused):
+                if case .indeterminate = refused.refusal { lastUnanswered = world.now }
+                driver.podCreateFailed(identity, refused.refusal, now: world.now)
             }
         }
         let names = world.untold.keys.sorted().shuffled(using: &random)
@@ -252,6 +256,7 @@ struct Simulator {
         driver = rebuilt(from: status)
         seen = status
         writing = nil
+        isShort = false
         answers = []
         world.untold = [:]
     }
@@ -262,7 +267,7 @@ struct Simulator {
         spec.state = desired
         var driver = RunDriver(
             RunEngine(
-                run: identity, generation: generation, spec: spec, pipeline: scenario.pipeline,
+                run: identity, created: Bench.start, generation: generation, spec: spec, pipeline: scenario.pipeline,
                 parameters: scenario.parameters, status: status, settings: scenario.engine),
             written: status, settings: settings)
         for name in world.pods.keys.sorted().shuffled(using: &random) {
@@ -274,16 +279,12 @@ struct Simulator {
     /// With nothing under way, an operator that takes over knows and decides what this one does.
     private mutating func checkTakeover() throws {
         // Of creates without an answer it knows nothing, and need not wait for them.
-        guard driver.status(now: world.now) == persisted, world.now >= lastUnanswered + .seconds(60) else { return }
+        guard !isShort, persisted.reason != "StatusTooLarge", driver.status(now: world.now) == persisted,
+            world.now >= lastUnanswered + .seconds(60)
+        else { return }
         var other = rebuilt(from: persisted)
         _ = other.next(now: world.now, monotonic: monotonic)
         let status = other.status(now: world.now)
-        if scenario.engine.foldThreshold < 100 {
-            // How much is folded depends on the number of nodes, which those of earlier attempts are counted in.
-            try checkPersisted(persisted, Rows(persisted), status, Rows(status))
-            try checkPersisted(status, Rows(status), persisted, Rows(persisted))
-            return
-        }
         guard status == persisted else {
             throw Broken(
                 description: "E14: a new operator sees it otherwise: \(difference(persisted, status))")
@@ -292,7 +293,7 @@ struct Simulator {
 
     /// A pod that has just been made follows from what a new operator would know as well.
     private mutating func checkFollows(_ identity: PodIdentity, _ name: String) throws {
-        guard desired != .terminated, world.pods[name] != nil else { return }
+        guard desired != .terminated, world.pods[name] != nil, persisted.reason != "StatusTooLarge" else { return }
         var other = rebuilt(from: persisted)
         tellOfPipelines(&other)
         let effects = other.next(now: world.now, monotonic: monotonic)
@@ -305,10 +306,19 @@ struct Simulator {
         else {
             throw Broken(description: "E14: \(name) is made, and a new operator has \(row.json.text)")
         }
-        if row.attempt == identity.attempt, row.phase == .skipped {
+        if row.attempt == identity.attempt, row.phase == .skipped || row.reason == "ExpressionError" {
             throw Broken(description: "E14: \(name) is made, and a new operator skips its task")
         }
-        if row.attempt == identity.attempt, scenario.engine.resultLimit > 1000 {
+        let place = scenario.place(identity.path)
+        if let above = (place.map { $0.pipelines + $0.instances.map(\.group) } ?? [])
+            .first(where: {
+                rows[$0].phase.isFinished && rows.attempts(scenario.place($0)) == seenRows.attempts(scenario.place($0))
+                    && rows[$0].attempt == seenRows[$0].attempt
+            })
+        {
+            throw Broken(description: "E14: \(name) is made, and a new operator has \(rows[above].json.text)")
+        }
+        if row.attempt == identity.attempt {
             do { try checkDependencies(of: identity.path, rows) } catch {
                 throw Broken(description: "E14: by a new operator: \(error)")
             }
@@ -337,6 +347,11 @@ struct Simulator {
     private mutating func perform(_ write: RunDriver.Write) throws {
         try crashPoint()
         writing = nil
+        if write.status.reason != "StatusTooLarge", write.status.json.text.utf8.count > scenario.statusLimit {
+            note("too large")
+            isShort = true
+            return driver.statusTooLarge(write)
+        }
         if random.chance(roughness.requestFails) {
             // Half of them had their effect, and only the answer is lost: the run is read anew then, as after a crash.
             guard random.chance(0.5) else { return driver.statusWriteFailed(write) }

@@ -1,4 +1,7 @@
 import JSON
+import PipelineEngine
+
+@testable import SluiceAPI
 
 extension Scenario {
     /// The scenarios that have one part less: a task, or something that a task asks for. The largest parts first.
@@ -16,7 +19,7 @@ extension Scenario {
                 found.append(scenario)
             }
         }
-        for field in ["parallelism", "timeout", "state"] where run[field] != nil {
+        for field in ["parallelism", "timeout", "queueTimeout", "state"] where run[field] != nil {
             var scenario = self
             scenario.run[field] = nil
             found.append(scenario)
@@ -26,7 +29,33 @@ extension Scenario {
             scenario.wants.remove(at: index)
             found.append(scenario)
         }
-        return found
+        func with(_ change: (inout Scenario) -> Void) {
+            var scenario = self
+            change(&scenario)
+            found.append(scenario)
+        }
+        let usual = EngineSettings()
+        if engine.taskLimit != usual.taskLimit { with { $0.engine.taskLimit = usual.taskLimit } }
+        if engine.resultLimit != usual.resultLimit { with { $0.engine.resultLimit = usual.resultLimit } }
+        if engine.foldThreshold != usual.foldThreshold { with { $0.engine.foldThreshold = usual.foldThreshold } }
+        if statusLimit != .max { with { $0.statusLimit = .max } }
+        return found.filter(\.hasValidConditions)
+    }
+
+    /// Whether all that conditions read is still there.
+    private var hasValidConditions: Bool {
+        var open = [pipeline] + libraries.values.map(\.spec)
+        while let pipeline = open.popLast() {
+            let variables = WhenExpression.Variables(pipeline)
+            for (index, task) in (pipeline.tasks + pipeline.finally).enumerated() {
+                if let inner = task.pipelineSpec { open.append(inner) }
+                guard let when = task.when else { continue }
+                let isFinally = index >= pipeline.tasks.count
+                let expression = try? WhenExpression(when, in: variables, isFinally: isFinally, item: task.itemName)
+                if expression == nil { return false }
+            }
+        }
+        return true
     }
 
     private static func smaller(_ pipeline: JSONValue) -> [JSONValue] {
@@ -52,7 +81,8 @@ extension Scenario {
                     with(task)
                 }
                 for field in [
-                    "forEach", "dependsOn", "retry", "replicas", "timeout", "parameters", "results", "onFailure",
+                    "when", "forEach", "dependsOn", "retry", "minAvailable", "replicas", "timeout", "parameters",
+                    "results", "onFailure",
                 ]
                 where tasks[index][field] != nil {
                     task = tasks[index]

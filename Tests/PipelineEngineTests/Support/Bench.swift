@@ -12,6 +12,7 @@ struct Bench {
     var spec: PipelineRunSpec
     let pipeline: PipelineSpec
     let parameters: JSONObject
+    let engineSettings: EngineSettings
     var driver: RunDriver
     var now = Bench.start
     var generation: Int64 = 1
@@ -52,9 +53,11 @@ struct Bench {
 
     init(
         _ tasks: [JSONValue], finally: [JSONValue] = [], run: JSONValue = [:], results: JSONValue = [],
-        declared: JSONValue = [], parameters: JSONObject = [:], admission: AdmissionMode = .always
+        declared: JSONValue = [], parameters: JSONObject = [:], admission: AdmissionMode = .always,
+        settings: EngineSettings = EngineSettings()
     ) {
         self.admission = admission
+        engineSettings = settings
         spec = PipelineRunSpec(validated: run)
         pipeline = PipelineSpec(validated: [
             "tasks": .array(tasks), "finally": .array(finally), "results": results, "parameters": declared,
@@ -62,7 +65,7 @@ struct Bench {
         self.parameters = parameters
         let engine = RunEngine(
             run: identity, created: Self.start, generation: 1, spec: spec, pipeline: pipeline, parameters: parameters,
-            status: PipelineRunStatus(), admission: admission)
+            status: PipelineRunStatus(), admission: admission, settings: settings)
         driver = RunDriver(engine, written: PipelineRunStatus(), settings: Self.settings)
         settle()
     }
@@ -190,8 +193,7 @@ struct Bench {
         do { status = try PipelineRunStatus(persisted.json) } catch { Issue.record(error) }
         let engine = RunEngine(
             run: identity, created: Self.start, generation: generation, spec: spec, pipeline: pipeline,
-            parameters: parameters,
-            status: status, admission: admission)
+            parameters: parameters, status: status, admission: admission, settings: engineSettings)
         driver = RunDriver(engine, written: status, settings: Self.settings)
         for name in pods.keys.sorted() { driver.podObserved(pods[name] ?? Pod()) }
         if settling { settle() }

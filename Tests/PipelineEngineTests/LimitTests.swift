@@ -1,0 +1,166 @@
+import JSON
+import KubernetesModel
+import PipelineEngine
+import Testing
+
+@testable import SluiceAPI
+
+/// The limits of tasks, results and time of a run: what counts, and that whoever goes on with the run decides the same.
+struct LimitTests {
+    private static func limited(_ change: (inout EngineSettings) -> Void) -> EngineSettings {
+        var settings = EngineSettings()
+        change(&settings)
+        return settings
+    }
+
+    @Test func `E10 and E14: attempts of a sub-pipeline that are over do not count as tasks`() {
+        var bench = Bench(
+            [task("p", ["retry": ["limit": 3], "pipelineSpec": ["tasks": [task("a"), task("b")]]])],
+            settings: Self.limited { $0.taskLimit = 3 })
+        for attempt in 0..<3 {
+            if attempt == 2 { bench.restart() }
+            bench.fail("p/a")
+            bench.succeed("p/b")
+            #expect(bench.isLive("p/a", attempt: attempt + 1))
+        }
+    }
+
+    @Test func `E12 and E14: results of an attempt of a sub-pipeline that is over take no room`() {
+        var bench = Bench(
+            [
+                task(
+                    "p",
+                    ["retry": ["limit": 3], "pipelineSpec": ["tasks": [task("a", ["results": ["r"]]), task("b")]]])
+            ], settings: Self.limited { $0.resultLimit = 20 })
+        for attempt in 0..<3 {
+            bench.succeed("p/a", results: #"{"r":"12345678"}"#)
+            #expect(bench.task("p/a").results == ["r": "12345678"])
+            bench.fail("p/b")
+            #expect(bench.isLive("p/a", attempt: attempt + 1))
+        }
+    }
+
+    @Test(arguments: [5000, 262_144])
+    func `E12 and E14: where room for results is scarce, what follows waits until a status tells who came first`(
+        limit: Int
+    ) {
+        var bench = Bench(
+            [task("a", ["results": ["r"]]), task("b", ["results": ["r"]]), task("c", ["dependsOn": ["a"]])],
+            settings: Self.limited { $0.resultLimit = limit })
+        bench.succeed("a", results: #"{"r": 1}"#, settling: false)
+        let first = bench.next()
+        #expect(first.creates.isEmpty == (limit == 5000))
+        guard let write = first.write ?? bench.next().write else { return }
+        bench.write(write)
+        #expect(bench.next().creates.map(\.name) == [bench.name("c")])
+    }
+
+    @Test func `E12 and E14: that results were refused is written before what follows from it begins`() {
+        var bench = Bench(
+            [task("a", ["results": ["r"]]), task("c", ["dependsOn": [["task": "a", "on": "Failed"]]])],
+            run: ["failurePolicy": "Continue"], settings: Self.limited { $0.resultLimit = 5 })
+        bench.succeed("a", results: #"{"r": 12345}"#, settling: false)
+        let effects = bench.next()
+        #expect(effects.creates.isEmpty)
+        guard let write = effects.write else {
+            Issue.record("nothing is written")
+            return
+        }
+        bench.write(write)
+        #expect(bench.next().creates.map(\.name) == [bench.name("c")])
+        #expect(bench.state("a") == "Failed/ResultsTooLarge")
+    }
+
+    @Test(arguments: [20, 50_000])
+    func `E10 and E14: near the limit of tasks, what follows waits until a status tells who came first`(limit: Int) {
+        var bench = Bench(
+            [task("a", ["forEach": ["items": [1, 2]]])], run: ["state": "Suspended"],
+            settings: Self.limited { $0.taskLimit = limit })
+        bench.want(.running, settling: false)
+        let effects = bench.next()
+        #expect(effects.creates.isEmpty == (limit == 20))
+        guard limit == 20, let write = effects.write else { return }
+        bench.write(write)
+        #expect(bench.next().creates.count == 2)
+    }
+
+    @Test func `E10 and E14: that there was no room for tasks is written before what follows from it begins`() {
+        var bench = Bench(
+            [
+                task("a", ["forEach": ["items": [1, 2]]]),
+                task("c", ["dependsOn": [["task": "a", "on": "Failed"]]]),
+            ],
+            run: ["state": "Suspended", "failurePolicy": "Continue"], settings: Self.limited { $0.taskLimit = 3 })
+        bench.want(.running, settling: false)
+        let effects = bench.next()
+        #expect(effects.creates.isEmpty)
+        guard let write = effects.write else {
+            Issue.record("nothing is written")
+            return
+        }
+        bench.write(write)
+        #expect(bench.next().creates.map(\.name) == [bench.name("c")])
+        #expect(bench.state("a") == "Failed/TooManyTasks")
+    }
+
+    @Test func `E14: a run that has ended stays so, though most of its rows had no room in its status`() {
+        var bench = Bench([task("a"), task("b")])
+        bench.succeed("a")
+        bench.pods[bench.name("a")] = nil
+        bench.succeed("b", settling: false)
+        var isStored = false
+        while !isStored {
+            guard let write = bench.next().write else {
+                Issue.record("nothing is written")
+                return
+            }
+            if write.status.tasks.isEmpty {
+                bench.write(write)
+                isStored = true
+            } else {
+                bench.driver.statusTooLarge(write)
+            }
+        }
+        #expect(bench.persisted.phase == .succeeded)
+        let persisted = bench.persisted
+        bench.restart()
+        #expect(bench.status == persisted)
+        #expect(bench.created.count == 2)
+        #expect(bench.released == [bench.name("a"), bench.name("b")])
+        #expect(bench.driver.isDone)
+    }
+
+    @Test(arguments: [("1m", "20s", 20), ("10s", "1m", 60)])
+    func `Timeout and queueTimeout: a run that has both is woken for its time-out`(
+        queue: String, timeout: String, due: Int64
+    ) {
+        var bench = Bench([task("a")], run: ["queueTimeout": .string(queue), "timeout": .string(timeout)])
+        bench.run("a")
+        bench.pass(15)
+        #expect(bench.next().wakeUp == Bench.start + .seconds(due))
+        bench.pass(45)
+        #expect(bench.outcome() == "Failed/RunTimeout")
+        #expect(bench.task("a").completionTime == Bench.start + .seconds(due))
+    }
+
+    @Test func `Parallelism and E14: the slot of a gang that was refused is taken when a status tells that it is free`()
+    {
+        var bench = Bench(
+            [task("g", ["replicas": 2]), task("b")], run: ["state": "Suspended", "parallelism": 1])
+        bench.refusals[bench.name("g")] = [.denied(reason: "Forbidden", message: "exceeded quota")]
+        bench.want(.running, settling: false)
+        for create in bench.next().creates { bench.perform(.create(create)) }
+        for (name, pod) in bench.pods where pod.isLive {
+            bench.pods[name]?.end(code: 143, at: bench.now)
+            bench.observe(name)
+        }
+        let effects = bench.next()
+        #expect(effects.creates.isEmpty)
+        guard let write = effects.write else {
+            Issue.record("nothing is written")
+            return
+        }
+        bench.write(write)
+        #expect(bench.next().creates.map(\.name) == [bench.name("b")])
+    }
+}
