@@ -42,6 +42,7 @@ let package = Package(
         .library(name: "KubernetesRuntime", targets: ["KubernetesRuntime"]),
         // For Benchmarks, a package of its own.
         .library(name: "PipelineEngine", targets: ["JSON", "KubernetesModel", "CEL", "SluiceAPI", "PipelineEngine"]),
+        .library(name: "GangQueue", targets: ["KubernetesModel", "GangQueue"]),
         .library(name: "Simulator", targets: ["Simulator"]),
     ],
     dependencies: [
@@ -97,6 +98,7 @@ let package = Package(
         module("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL"]),
         module("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         module("PipelineEngine", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL", "SluiceAPI", heap]),
+        module("GangQueue", ["KubernetesModel", heap]),
         module("Simulator", ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine", heap]),
 
         module(
@@ -152,6 +154,7 @@ let package = Package(
         tests("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "YAML"]),
         tests("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         tests("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
+        tests("GangQueue", ["KubernetesModel"]),
         tests("Simulator", ["JSON", "KubernetesModel", "YAML"]),
         tests(
             "SluiceOperator",

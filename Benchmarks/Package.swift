@@ -12,6 +12,7 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
+                .product(name: "GangQueue", package: "sluice"),
                 .product(name: "KubernetesClient", package: "sluice"),
                 .product(name: "PipelineEngine", package: "sluice"),
                 .product(name: "Simulator", package: "sluice"),

@@ -9,6 +9,7 @@ import JSON
         ("localRun", { try await LocalRun.run() }),
         ("engineStep", { try EngineStep.run() }),
         ("expressions", { try Expressions.run() }),
+        ("gangQueue", { try GangQueueing.run() }),
         ("simulate", { try Simulate.run() }),
         ("clientRequests", { try await ClientRequests.run() }),
     ]

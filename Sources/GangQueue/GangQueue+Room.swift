@@ -1,0 +1,116 @@
+import HeapModule
+
+/// The nodes for a shape in the order in which it takes them, while nothing on them grows.
+struct NodeCursor: Sendable {
+    var candidates: Heap<NodeTable.Candidate>
+}
+
+/// Whether there is room: quota and nodes.
+extension GangQueue {
+    /// Q2, Q3: the ceiling or the guarantee of others that is in the way.
+    func lacksQuota(_ gang: Int, _ key: LineClass.Key, _ amounts: ResourceVector) -> Block? {
+        let path = tree.path(key.queue)
+        for queue in path {
+            guard let limit = tree.queues[queue].spec.maxRunningRuns else { continue }
+            if lines[queue].runs.count >= limit, lines[queue].runs[gangs[gang].run] == nil {
+                return Block(kind: .runs, queue: queue)
+            }
+        }
+        for queue in path where !tree.queues[queue].capabilityNamed.isEmpty {
+            let entry = tree.queues[queue]
+            let over = (0..<amounts.count).filter {
+                amounts[$0] > 0 && entry.usage[$0] + amounts[$0] > entry.capability($0)
+            }
+            if let resource = firstByName(over) { return Block(kind: .quota, queue: queue, resource: resource) }
+        }
+        guard hasGuarantees else { return nil }
+        return firstByName(tree.takesGuaranteed(amounts, in: key.queue, capacity: nodes.total)).map {
+            Block(kind: .guaranteed, resource: $0)
+        }
+    }
+
+    func firstByName(_ resources: [Int]) -> Int? { resources.min { table.names[$0] < table.names[$1] } }
+
+    /// Q5: nodes for the pods that start together.
+    mutating func findRoom(_ index: Int) -> [PlannedPods]? {
+        if shapes[index].hasNoRoom { return nil }
+        let plan =
+            shapes[index].groups.count == 1 && shapes[index].key.topology == nil
+            ? simplePlan(index) : nodes.plan(shapes[index], counts: shapes[index].groups.map(\.required), kinds)
+        if plan == nil {
+            shapes[index].hasNoRoom = true
+            roomless.append(index)
+        }
+        return plan
+    }
+
+    /// The plan for pods that are all alike. The order of nodes is made once for all workloads of the shape in one decision.
+    private mutating func simplePlan(_ index: Int) -> [PlannedPods]? {
+        let group = shapes[index].groups[0]
+        var cursor =
+            cursors.removeValue(forKey: index)
+            ?? NodeCursor(candidates: nodes.candidates(group, kinds, among: nodes.order))
+        var plan: [PlannedPods] = []
+        var rest = group.required
+        var partly: [NodeTable.Candidate] = []
+        while rest > 0, let best = cursor.candidates.popMin() {
+            let node = Int(best.node)
+            let count = nodes.slots(group, on: node, limit: rest)
+            guard count > 0 else { continue }
+            plan.append(PlannedPods(group: 0, node: node, count: count))
+            rest -= count
+            // It may have room for another workload.
+            if rest == 0 || group.separateHosts { partly.append(best) }
+        }
+        for candidate in partly { cursor.candidates.insert(candidate) }
+        guard rest <= 0 else { return nil }
+        cursors[index] = cursor
+        return plan
+    }
+
+    /// Q10: too little of something, or enough of everything on the wrong nodes.
+    func lackOfRoom(_ shape: Shape) -> Block {
+        let short = (0..<shape.required.count).filter { shape.required[$0] > nodes.totalFree[$0] }
+        if let resource = firstByName(short) { return Block(kind: .resources, resource: resource) }
+        let asked = (0..<shape.required.count).filter { shape.required[$0] > 0 && $0 != ResourceTable.pods }
+        let devices = asked.filter(kinds.devices.contains)
+        return Block(
+            kind: .fragmentation, resource: firstByName(devices.isEmpty ? asked : devices) ?? ResourceTable.pods)
+    }
+
+    /// Finds out again which shapes no set of empty nodes would hold, after nodes changed or shapes came.
+    mutating func checkShapes() {
+        guard checkedEpoch != nodes.epoch else { return }
+        checkedEpoch = nodes.epoch
+        for index in shapes.indices where shapes[index].uses > 0 && shapes[index].epoch != nodes.epoch {
+            shapes[index].epoch = nodes.epoch
+            shapes[index].largeFirst = largeFirst(shapes[index].groups)
+            let holds = nodes.holdsWhenEmpty(shapes[index], kinds)
+            guard holds != shapes[index].canEverFit else { continue }
+            let counted = shapes[index].classes.filter { counts(classes[$0]) }
+            shapes[index].canEverFit = holds
+            for line in shapes[index].classes {
+                let times = demandTimes(line)
+                let before = counted.contains(line)
+                if before, !counts(classes[line]) {
+                    tree.wait(shapes[index].full, times: -times, in: classes[line].key.queue)
+                } else if !before, counts(classes[line]) {
+                    tree.wait(shapes[index].full, times: times, in: classes[line].key.queue)
+                }
+                wake(line)
+            }
+        }
+    }
+
+    /// How many times the class asks for its shape.
+    private func demandTimes(_ index: Int) -> Int64 {
+        guard classes[index].key.surplus else { return Int64(classes[index].count) }
+        return classes[index].everyone.reduce(0) { $0 + (gangs[$1.gang].surplus.first { $0 > 0 } ?? 0) }
+    }
+
+    mutating func wakeGuaranteed() {
+        let waiting = guaranteedBlocked
+        guaranteedBlocked = []
+        for index in waiting where classes[index].block?.kind == .guaranteed { wake(index) }
+    }
+}
