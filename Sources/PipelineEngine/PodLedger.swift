@@ -68,6 +68,11 @@ struct PodLedger: Sendable {
             return .outdated
         }
         unanswered[name] = nil
+        if known == nil {
+            // Another pod of that name: a create whose answer was lost had its effect late. What was asked of the one before it was not
+            // asked of this one.
+            requestFailed(name)
+        }
         if !pod.holdsFinalizer { removingFinalizer.remove(name) }
         entries[name] = Entry(
             node: node, identity: identity, pod: pod, confirmedAt: known?.confirmedAt,

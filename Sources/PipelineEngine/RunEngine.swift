@@ -528,7 +528,8 @@ public struct RunEngine: Sendable {
         if !strays.isEmpty { releaseStrays() }
         finishIfOver(now: now)
         updatePhase()
-        output.wakeUp = phase.isFinished ? nil : timers.earliest
+        // A pod that came to light after the end may still have to be ended, and not have ended in time.
+        output.wakeUp = phase.isFinished && pods.isSettled ? nil : timers.earliest
         defer { output = EngineOutput() }
         return output
     }

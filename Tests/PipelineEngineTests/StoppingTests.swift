@@ -89,6 +89,34 @@ import Testing
         #expect(bench.state("g") == "Succeeded")
     }
 
+    @Test func `E13 and E4: a pod that a lost create brings about after the run has ended is ended and let go, too`() {
+        var bench = Bench([task("g", ["replicas": 2, "successPolicy": "Leader"])])
+        bench.run("g", 0)
+        bench.run("g", 1)
+        bench.succeed("g", 0)
+        #expect(bench.outcome() == "Succeeded/Succeeded")
+        let name = bench.name("g", 1)
+        #expect(bench.stopped == [name])
+        // The one before it is gone; this one was asked for by the same create, which had its effect late.
+        bench.pods[name] = nil
+        var late = Pod()
+        late.metadata = bench.created[name].flatMap { try? ObjectMeta($0["metadata"] ?? [:]) } ?? ObjectMeta()
+        late.metadata.uid = "late"
+        late.metadata.creationTimestamp = bench.now.wholeSecond
+        late.run(at: bench.now)
+        bench.pods[name] = late
+        bench.lingers = true
+        bench.observe(name)
+        bench.settle()
+        #expect(bench.stopped == [name, name])
+        // Its kubelet does not end it: it is deleted in the end, of which the driver reminds.
+        #expect(bench.next().wakeUp == bench.now + .seconds(60))
+        bench.pass(120)
+        #expect(bench.pods[name]?.metadata.isBeingDeleted == true)
+        bench.endDeleted()
+        #expect(bench.driver.isDone)
+    }
+
     @Test func `E13: the peers of a failed replica keep their logs, too`() {
         var bench = Bench([task("g", ["replicas": 3])])
         for replica in 0..<3 { bench.run("g", replica) }

@@ -19,6 +19,11 @@ import Testing
         (135, "the same, by 503 alone"),
         (4276, "a pod of a deleted run, made after another run of its name had begun, was held for ever"),
         (4479, "a pod with a sidecar that was deleted by force after its main container had ended well ran once more"),
+        (
+            111_737,
+            "a pod that a lost create brought about late, after its run had ended, was taken for the one before it: asked for "
+                + "already, and never looked at again"
+        ),
         (6344, "a gang whose leader had a sidecar was stopped by our own delete, which then counted as its failure"),
     ]
 
