@@ -104,9 +104,7 @@ extension RunEngine {
     mutating func evaluateGroup(_ index: Int, now: Timestamp) {
         guard case .group(let group) = nodes[index].body else {
             // A status that says so and does not tell how many there are: they are worked out again.
-            do { addInstances(of: index, try items(of: index)) } catch {
-                finish(index, .failed, reason: Reasons.invalidItems, message: "\(error)", now: now)
-            }
+            do { addInstances(of: index, try items(of: index)) } catch { end(index, for: error, now: now) }
             return
         }
         guard groups[group].unfinished == 0 else { return }
@@ -115,12 +113,8 @@ extension RunEngine {
         for name in resultNames(of: index, members) {
             results[name] = .array(members.map { nodes[$0].status.results[name] ?? .null })
         }
-        guard keep(results, of: index) else {
-            noteDecision(index)
-            finish(
-                index, .failed, reason: Reasons.resultsTooLarge, message: resultsTooLarge.message, now: now)
-            return
-        }
+        let areKept = keep(results, of: index)
+        if !areKept { noteDecision(index) }
         let failed = members.filter { nodes[$0].status.phase == .failed }
         func ended(_ index: Int) -> Timestamp { nodes[index].status.completionTime ?? now }
         if let first = failed.min(by: { (ended($0).wholeSecond, $0) < (ended($1).wholeSecond, $1) }) {
@@ -142,6 +136,8 @@ extension RunEngine {
             let first = left.first { cause($0) != .whenFalse } ?? members.lowerBound
             finish(
                 index, .skipped, reason: nodes[first].status.reason, message: nodes[first].status.message, now: now)
+        } else if !areKept {
+            finish(index, .failed, reason: Reasons.resultsTooLarge, message: resultsTooLarge.message, now: now)
         } else {
             finish(index, .succeeded, reason: "", message: "", now: now)
         }
@@ -218,11 +214,8 @@ extension RunEngine {
             addScope(plan, owner: index, parameters: parameters, pipelines: pipelineChain(of: index))
             unpark(index)
             list(index)
-        } catch let problem as TooManyTasks {
-            finish(index, .failed, reason: Reasons.tooManyTasks, message: problem.message, now: now)
         } catch {
-            let message = (error as? ReferenceProblem)?.message ?? "\(error)"
-            finish(index, .failed, reason: Reasons.invalidReference, message: message, now: now)
+            end(index, for: error, now: now)
         }
     }
 

@@ -329,7 +329,7 @@ extension RunEngine {
     }
 
     /// Ends a node that cannot begin.
-    private mutating func end(_ index: Int, for error: any Error, now: Timestamp) {
+    mutating func end(_ index: Int, for error: any Error, now: Timestamp) {
         switch error {
         case let problem as ReferenceProblem where problem.isMissingResult:
             skip(index, .missingResult, problem.message, now: now)

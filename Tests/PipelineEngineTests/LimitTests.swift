@@ -13,6 +13,28 @@ struct LimitTests {
         return settings
     }
 
+    /// What is created once the next status is written; nothing must be before.
+    private static func creates(after bench: inout Bench) -> [String] {
+        let effects = bench.next()
+        #expect(effects.creates.isEmpty)
+        guard let write = effects.write else {
+            Issue.record("nothing is written")
+            return []
+        }
+        bench.write(write)
+        return bench.next().creates.map(\.name)
+    }
+
+    @Test func `E10 and E12: a forEach whose instance failed says so, also where its results would be too large`() {
+        var bench = Bench(
+            [task("a", ["forEach": ["items": [1, 2]], "results": ["r"]])], run: ["failurePolicy": "Continue"],
+            settings: Self.limited { $0.resultLimit = 18 })
+        bench.succeed("a[0]", results: #"{"r": "12345"}"#)
+        bench.fail("a[1]", code: 7)
+        #expect(bench.state("a") == "Failed/Error")
+        #expect(bench.outcome() == "Failed/Error")
+    }
+
     @Test func `E10 and E14: attempts of a sub-pipeline that are over do not count as tasks`() {
         var bench = Bench(
             [task("p", ["retry": ["limit": 3], "pipelineSpec": ["tasks": [task("a"), task("b")]]])],
@@ -60,14 +82,7 @@ struct LimitTests {
             [task("a", ["results": ["r"]]), task("c", ["dependsOn": [["task": "a", "on": "Failed"]]])],
             run: ["failurePolicy": "Continue"], settings: Self.limited { $0.resultLimit = 5 })
         bench.succeed("a", results: #"{"r": 12345}"#, settling: false)
-        let effects = bench.next()
-        #expect(effects.creates.isEmpty)
-        guard let write = effects.write else {
-            Issue.record("nothing is written")
-            return
-        }
-        bench.write(write)
-        #expect(bench.next().creates.map(\.name) == [bench.name("c")])
+        #expect(Self.creates(after: &bench) == [bench.name("c")])
         #expect(bench.state("a") == "Failed/ResultsTooLarge")
     }
 
@@ -92,14 +107,7 @@ struct LimitTests {
             ],
             run: ["state": "Suspended", "failurePolicy": "Continue"], settings: Self.limited { $0.taskLimit = 3 })
         bench.want(.running, settling: false)
-        let effects = bench.next()
-        #expect(effects.creates.isEmpty)
-        guard let write = effects.write else {
-            Issue.record("nothing is written")
-            return
-        }
-        bench.write(write)
-        #expect(bench.next().creates.map(\.name) == [bench.name("c")])
+        #expect(Self.creates(after: &bench) == [bench.name("c")])
         #expect(bench.state("a") == "Failed/TooManyTasks")
     }
 
