@@ -7,7 +7,7 @@ public import KubernetesModel
 /// of a decision grows with what changed since the one before, not with what waits.
 public struct GangQueue: Sendable {
     var table = ResourceTable()
-    var specs: [String: QueueSpec] = [:]
+    var specs: [String: QueuePolicy] = [:]
     var tree: QueueTree
     var lines: [QueueLine] = [QueueLine()]
     var nodes = NodeTable()
@@ -87,7 +87,7 @@ public struct GangQueue: Sendable {
     // MARK: - What happened
 
     /// Adds a Queue or changes it. Costs a look at everything that waits or runs.
-    public mutating func setQueue(_ spec: QueueSpec) {
+    public mutating func setQueue(_ spec: QueuePolicy) {
         guard specs[spec.name] != spec else { return }
         specs[spec.name] = spec
         changedQueues = true

@@ -7,7 +7,7 @@ public enum AdmissionMode: Sendable, Hashable {
 }
 
 /// Which attempt of which task: what a queue admits.
-public struct WorkloadKey: Sendable, Hashable, Comparable {
+public struct AttemptKey: Sendable, Hashable, Comparable {
     /// The path of the task: `train`, `shards[3]`, `outer[2]/inner`.
     public var path: String
     public var attempt: Int
@@ -18,14 +18,14 @@ public struct WorkloadKey: Sendable, Hashable, Comparable {
         self.attempt = attempt
     }
 
-    public static func < (left: WorkloadKey, right: WorkloadKey) -> Bool {
+    public static func < (left: AttemptKey, right: AttemptKey) -> Bool {
         (left.path, left.attempt) < (right.path, right.attempt)
     }
 }
 
 /// An attempt that asks for admission.
-public struct Workload: Sendable, Hashable {
-    public var key: WorkloadKey
+public struct AdmissionRequest: Sendable, Hashable {
+    public var key: AttemptKey
     /// Pods of the gang, and how many of them suffice.
     public var replicas: Int
     public var minAvailable: Int
@@ -33,7 +33,7 @@ public struct Workload: Sendable, Hashable {
     public var timeLimit: Duration?
 
     /// A workload.
-    public init(key: WorkloadKey, replicas: Int, minAvailable: Int, timeLimit: Duration? = nil) {
+    public init(key: AttemptKey, replicas: Int, minAvailable: Int, timeLimit: Duration? = nil) {
         self.key = key
         self.replicas = replicas
         self.minAvailable = minAvailable

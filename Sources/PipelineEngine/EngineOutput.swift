@@ -53,9 +53,9 @@ public struct EngineOutput: Sendable {
     public var actions: [EngineAction] = []
     public var events: [EngineEvent] = []
     /// Attempts that ask for admission: answer with ``RunEngine/admitted(_:now:)`` when they have it.
-    public var enqueued: [Workload] = []
+    public var enqueued: [AdmissionRequest] = []
     /// Attempts that do not ask any more, or that have no need of what they were given.
-    public var withdrawn: [WorkloadKey] = []
+    public var withdrawn: [AttemptKey] = []
     /// Whether the status differs from the one before the step.
     public var statusChanged = false
     /// When to step again if nothing happens before; nil: only when something happens.

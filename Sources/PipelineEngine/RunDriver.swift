@@ -86,9 +86,9 @@ public struct RunDriver: Sendable {
         public var events: [EngineEvent] = []
         public var creates: [Create] = []
         /// Attempts that ask for admission: answer with ``RunDriver/admitted(_:now:)`` when they have it.
-        public var enqueued: [Workload] = []
+        public var enqueued: [AdmissionRequest] = []
         /// Attempts that do not ask any more, or that have no need of what they were given.
-        public var withdrawn: [WorkloadKey] = []
+        public var withdrawn: [AttemptKey] = []
         public var write: Write?
         public var releases: [Release] = []
         /// When to ask again if nothing happens before; nil: only when something happens. On the calendar's clock.
@@ -169,15 +169,15 @@ public struct RunDriver: Sendable {
     public mutating func podDeleted(name: String, uid: String) { engine.podDeleted(name: name, uid: uid) }
 
     /// The attempt may begin.
-    public mutating func admitted(_ key: WorkloadKey, now: Timestamp) { engine.admitted(key, now: now) }
+    public mutating func admitted(_ key: AttemptKey, now: Timestamp) { engine.admitted(key, now: now) }
 
     /// Why the attempt waits for admission.
-    public mutating func waiting(_ key: WorkloadKey, reason: String, message: String) {
+    public mutating func waiting(_ key: AttemptKey, reason: String, message: String) {
         engine.waiting(key, reason: reason, message: message)
     }
 
     /// The admission of a running attempt is taken back.
-    public mutating func revoked(_ key: WorkloadKey, reason: String, message: String, now: Timestamp) {
+    public mutating func revoked(_ key: AttemptKey, reason: String, message: String, now: Timestamp) {
         engine.revoked(key, reason: reason, message: message, now: now)
     }
 

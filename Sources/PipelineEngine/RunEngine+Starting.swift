@@ -232,8 +232,8 @@ extension RunEngine {
         waitingCount += 1
         let task = nodes[index].task
         output.enqueued.append(
-            Workload(
-                key: WorkloadKey(path: nodes[index].path, attempt: nodes[index].status.attempt),
+            AdmissionRequest(
+                key: AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt),
                 replicas: task.spec.replicas, minAvailable: task.minAvailable,
                 timeLimit: task.spec.timeout.flatMap { $0 > .zero ? $0 : nil }))
         output.statusChanged = true
@@ -250,29 +250,29 @@ extension RunEngine {
         guard nodes[index].admission != .none else { return }
         if nodes[index].admission == .waiting { waitingCount -= 1 }
         nodes[index].admission = .none
-        output.withdrawn.append(WorkloadKey(path: nodes[index].path, attempt: nodes[index].status.attempt))
+        output.withdrawn.append(AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt))
     }
 
-    private func node(of key: WorkloadKey) -> Int? {
+    private func node(of key: AttemptKey) -> Int? {
         nodeByPath[key.path].flatMap { nodes[$0].status.attempt == key.attempt ? $0 : nil }
     }
 
     /// The attempt may begin.
-    public mutating func admitted(_ key: WorkloadKey, now: Timestamp) {
+    public mutating func admitted(_ key: AttemptKey, now: Timestamp) {
         guard let index = node(of: key), nodes[index].admission == .waiting else { return }
         noteAdmission(index)
         if nodes[index].status.phase == .pending { begin(index, now: now) } else { list(index) }
     }
 
     /// Why the attempt waits, in one word and in one sentence.
-    public mutating func waiting(_ key: WorkloadKey, reason: String, message: String) {
+    public mutating func waiting(_ key: AttemptKey, reason: String, message: String) {
         guard let index = node(of: key), nodes[index].admission == .waiting else { return }
         setWaitingReason(index, reason: reason, message: message)
     }
 
     /// The admission of a running attempt is taken back: its pods are stopped and it asks again at once, which counts towards nothing
     /// (rule Q7).
-    public mutating func revoked(_ key: WorkloadKey, reason: String, message: String, now: Timestamp) {
+    public mutating func revoked(_ key: AttemptKey, reason: String, message: String, now: Timestamp) {
         guard let index = node(of: key), nodes[index].admission == .admitted,
             nodes[index].status.phase == .running, nodes[index].status.stopping == nil
         else { return }

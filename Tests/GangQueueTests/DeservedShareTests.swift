@@ -123,7 +123,7 @@ struct DeservedShareTests {
 }
 
 struct QueueTreeTests {
-    private func tree(_ specs: [QueueSpec], waiting: [String: Int64], gpus: Int64) -> [String: Int64] {
+    private func tree(_ specs: [QueuePolicy], waiting: [String: Int64], gpus: Int64) -> [String: Int64] {
         var table = ResourceTable()
         let gpu = table.index(of: "gpu")
         var tree = QueueTree(specs, &table)
@@ -136,8 +136,8 @@ struct QueueTreeTests {
 
     @Test func `Q3: a parent shares among its children what it deserves itself`() {
         let specs = [
-            QueueSpec("a", weight: 2), QueueSpec("a1", parent: "a"), QueueSpec("a2", parent: "a", weight: 3),
-            QueueSpec("b"),
+            QueuePolicy("a", weight: 2), QueuePolicy("a1", parent: "a"), QueuePolicy("a2", parent: "a", weight: 3),
+            QueuePolicy("b"),
         ]
         let shares = tree(specs, waiting: ["a1": 100, "a2": 100, "b": 100], gpus: 12)
         #expect(shares == ["a": 8, "a1": 2, "a2": 6, "b": 4])
@@ -145,13 +145,13 @@ struct QueueTreeTests {
 
     @Test func `Q3: the demand of a parent is what its children can use below their own ceilings`() {
         let specs = [
-            QueueSpec("a"), QueueSpec("a1", parent: "a", capability: ["gpu": 2]), QueueSpec("b"),
+            QueuePolicy("a"), QueuePolicy("a1", parent: "a", capability: ["gpu": 2]), QueuePolicy("b"),
         ]
         #expect(tree(specs, waiting: ["a1": 100, "b": 100], gpus: 12) == ["a": 2, "a1": 2, "b": 10])
     }
 
     @Test func `Q3: a child's guarantee is kept by its parents too`() {
-        let specs = [QueueSpec("a"), QueueSpec("a1", parent: "a", guarantee: ["gpu": 5]), QueueSpec("b")]
+        let specs = [QueuePolicy("a"), QueuePolicy("a1", parent: "a", guarantee: ["gpu": 5]), QueuePolicy("b")]
         #expect(tree(specs, waiting: ["b": 100], gpus: 12) == ["a": 5, "a1": 5, "b": 7])
     }
 
@@ -159,8 +159,8 @@ struct QueueTreeTests {
         var table = ResourceTable()
         let tree = QueueTree(
             [
-                QueueSpec("a", parent: "b"), QueueSpec("b", parent: "a"), QueueSpec("c", parent: "x"),
-                QueueSpec("d", parent: "c"),
+                QueuePolicy("a", parent: "b"), QueuePolicy("b", parent: "a"), QueuePolicy("c", parent: "x"),
+                QueuePolicy("d", parent: "c"),
             ],
             &table)
         #expect(tree.queues[1].problem == "its parent b is below itself")

@@ -4,14 +4,14 @@ import Testing
 @testable import GangQueue
 
 struct EvictionTests {
-    private let share = [QueueSpec("a", deserved: ["gpu": 2]), QueueSpec("b", deserved: ["gpu": 2])]
+    private let share = [QueuePolicy("a", deserved: ["gpu": 2]), QueuePolicy("b", deserved: ["gpu": 2])]
 
     /// Tells that all pods of what was evicted have ended.
     private func end(_ decisions: Decisions, _ world: inout World) {
         for eviction in decisions.evictions { world.queue.podsGone(eviction.key, eviction.pods) }
     }
 
-    private func borrowed(_ queues: [QueueSpec], gpus: Int64 = 4) -> World {
+    private func borrowed(_ queues: [QueuePolicy], gpus: Int64 = 4) -> World {
         var world = World(nodes: World.nodes(1, ["gpu": gpus]), queues: queues)
         for index in 0..<gpus { world.submit(World.gang("a\(index)", "a", ["gpu": 1], at: index)) }
         world.admitted()
@@ -46,11 +46,11 @@ struct EvictionTests {
     }
 
     @Test func `Q7: a queue at or under its deserved share loses nothing, one that is not reclaimable neither`() {
-        var world = borrowed([QueueSpec("a", deserved: ["gpu": 4]), QueueSpec("b", deserved: ["gpu": 1])])
+        var world = borrowed([QueuePolicy("a", deserved: ["gpu": 4]), QueuePolicy("b", deserved: ["gpu": 1])])
         world.submit(World.gang("b0", "b", ["gpu": 2]))
         #expect(world.decide(after: 60).evictions == [])
         var other = borrowed([
-            QueueSpec("a", deserved: ["gpu": 2], reclaimable: false), QueueSpec("b", deserved: ["gpu": 2]),
+            QueuePolicy("a", deserved: ["gpu": 2], reclaimable: false), QueuePolicy("b", deserved: ["gpu": 2]),
         ])
         other.submit(World.gang("b0", "b", ["gpu": 2]))
         #expect(other.decide(after: 60).evictions == [])
@@ -76,7 +76,7 @@ struct EvictionTests {
             nodes: [
                 NodeSpec("x", allocatable: ["gpu": 2], labels: ["kind": "x"]),
                 NodeSpec("y", allocatable: ["gpu": 2], labels: ["kind": "y"]),
-            ], queues: [QueueSpec("a", deserved: [:]), QueueSpec("b", deserved: ["gpu": 4])])
+            ], queues: [QueuePolicy("a", deserved: [:]), QueuePolicy("b", deserved: ["gpu": 4])])
         world.submit(
             World.gang("ax", "a", ["gpu": 2], selector: ["kind": "x"]),
             World.gang("ay", "a", ["gpu": 2], at: 5, selector: ["kind": "y"]))
@@ -97,8 +97,8 @@ struct EvictionTests {
     }
 
     @Test func `Q7: preemption inside a queue takes lower priority only, and Never takes none`() {
-        for preemption in QueueSpec.Preemption.allCases {
-            var world = World(nodes: World.nodes(1, ["gpu": 2]), queues: [QueueSpec("a", preemption: preemption)])
+        for preemption in QueuePolicy.Preemption.allCases {
+            var world = World(nodes: World.nodes(1, ["gpu": 2]), queues: [QueuePolicy("a", preemption: preemption)])
             world.submit(World.gang("x", "a", ["gpu": 1], priority: 1), World.gang("y", "a", ["gpu": 1], priority: 2))
             #expect(world.admitted() == ["y", "x"])
             world.submit(World.gang("z", "a", ["gpu": 1], priority: 2))
@@ -109,7 +109,7 @@ struct EvictionTests {
     }
 
     @Test func `Q7: a ceiling of the queue is made room under by its own lower priority`() {
-        var world = World(nodes: World.nodes(1, ["gpu": 9]), queues: [QueueSpec("a", capability: ["gpu": 2])])
+        var world = World(nodes: World.nodes(1, ["gpu": 9]), queues: [QueuePolicy("a", capability: ["gpu": 2])])
         world.submit(World.gang("x", "a", ["gpu": 2], priority: 1))
         world.admitted()
         world.submit(World.gang("y", "a", ["gpu": 2], priority: 2))
@@ -138,8 +138,8 @@ struct EvictionTests {
         var world = World(
             nodes: World.nodes(1, ["gpu": 8]),
             queues: [
-                QueueSpec("p", deserved: ["gpu": 4]), QueueSpec("p1", parent: "p"), QueueSpec("p2", parent: "p"),
-                QueueSpec("q", deserved: ["gpu": 4]),
+                QueuePolicy("p", deserved: ["gpu": 4]), QueuePolicy("p1", parent: "p"), QueuePolicy("p2", parent: "p"),
+                QueuePolicy("q", deserved: ["gpu": 4]),
             ])
         for index in 0..<4 {
             world.submit(
@@ -167,7 +167,7 @@ struct EvictionTests {
 
     @Test func `Draining: all that runs is evicted at once and waits`() {
         var world = borrowed(share)
-        world.queue.setQueue(QueueSpec("a", state: .draining))
+        world.queue.setQueue(QueuePolicy("a", state: .draining))
         let decisions = world.decide()
         #expect(decisions.evictions.map(\.text) == Array(repeating: "queue a is draining", count: 4))
         end(decisions, &world)

@@ -9,7 +9,7 @@ struct LifeTests {
     {
         var world = World(
             nodes: World.nodes(1, ["gpu": 2]),
-            queues: [QueueSpec("a", capability: ["gpu": 6], provisioning: .autoscaler)])
+            queues: [QueuePolicy("a", capability: ["gpu": 6], provisioning: .autoscaler)])
         world.submit(
             World.gang("0", "a", ["gpu": 2]), World.gang("1", "a", ["gpu": 4], at: 1),
             World.gang("2", "a", ["gpu": 1], at: 2))
@@ -70,14 +70,14 @@ struct LifeTests {
     }
 
     @Test func `names: queues that are edited or deleted while work runs lose no count`() {
-        var world = World(nodes: World.nodes(1, ["gpu": 4]), queues: [QueueSpec("a"), QueueSpec("b")])
+        var world = World(nodes: World.nodes(1, ["gpu": 4]), queues: [QueuePolicy("a"), QueuePolicy("b")])
         world.submit(World.gang("a0", "a", ["gpu": 3]), World.gang("a1", "a", ["gpu": 3], at: 1))
         #expect(world.admitted() == ["a0"])
-        world.queue.setQueue(QueueSpec("a", weight: 3))
+        world.queue.setQueue(QueuePolicy("a", weight: 3))
         #expect(world.decide().waiting == [])
         world.queue.removeQueue("a")
         #expect(world.decide().waiting.map(\.reason.kind) == [.misconfigured])
-        world.queue.setQueue(QueueSpec("a"))
+        world.queue.setQueue(QueuePolicy("a"))
         #expect(world.admitted() == [] && world.queue.report("a")?.used["gpu"] == 3)
         world.queue.remove("a0")
         #expect(world.admitted() == ["a1"])

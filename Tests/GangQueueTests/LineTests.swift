@@ -5,8 +5,8 @@ import Testing
 
 struct LineTests {
     @Test func `Q6: in fifo nobody passes the head, in traverse smaller ones do`() {
-        for strategy in QueueSpec.DequeueStrategy.allCases {
-            var world = World(nodes: World.nodes(1, ["gpu": 4]), queues: [QueueSpec("a", dequeueStrategy: strategy)])
+        for strategy in QueuePolicy.DequeueStrategy.allCases {
+            var world = World(nodes: World.nodes(1, ["gpu": 4]), queues: [QueuePolicy("a", dequeueStrategy: strategy)])
             world.submit(
                 World.gang("0", "a", ["gpu": 3]), World.gang("1", "a", ["gpu": 4], at: 1),
                 World.gang("2", "a", ["gpu": 1], at: 2))
@@ -19,7 +19,7 @@ struct LineTests {
     }
 
     @Test func `Q6: what can never start blocks no fifo`() {
-        var world = World(nodes: World.nodes(1, ["gpu": 4]), queues: [QueueSpec("a", dequeueStrategy: .fifo)])
+        var world = World(nodes: World.nodes(1, ["gpu": 4]), queues: [QueuePolicy("a", dequeueStrategy: .fifo)])
         world.submit(World.gang("0", "a", ["gpu": 9]), World.gang("1", "a", ["gpu": 4], at: 1))
         #expect(world.admitted() == ["1"])
         #expect(world.kind("0") == .neverFits)
@@ -28,7 +28,7 @@ struct LineTests {
     @Test
     func `Q6: a head that has waited ten minutes holds its room: others pass only if they end before or fit beside it`()
     {
-        var world = World(nodes: World.nodes(1, ["gpu": 4, "cpu": 8]), queues: [QueueSpec("a")])
+        var world = World(nodes: World.nodes(1, ["gpu": 4, "cpu": 8]), queues: [QueuePolicy("a")])
         world.submit(World.gang("runs", "a", ["gpu": 2], limit: 3600))
         #expect(world.admitted() == ["runs"])
         world.submit(World.gang("large", "a", ["gpu": 4], at: 1))
@@ -58,8 +58,9 @@ struct LineTests {
             var world = World(
                 nodes: World.nodes(1, ["gpu": 8]),
                 queues: [
-                    QueueSpec("a", deserved: ["gpu": deserved]),
-                    QueueSpec("b", deserved: ["gpu": 4], reclaimable: false), QueueSpec("default", reclaimable: false),
+                    QueuePolicy("a", deserved: ["gpu": deserved]),
+                    QueuePolicy("b", deserved: ["gpu": 4], reclaimable: false),
+                    QueuePolicy("default", reclaimable: false),
                 ])
             world.submit(World.gang("runs", "b", ["gpu": 3], limit: 3600), World.gang("more", ["gpu": 2], limit: 3600))
             #expect(Set(world.admitted()) == ["runs", "more"])
@@ -77,9 +78,9 @@ struct LineTests {
         var world = World(
             nodes: World.nodes(1, ["gpu": 4]),
             queues: [
-                QueueSpec("a", deserved: ["gpu": 3]),
-                QueueSpec("b", deserved: ["gpu": 4], reclaimable: false, preemption: .never),
-                QueueSpec("default", reclaimable: false),
+                QueuePolicy("a", deserved: ["gpu": 3]),
+                QueuePolicy("b", deserved: ["gpu": 4], reclaimable: false, preemption: .never),
+                QueuePolicy("default", reclaimable: false),
             ])
         world.submit(
             World.gang("x", "b", ["gpu": 2], limit: 3600), World.gang("y", "b", ["gpu": 2], at: 1, limit: 3600))
@@ -91,7 +92,7 @@ struct LineTests {
     }
 
     @Test func `maxRunningRuns: another run waits, another task of a run that counts does not`() {
-        var world = World(nodes: World.nodes(1, ["gpu": 9]), queues: [QueueSpec("a", maxRunningRuns: 1)])
+        var world = World(nodes: World.nodes(1, ["gpu": 9]), queues: [QueuePolicy("a", maxRunningRuns: 1)])
         world.submit(
             World.gang("r-1", "a", ["gpu": 1], at: 0, run: "r"), World.gang("s-1", "a", ["gpu": 1], at: 1, run: "s"),
             World.gang("r-2", "a", ["gpu": 1], at: 2, run: "r"))
@@ -104,22 +105,23 @@ struct LineTests {
     }
 
     @Test func `Closed: nothing new is admitted, what runs goes on, demand does not count`() {
-        var world = World(nodes: World.nodes(1, ["gpu": 4]), queues: [QueueSpec("a"), QueueSpec("b")])
+        var world = World(nodes: World.nodes(1, ["gpu": 4]), queues: [QueuePolicy("a"), QueuePolicy("b")])
         world.submit(World.gang("a0", "a", ["gpu": 1]))
         #expect(world.admitted() == ["a0"])
-        world.queue.setQueue(QueueSpec("a", state: .closed))
+        world.queue.setQueue(QueuePolicy("a", state: .closed))
         world.submit(World.gang("a1", "a", ["gpu": 1]), World.gang("b0", "b", ["gpu": 3]))
         #expect(world.admitted() == ["b0"])
         #expect(world.kind("a1") == .queueClosed)
         #expect(world.queue.report("a")?.deserved["gpu"] == 1)
-        world.queue.setQueue(QueueSpec("a"))
+        world.queue.setQueue(QueuePolicy("a"))
         world.queue.remove("b0")
         #expect(world.admitted() == ["a1"])
     }
 
     @Test func `Closed: a queue below one that is closed is closed`() {
         var world = World(
-            nodes: World.nodes(1, ["gpu": 4]), queues: [QueueSpec("p", state: .closed), QueueSpec("a", parent: "p")])
+            nodes: World.nodes(1, ["gpu": 4]),
+            queues: [QueuePolicy("p", state: .closed), QueuePolicy("a", parent: "p")])
         world.submit(World.gang("a0", "a", ["gpu": 1]))
         #expect(world.admitted() == [] && world.text("a0") == "queue p is closed")
     }

@@ -38,7 +38,7 @@ struct OrderTests {
 
     @Test func `Q4: the queue with the lowest dominant share over weight is next`() {
         var world = World(
-            nodes: World.nodes(1, ["gpu": 6]), queues: [QueueSpec("a"), QueueSpec("b", weight: 2)])
+            nodes: World.nodes(1, ["gpu": 6]), queues: [QueuePolicy("a"), QueuePolicy("b", weight: 2)])
         for index in 0..<6 {
             world.submit(
                 World.gang("a\(index)", "a", ["gpu": 1], at: 0), World.gang("b\(index)", "b", ["gpu": 1], at: 1))
@@ -49,7 +49,7 @@ struct OrderTests {
     @Test func `Q4: queues whose next gang keeps them within their deserved share are first`() {
         var world = World(
             nodes: World.nodes(1, ["gpu": 10]),
-            queues: [QueueSpec("a", deserved: ["gpu": 8]), QueueSpec("b", deserved: ["gpu": 2])])
+            queues: [QueuePolicy("a", deserved: ["gpu": 8]), QueuePolicy("b", deserved: ["gpu": 2])])
         for index in 0..<9 {
             world.submit(World.gang("a\(index)", "a", ["gpu": 1]), World.gang("b\(index)", "b", ["gpu": 1]))
         }
@@ -60,7 +60,9 @@ struct OrderTests {
     @Test func `Q4: level by level, so that a crowd of queues below one parent gets no more than the parent`() {
         var world = World(
             nodes: World.nodes(1, ["gpu": 8]),
-            queues: [QueueSpec("a"), QueueSpec("a1", parent: "a"), QueueSpec("a2", parent: "a"), QueueSpec("b")])
+            queues: [
+                QueuePolicy("a"), QueuePolicy("a1", parent: "a"), QueuePolicy("a2", parent: "a"), QueuePolicy("b"),
+            ])
         for index in 0..<8 {
             for queue in ["a1", "a2", "b"] { world.submit(World.gang("\(queue)-\(index)", queue, ["gpu": 1])) }
         }
@@ -72,7 +74,7 @@ struct OrderTests {
     @Test func `Q3, Q4: weights 1, 2 and 3 under contention share within one gang of the ideal`() {
         var world = World(
             nodes: World.nodes(6, ["gpu": 8]),
-            queues: [QueueSpec("a", weight: 1), QueueSpec("b", weight: 2), QueueSpec("c", weight: 3)])
+            queues: [QueuePolicy("a", weight: 1), QueuePolicy("b", weight: 2), QueuePolicy("c", weight: 3)])
         for index in 0..<60 {
             for queue in ["a", "b", "c"] { world.submit(World.gang("\(queue)\(index)", queue, ["gpu": 1])) }
         }
@@ -96,7 +98,7 @@ struct OrderTests {
     {
         var world = World(
             nodes: World.nodes(1, ["gpu": 9]),
-            queues: [QueueSpec("a", namespaces: ["x"]), QueueSpec("p"), QueueSpec("q", parent: "p")])
+            queues: [QueuePolicy("a", namespaces: ["x"]), QueuePolicy("p"), QueuePolicy("q", parent: "p")])
         world.submit(
             World.gang("covered", ["gpu": 1], namespace: "x"), World.gang("other", ["gpu": 1], namespace: "z"),
             World.gang("lost", "nowhere", ["gpu": 1]), World.gang("inner", "p", ["gpu": 1]))
@@ -104,7 +106,7 @@ struct OrderTests {
         #expect(world.queue.report("default")?.admitted == 1)
         #expect(world.text("lost") == "queue nowhere does not exist")
         #expect(world.text("inner") == "queue p has queues below it; only those without take work")
-        world.queue.setQueue(QueueSpec("nowhere"))
+        world.queue.setQueue(QueuePolicy("nowhere"))
         #expect(world.admitted() == ["lost"])
     }
 }

@@ -7,7 +7,9 @@ struct RoomTests {
     @Test func `Q2: a capability of the queue or of one above is a ceiling, with its numbers`() {
         var world = World(
             nodes: World.nodes(1, ["gpu": 16]),
-            queues: [QueueSpec("p", capability: ["gpu": 8]), QueueSpec("a", parent: "p"), QueueSpec("b", parent: "p")])
+            queues: [
+                QueuePolicy("p", capability: ["gpu": 8]), QueuePolicy("a", parent: "p"), QueuePolicy("b", parent: "p"),
+            ])
         world.submit(World.gang("a0", "a", ["gpu": 6]))
         #expect(world.admitted() == ["a0"])
         world.submit(World.gang("b0", "b", ["gpu": 4], at: 1), World.gang("b1", "b", ["gpu": 2], at: 2))
@@ -19,13 +21,13 @@ struct RoomTests {
 
     @Test func `Q3: a guarantee is not lent`() {
         var world = World(
-            nodes: World.nodes(1, ["gpu": 8]), queues: [QueueSpec("a", guarantee: ["gpu": 3]), QueueSpec("b")])
+            nodes: World.nodes(1, ["gpu": 8]), queues: [QueuePolicy("a", guarantee: ["gpu": 3]), QueuePolicy("b")])
         for index in 0..<8 { world.submit(World.gang("b\(index)", "b", ["gpu": 1])) }
         #expect(world.admitted().count == 5)
         #expect(world.kind("b5") == .guaranteed)
         world.submit(World.gang("a0", "a", ["gpu": 3]))
         #expect(world.admitted() == ["a0"])
-        world.queue.setQueue(QueueSpec("a"))
+        world.queue.setQueue(QueuePolicy("a"))
         world.queue.remove("a0")
         #expect(world.admitted().count == 3)
     }

@@ -14,7 +14,7 @@ struct SimulatedCluster {
 
     var random: SeededGenerator
     var queue: GangQueue
-    var queues: [String: QueueSpec] = [:]
+    var queues: [String: QueuePolicy] = [:]
     var nodes: [String: NodeSpec] = [:]
     var now = Timestamp(seconds: 1_000_000)
     var waiting: [String: Workload] = [:]
@@ -33,7 +33,7 @@ struct SimulatedCluster {
             for index in 0..<random.pick(1...5) {
                 let parent = index > 1 && random.chance(0.4) ? "q\(random.pick(0...1))" : nil
                 set(
-                    QueueSpec(
+                    QueuePolicy(
                         "q\(index)", parent: parent, weight: Int64(random.pick(1...3)),
                         guarantee: random.chance(0.2) ? ["gpu": Int64(random.pick(1...3))] : [:],
                         deserved: random.chance(0.3) ? ["gpu": Int64(random.pick(1...8))] : [:],
@@ -45,7 +45,7 @@ struct SimulatedCluster {
         }
     }
 
-    mutating func set(_ spec: QueueSpec) {
+    mutating func set(_ spec: QueuePolicy) {
         queues[spec.name] = spec
         queue.setQueue(spec)
     }

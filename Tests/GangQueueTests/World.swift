@@ -7,7 +7,7 @@ struct World {
     var queue = GangQueue()
     var now = Timestamp(seconds: 1_000_000)
 
-    init(nodes: [NodeSpec] = [], queues: [QueueSpec] = []) {
+    init(nodes: [NodeSpec] = [], queues: [QueuePolicy] = []) {
         for node in nodes { queue.setNode(node) }
         for spec in queues { queue.setQueue(spec) }
     }

@@ -11,15 +11,18 @@ struct AdmissionTests {
         Bench(tasks, run: run, admission: .queue)
     }
 
-    private static func key(_ path: String, _ attempt: Int = 0) -> WorkloadKey {
-        WorkloadKey(path: path, attempt: attempt)
+    private static func key(_ path: String, _ attempt: Int = 0) -> AttemptKey {
+        AttemptKey(path: path, attempt: attempt)
     }
 
     @Test func `Q1: an attempt waits with no pods until it is admitted, and says why`() {
         var bench = Self.bench([
             task("a", ["replicas": 3, "minAvailable": 2, "timeout": "1m"]), task("b", ["dependsOn": ["a"]]),
         ])
-        #expect(bench.enqueued == [Workload(key: Self.key("a"), replicas: 3, minAvailable: 2, timeLimit: .seconds(60))])
+        #expect(
+            bench.enqueued == [
+                AdmissionRequest(key: Self.key("a"), replicas: 3, minAvailable: 2, timeLimit: .seconds(60))
+            ])
         #expect(bench.created.isEmpty)
         #expect(bench.outcome() == "Queued/Queued")
         bench.driver.waiting(Self.key("a"), reason: "WaitingForQuota", message: "2 GPUs of 8 are free")

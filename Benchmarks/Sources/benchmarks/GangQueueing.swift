@@ -26,10 +26,10 @@ enum GangQueueing {
                 NodeSpec("node-\(node)", allocatable: ["cpu": 64_000, "memory": 1 << 38, "gpu": 8, "pods": 110]))
         }
         for one in 0..<10 {
-            queue.setQueue(QueueSpec("q\(one)", weight: Int64(1 + one % 3)))
+            queue.setQueue(QueuePolicy("q\(one)", weight: Int64(1 + one % 3)))
             for two in 0..<10 {
-                queue.setQueue(QueueSpec("q\(one)-\(two)", parent: "q\(one)"))
-                for three in 0..<10 { queue.setQueue(QueueSpec("q\(one)-\(two)-\(three)", parent: "q\(one)-\(two)")) }
+                queue.setQueue(QueuePolicy("q\(one)-\(two)", parent: "q\(one)"))
+                for three in 0..<10 { queue.setQueue(QueuePolicy("q\(one)-\(two)-\(three)", parent: "q\(one)-\(two)")) }
             }
         }
         var now = Timestamp(seconds: 1_000_130)
@@ -48,7 +48,7 @@ enum GangQueueing {
         let perGang = (residentBytes() - before) / waiting
         let first = timed { _ = queue.cycle(now: now) }
         // All is looked at again: a queue was edited.
-        queue.setQueue(QueueSpec("q0", weight: 5))
+        queue.setQueue(QueuePolicy("q0", weight: 5))
         let full = timed { _ = queue.cycle(now: now) }
         var arrivals: [Double] = []
         var ends: [Double] = []

@@ -1,7 +1,7 @@
 /// The queues as a tree with their shares. Queue 0 is the root: the cluster itself.
 struct QueueTree: Sendable {
     struct Queue: Sendable {
-        var spec: QueueSpec
+        var spec: QueuePolicy
         var parent: Int
         var depth: Int
         /// By name.
@@ -31,9 +31,9 @@ struct QueueTree: Sendable {
     private var sharedCapacity = ResourceVector()
 
     /// Creates the tree. A queue whose parent is missing or is below itself hangs below the root and has a problem.
-    init(_ specs: [QueueSpec], _ table: inout ResourceTable) {
+    init(_ specs: [QueuePolicy], _ table: inout ResourceTable) {
         let sorted = specs.sorted { $0.name < $1.name }
-        queues = [Queue(spec: QueueSpec(""), parent: -1, depth: 0)]
+        queues = [Queue(spec: QueuePolicy(""), parent: -1, depth: 0)]
         for spec in sorted where indices[spec.name] == nil {
             indices[spec.name] = queues.count
             var queue = Queue(spec: spec, parent: Self.root, depth: 1)
@@ -70,7 +70,7 @@ struct QueueTree: Sendable {
         if let known = indices[name] { return known }
         let index = queues.count
         indices[name] = index
-        queues.append(Queue(spec: QueueSpec(name), parent: Self.root, depth: 1))
+        queues.append(Queue(spec: QueuePolicy(name), parent: Self.root, depth: 1))
         let place = queues[Self.root].children.firstIndex { queues[$0].spec.name > name }
         queues[Self.root].children.insert(index, at: place ?? queues[Self.root].children.count)
         isStale = true

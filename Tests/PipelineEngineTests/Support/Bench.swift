@@ -37,8 +37,8 @@ struct Bench {
     var pipelines: [String: JSONValue] = [:]
     /// Whether attempts ask for admission, what has asked and what does not any more.
     let admission: AdmissionMode
-    var enqueued: [Workload] = []
-    var withdrawn: [WorkloadKey] = []
+    var enqueued: [AdmissionRequest] = []
+    var withdrawn: [AttemptKey] = []
     /// Deleted pods keep running through their grace period until ``endDeleted(code:)``.
     var lingers = false
     private var nextUID = 0
@@ -208,7 +208,7 @@ struct Bench {
 
     /// The queue admits an attempt.
     mutating func admit(_ path: String, _ attempt: Int = 0) {
-        driver.admitted(WorkloadKey(path: path, attempt: attempt), now: now)
+        driver.admitted(AttemptKey(path: path, attempt: attempt), now: now)
         settle()
     }
 

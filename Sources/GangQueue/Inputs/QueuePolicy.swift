@@ -1,5 +1,5 @@
 /// What a Queue object says, with its selectors already resolved (DESIGN.md section 3).
-public struct QueueSpec: Sendable, Hashable {
+public struct QueuePolicy: Sendable, Hashable {
     /// In which order a queue's line is served (Q6).
     public enum DequeueStrategy: String, Sendable, Hashable, CaseIterable {
         /// Who fits may pass who does not.
