@@ -16,61 +16,67 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// glibc has it for _GNU_SOURCE only.
+extern int clone(int (*function)(void *), void *stack, int flags, void *argument, ...);
+
+struct sluice_launch {
+    const char *path, *directory;
+    char *const *arguments, *const *environment;
+    int log;
+    uint64_t address_space;
+    pid_t parent;
+    // Set by the child where something fails: it shares our memory.
+    int problem;
+};
+
+// The child between clone and exec. It runs in our memory on a stack of its own, with all signals blocked: system calls alone.
+static inline int sluice_exec(void *argument) {
+    struct sluice_launch *launch = argument;
+    setsid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // The parent may have died before the call above; its death is not told again.
+    if (getppid() != launch->parent) _exit(127);
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    for (int number = 1; number < 65; number++) sigaction(number, &action, NULL);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(launch->log, 1) < 0 || dup2(launch->log, 2) < 0) goto failed;
+    if (launch->address_space) {
+        struct rlimit limit = {.rlim_cur = launch->address_space, .rlim_max = launch->address_space};
+        if (setrlimit(RLIMIT_AS, &limit) != 0) goto failed;
+    }
+    if (launch->directory && chdir(launch->directory) != 0) goto failed;
+    syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
+    sigset_t none;
+    sigemptyset(&none);
+    // Handlers are the default ones by now: none of ours can run here.
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execve(launch->path, launch->arguments, launch->environment);
+failed:
+    launch->problem = errno;
+    _exit(127);
+}
+
 // Starts a program in a session and process group of its own, with /dev/null on descriptor 0, `log` on 1 and 2 and nothing else
 // of ours. The kernel kills it when the THREAD that calls this ends, so that thread has to outlive the process. `path` is already
 // looked up; `address_space` limits RLIMIT_AS where it is not 0. Returns the PID, or the negative errno of what failed, exec
-// included. Between fork and exec only async-signal-safe calls are made.
+// included. The cost does not grow with our memory, as that of fork does: no page table is copied. This thread waits until exec.
 static inline pid_t sluice_spawn(
     const char *path, char *const *arguments, char *const *environment, const char *directory, int log,
     uint64_t address_space) {
-    int channel[2];
-    if (syscall(SYS_pipe2, channel, O_CLOEXEC) != 0) return -errno;
+    struct sluice_launch launch = {
+        .path = path, .directory = directory, .arguments = arguments, .environment = environment, .log = log,
+        .address_space = address_space, .parent = getpid()};
+    char stack[32768] __attribute__((aligned(16)));
     sigset_t all, old;
     sigfillset(&all);
     // No handler of ours runs in the child before they are reset.
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    pid_t parent = getpid();
-    pid_t child = fork();
-    int problem = child < 0 ? errno : 0;
-    if (child == 0) {
-        setsid();
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        // The parent may have died before the call above; its death is not told again.
-        if (getppid() != parent) _exit(127);
-        struct sigaction action = {.sa_handler = SIG_DFL};
-        for (int number = 1; number < 65; number++) sigaction(number, &action, NULL);
-        sigset_t none;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0) goto failed;
-        if (address_space) {
-            struct rlimit limit = {.rlim_cur = address_space, .rlim_max = address_space};
-            if (setrlimit(RLIMIT_AS, &limit) != 0) goto failed;
-        }
-        if (directory && chdir(directory) != 0) goto failed;
-        // Everything else, the channel too, closes at exec, so that exec can still fail and be told.
-        syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
-        execve(path, arguments, environment);
-    failed:
-        problem = errno;
-        ssize_t ignored = write(channel[1], &problem, sizeof problem);
-        (void)ignored;
-        _exit(127);
-    }
+    pid_t child = clone(sluice_exec, stack + sizeof stack, 0x100 /* CLONE_VM */ | 0x4000 /* CLONE_VFORK */ | SIGCHLD, &launch);
+    int problem = child < 0 ? errno : launch.problem;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    close(channel[1]);
-    if (child > 0) {
-        int told = 0;
-        ssize_t count;
-        do count = read(channel[0], &told, sizeof told);
-        while (count < 0 && errno == EINTR);
-        if (count == (ssize_t)sizeof told) {
-            problem = told;
-            while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
-        }
+    if (child > 0 && problem) {
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
     }
-    close(channel[0]);
     return problem ? -problem : child;
 }
 

@@ -106,6 +106,8 @@ public struct RunDriver: Sendable {
     private let settings: Settings
     /// The status that was written last, or that the run had in the beginning.
     public private(set) var written: PipelineRunStatus
+    /// By how much a status that only informs is written less often than ``Settings`` say; 1 where few runs share the API server.
+    public var statusPace = 1
     /// Whether the engine has something to tell since the last status was rendered.
     private var isDirty = false
     private var revision = 0
@@ -313,8 +315,8 @@ public struct RunDriver: Sendable {
 
     private mutating func write(now: Timestamp, monotonic: Duration, _ effects: inout Effects) {
         let earliest =
-            lastWrite.map { $0 + settings.statusInterval }
-            ?? (written.phase == .pending ? (began ?? monotonic) + settings.firstStatusDelay : monotonic)
+            lastWrite.map { $0 + settings.statusInterval * statusPace }
+            ?? (written.phase == .pending ? (began ?? monotonic) + settings.firstStatusDelay * statusPace : monotonic)
         let wait = earliest - monotonic
         guard wait <= .zero || engine.awaitsWrite || engine.hasFinished else { return effects.wake(after: wait) }
         let status = engine.status(now: now)

@@ -22,6 +22,8 @@ actor ActiveRun {
     private let runs: Store<PipelineRun>
     private let settings: RunSettings
     private let clock: any RuntimeClock
+    /// ``RunDriver/statusPace`` for the load of the moment.
+    private let statusPace: @Sendable () -> Int
     private let emit: @Sendable (PipelineRun, EngineEvent) -> Void
     private let finalizers: FinalizerQueue
     /// The spec of a Pipeline of its namespace; where it is not there, the run is looked at again when it comes.
@@ -36,7 +38,7 @@ actor ActiveRun {
     init(
         _ run: PipelineRun, engine: RunEngine, cluster: any ClusterAccess, pods: Store<Pod>, runs: Store<PipelineRun>,
         settings: RunSettings, clock: any RuntimeClock, finalizers: FinalizerQueue,
-        pipeline: @escaping @Sendable (String) -> JSONValue?,
+        pipeline: @escaping @Sendable (String) -> JSONValue?, statusPace: @escaping @Sendable () -> Int,
         wake: @escaping @Sendable () -> Void,
         emit: @escaping @Sendable (PipelineRun, EngineEvent) -> Void
     ) {
@@ -52,6 +54,7 @@ actor ActiveRun {
         self.emit = emit
         self.finalizers = finalizers
         self.pipeline = pipeline
+        self.statusPace = statusPace
         self.wake = wake
     }
 
@@ -69,6 +72,7 @@ actor ActiveRun {
     func advance(_ news: () -> News?) async throws -> Outcome {
         while true {
             if let news = news() { take(news) }
+            driver.statusPace = statusPace()
             let effects = driver.next(now: clock.now, monotonic: clock.monotonic)
             for event in effects.events { emit(latest, event) }
             let hasPipelines = answerPipelines()

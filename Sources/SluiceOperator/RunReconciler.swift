@@ -206,6 +206,7 @@ public final class RunReconciler: Sendable {
             current = ActiveRun(
                 run, engine: engine, cluster: cluster, pods: pods, runs: runs, settings: settings, clock: clock,
                 finalizers: finalizers, pipeline: { [self] name in pipeline(name, for: key) },
+                statusPace: { [self] in settings.statusPace(runs: keptRuns) },
                 wake: { [self] in controllerQueue.withLock { $0?(key) } },
                 emit: { [events, logger] run, event in
                     events(run, event.isWarning, event.reason, event.message)

@@ -107,8 +107,13 @@ import Testing
         #expect(figures.perTask["create"] ?? 0 == 1)
         #expect(figures.perTask["finalizer"] ?? 0 == 1)
         #expect(figures.perTask["delete"] ?? 0 == 0)
-        #expect(figures.perTask["status"] ?? 0 <= 1.25)
+        #expect(figures.perTask["status"] ?? 0 <= 0.5)
         #expect(figures.perTask["event"] ?? 0 <= 0.4)
+    }
+
+    @Test func `Chains of five short tasks cost at most 2.5 writes a task in all`() throws {
+        let figures = try Self.figures(runs: 200, tasks: 5, seed: 1, duration: .milliseconds(500))
+        #expect(figures.perTask.values.reduce(0, +) <= 2.5)
     }
 
     @Test func `Of 2,000 runs that come at once the median one ends by 60 % of the time that all take`() throws {
