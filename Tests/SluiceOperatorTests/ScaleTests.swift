@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import KubernetesModel
 import KubernetesRuntime
@@ -60,6 +61,42 @@ import Testing
         #expect(state.violations == [])
         #expect(state.created.count == 2000)
         #expect(state.created.values.allSatisfy { $0 == 1 })
+    }
+
+    /// By hand with SLUICE_MANY_RUNS=100000 and a leader and a standby each: it prints how much memory the process has.
+    @Test func `Runs that come and go leave nothing behind in a leader and in a standby`() throws {
+        let wanted = ProcessInfo.processInfo.environment["SLUICE_MANY_RUNS"].flatMap(Int.init) ?? 400
+        var leader = Self.harness(3, Self.profile(), PodPlan(duration: .milliseconds(50)))
+        var standby = OperatorHarness(beside: leader)
+        defer {
+            standby.killOperator()
+            leader.end()
+        }
+        leader.startOperator(workers: 16)
+        standby.startOperator(asStandby: true)
+        for batch in 0..<(wanted / 200) {
+            for number in 0..<200 {
+                leader.cluster.addRun(
+                    "run-\(batch)-\(number)",
+                    spec: ["pipelineSpec": ["tasks": [RunReconcilerTests.task("a"), RunReconcilerTests.task("b")]]])
+            }
+            #expect(leader.runUntilDone())
+            for number in 0..<200 {
+                leader.cluster.deleteRunAsUser(ObjectKey(namespace: "team", name: "run-\(batch)-\(number)"))
+            }
+            leader.simulation.run(for: .seconds(20))
+            #expect(leader.observer.keptRuns == 0 && leader.observer.keptChanges == 0, "batch \(batch)")
+            #expect(standby.observer.keptRuns == 0 && standby.observer.keptChanges == 0, "batch \(batch)")
+            leader.cluster.forgetHistory()
+            if wanted > 1000, batch % 50 == 49 { print("\((batch + 1) * 200) runs: \(Self.residentKilobytes) KB") }
+        }
+        #expect(leader.cluster.state.withLock { $0.violations } == [])
+    }
+
+    private static var residentKilobytes: Int {
+        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        return status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }?
+            .split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
     }
 
     private struct Figures {

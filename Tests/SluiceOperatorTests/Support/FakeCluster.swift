@@ -101,6 +101,19 @@ final class FakeCluster: Sendable {
         for task in tasks { task.cancel() }
     }
 
+    /// Forgets what only tests want to know of what is gone, where everybody has heard of everything.
+    func forgetHistory() {
+        end()
+        state.withLock { state in
+            state.log = []
+            state.created = [:]
+            state.podsByTask = [:]
+            state.ownFailures = [:]
+            state.ownSuccesses = [:]
+            state.statusesSeen = [:]
+        }
+    }
+
     /// Waits until anything changes after that version.
     func change(after version: Int) async throws {
         let id = state.withLock { state in
