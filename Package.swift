@@ -99,6 +99,7 @@ let package = Package(
         module("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         module("PipelineEngine", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL", "SluiceAPI", heap]),
         module("GangQueue", ["KubernetesModel", heap]),
+        module("Queueing", ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine", "GangQueue"]),
         module("Simulator", ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine", heap]),
 
         module(
@@ -151,10 +152,11 @@ let package = Package(
             ],
             resources: [.copy("Resources")]),
         tests("HTTPServing", ["COpenSSL", log, nioCore, nioPosix]),
-        tests("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "YAML"]),
+        tests("SluiceAPI", ["CEL", "JSON", "KubernetesModel", "KubernetesSchema", "YAML"]),
         tests("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         tests("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
         tests("GangQueue", ["KubernetesModel"]),
+        tests("Queueing", ["GangQueue", "JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         tests("Simulator", ["JSON", "KubernetesModel", "YAML"]),
         tests(
             "SluiceOperator",

@@ -35,6 +35,11 @@ OPERATOR_CLUSTER_WIDE = {
     (GROUP, "pipelineruns"): {"get", "list", "watch", "delete"},
     (GROUP, "pipelineruns/status"): {"get", "update", "patch"},
     (GROUP, "pipelineruns/finalizers"): {"update"},
+    (GROUP, "queues"): {"get", "list", "watch"},
+    (GROUP, "queues/status"): {"patch"},
+    ("", "nodes"): {"get", "list", "watch"},
+    ("", "namespaces"): {"get", "list", "watch"},
+    ("scheduling.k8s.io", "priorityclasses"): {"get", "list", "watch"},
     ("", "pods"): {"get", "list", "watch", "create", "patch", "delete"},
     ("", "events"): {"create", "patch"},
 }

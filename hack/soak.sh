@@ -26,7 +26,7 @@ YAML
 
 pipelines=("$directory/side-by-side.yaml")
 for sample in config/samples/*.yaml; do
-  [[ $sample = */kustomization.yaml ]] || pipelines+=("$PWD/$sample")
+  if grep -q '^kind: PipelineRun$' "$sample"; then pipelines+=("$PWD/$sample"); fi
 done
 
 # One line a run that did not end well, with the end of what it printed.

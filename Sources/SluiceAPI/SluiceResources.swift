@@ -9,6 +9,8 @@ public enum Sluice {
     public static let pipelineRuns = ResourceType(
         group: group, version: version, kind: "PipelineRun", plural: "pipelineruns")
     public static let pipelines = ResourceType(group: group, version: version, kind: "Pipeline", plural: "pipelines")
+    public static let queues = ResourceType(
+        group: group, version: version, kind: "Queue", plural: "queues", isNamespaced: false)
 
     /// Labels and finalizers of pods (rule E4).
     public enum Label {

@@ -61,7 +61,7 @@ struct CustomResourceDefinitionTests {
     func `Every property of ours has a description`() {
         for schema in [
             PipelineRunSpec.schema, PipelineSpec.schema, TaskSpec.schema, ParameterSpec.schema,
-            PipelineRunStatus.schema, TaskStatus.schema,
+            PipelineRunStatus.schema, TaskStatus.schema, QueueSpec.schema, QueueStatus.schema,
         ] {
             for (name, property) in schema.properties { #expect(property.description?.isEmpty == false, "\(name)") }
         }
@@ -113,6 +113,16 @@ struct CustomResourceDefinitionTests {
             PipelineRunSpec.schema, ["parameters": ["p": 1], "queueTimeout": "7s"]
         ) { PipelineRunSpec(validated: $0) }
         #expect(ignoredByRun == ["queue", "priority", "priorityClassName", "gangScope"])
+        #expect(
+            unread(
+                QueueSpec.schema,
+                [
+                    "namespaces": ["a"], "namespaceSelector": [:], "parent": "p", "weight": 2, "guarantee": ["cpu": 1],
+                    "deserved": ["cpu": 1], "capability": ["cpu": 1], "reclaimable": false, "dequeueStrategy": "fifo",
+                    "preemption": "Never", "state": "Closed", "maxRunningRuns": 1, "provisioning": "Autoscaler",
+                    "provisioningTimeout": "1m",
+                ]
+            ) { QueueSpec(validated: $0) }.isEmpty)
     }
 
     @Test(

@@ -80,7 +80,9 @@ struct LinterTests {
         ("not YAML", "metadata:\n", "metadata: {\n", [#"f.yaml:5:5: expected "," or "}""#]),
         (
             "unknown kind", "kind: PipelineRun", "kind: PiplineRun",
-            [#"f.yaml:2:1: kind: Unsupported value: "PiplineRun": supported values: "PipelineRun", "Pipeline""#]
+            [
+                #"f.yaml:2:1: kind: Unsupported value: "PiplineRun": supported values: "PipelineRun", "Pipeline", "Queue""#
+            ]
         ),
         ("no kind", "kind: PipelineRun\n", "", ["f.yaml:1:1: kind: Required value"]),
         (
@@ -150,6 +152,54 @@ struct LinterTests {
             Linter.check(text).map(\.description) == [
                 #"13:16: spec.parameters.count: Invalid value: "many": must be an integer"#
             ])
+    }
+
+    @Test
+    func `A Queue is checked, with line and path`() {
+        let text = """
+            apiVersion: sluice.dev/v1alpha1
+            kind: Queue
+            metadata: {name: team-a}
+            spec:
+              weight: 2
+              guarantee:
+                cpu: 4
+                nvidia.com/gpu: 2
+              capability:
+                nvidia.com/gpu: 1
+              namespaceSelector:
+                matchExpressions:
+                  - {key: team, operator: In}
+              stat: Closed
+            """
+        #expect(
+            Linter.check(text, file: "q.yaml").map(\.description) == [
+                "q.yaml:8:5: spec.guarantee.nvidia.com/gpu: Invalid value: 2: must not be more than the queue's capability, which is 1",
+                "q.yaml:13:9: spec.namespaceSelector.matchExpressions[0].values: Required value: In needs values",
+                "q.yaml:14:3: spec.stat: unknown field (did you mean state?)",
+            ])
+    }
+
+    @Test
+    func `No mutation of a Queue crashes anything`() throws {
+        let file = Self.root.appending(path: "config/samples/queues.yaml")
+        let documents = try YAMLReader.parse(try String(contentsOf: file, encoding: .utf8)).map(\.value)
+        let junk: [JSONValue] = [
+            .null, true, -1, 1.5, 9_223_372_036_854_775_807, "", "x", "1e99", "-5", [], [[]], [:], ["a": 5],
+            ["key": "a"],
+            [["operator": "In"]], ["nvidia.com/gpu": "9E99"], "Autoscaler", "\u{0}",
+        ]
+        for seed in 0..<3000 {
+            var generator = SeededGenerator(seed: UInt64(seed))
+            var value = try #require(documents.randomElement(using: &generator))
+            for _ in 0..<Int.random(in: 1...3, using: &generator) { value = generator.mutated(value, with: junk) }
+            let report = Validator.validate(value)
+            _ = report.message()
+            _ = QueueSpec(validated: value["spec"] ?? .null)
+            _ = try? Queue(value)
+            let found = Linter.check(YAMLWriter.text(value))
+            #expect(found.allSatisfy { $0.line >= 1 && $0.column >= 1 }, "seed \(seed)")
+        }
     }
 
     @Test

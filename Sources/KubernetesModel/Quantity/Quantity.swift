@@ -54,7 +54,7 @@ public struct Quantity: Sendable {
         let (digits, scale, format) = try parser.parse()
         guard let nano = Self.scaled(digits, scale: scale, format: format), nano.magnitude <= Self.limit.magnitude
         else {
-            throw QuantityError(text: text, problem: "it is more than 2^63-1")
+            throw QuantityError(text: text, problem: QuantityError.tooLarge)
         }
         nanoUnits = parser.isNegative ? -nano : nano
         // As in Kubernetes, an amount below one byte in a binary format is written in decimals.
@@ -185,6 +185,11 @@ public struct QuantityError: Error, Sendable, Hashable, CustomStringConvertible 
     /// What is wrong, as the end of a sentence.
     public var problem: String
 
+    static let tooLarge = "it is more than 2^63-1"
+
+    /// Whether the text is well-formed, and only the amount is beyond what is kept.
+    public var isTooLarge: Bool { problem == Self.tooLarge }
+
     public var description: String {
         "\(JSONValue.string(String(text.prefix(64))).text) is not a valid quantity: \(problem)"
     }
@@ -229,7 +234,7 @@ private struct QuantityParser {
                 } else if isFraction {
                     if byte != UInt8(ascii: "0") { hasLostDigits = true }
                 } else {
-                    throw error("it is more than 2^63-1")
+                    throw error(QuantityError.tooLarge)
                 }
             } else {
                 break

@@ -5,29 +5,32 @@ public import KubernetesSchema
 /// The CustomResourceDefinitions, made from the Swift types.
 public enum CustomResourceDefinitions {
     /// All of them.
-    public static let all: [JSONValue] = [pipelineRuns, pipelines]
+    public static let all: [JSONValue] = [pipelineRuns, pipelines, queues]
 
     /// The whole schema of the objects of a kind of group sluice.dev; nil for an unknown kind.
     public static func schema(ofKind kind: String) -> StructuralSchema? {
         switch kind {
         case Sluice.pipelineRuns.kind: runSchema
         case Sluice.pipelines.kind: pipelineSchema
+        case Sluice.queues.kind: queueSchema
         default: nil
         }
     }
 
     /// The kinds of group sluice.dev.
-    public static let kinds = [Sluice.pipelineRuns.kind, Sluice.pipelines.kind]
+    public static let kinds = [Sluice.pipelineRuns.kind, Sluice.pipelines.kind, Sluice.queues.kind]
 
     private static let runSchema = root(
         "A run of a pipeline: what is to be done, once, and what became of it.",
         spec: PipelineRunSpec.schema, status: PipelineRunStatus.schema,
-        rules: [
-            // Pods carry the name as a label.
-            StructuralSchema.ValidationRule(
-                "size(self.metadata.name) <= \(Names.maximumLabelLength)",
-                message: "the name of a run must be no more than \(Names.maximumLabelLength) characters")
-        ])
+        rules: [nameRule("run")])
+
+    // Pods carry the name as a label.
+    private static func nameRule(_ what: String) -> StructuralSchema.ValidationRule {
+        StructuralSchema.ValidationRule(
+            "size(self.metadata.name) <= \(Names.maximumLabelLength)",
+            message: "the name of a \(what) must be no more than \(Names.maximumLabelLength) characters")
+    }
 
     private static let pipelineSchema = root(
         "A pipeline: tasks, what they depend on, and what they take and give.",
@@ -38,6 +41,15 @@ public enum CustomResourceDefinitions {
                 "observedGeneration": .integer("The generation of the spec that this is about.", format: "int64"),
                 "conditions": .list(of: Condition.schema, "None yet.", by: "type"),
             ]))
+
+    private static let queueSchema = root(
+        "A queue: what its tenants may use of the cluster, and in which order their runs get it.",
+        spec: QueueSpec.schema, status: QueueStatus.schema,
+        rules: [
+            nameRule("queue"),
+            StructuralSchema.ValidationRule(
+                "!has(self.spec.parent) || self.spec.parent != self.metadata.name", message: QueueSpec.ownParent),
+        ])
 
     private static func root(
         _ description: String, spec: StructuralSchema, status: StructuralSchema,
@@ -68,6 +80,15 @@ public enum CustomResourceDefinitions {
         Sluice.pipelines, shortNames: ["pl"], pipelineSchema,
         columns: [column("Description", ".spec.description"), age])
 
+    private static let queues = definition(
+        Sluice.queues, shortNames: ["sq"], queueSchema,
+        columns: [
+            column("Parent", ".spec.parent", priority: 1), column("Weight", ".spec.weight", type: "integer"),
+            column("State", ".spec.state"), column("Pending", ".status.pending", type: "integer"),
+            column("Admitted", ".status.admitted", type: "integer"), column("GPU", ".status.gpu"),
+            column("Share", ".status.share"), age,
+        ])
+
     private static let age = column("Age", ".metadata.creationTimestamp", type: "date")
 
     private static func column(_ name: String, _ path: String, type: String = "string", priority: Int64 = 0)
@@ -85,7 +106,7 @@ public enum CustomResourceDefinitions {
             "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
             "metadata": ["name": .string("\(resource.plural).\(resource.group)")],
             "spec": [
-                "group": .string(resource.group), "scope": "Namespaced",
+                "group": .string(resource.group), "scope": resource.isNamespaced ? "Namespaced" : "Cluster",
                 "names": [
                     "kind": .string(resource.kind), "listKind": .string("\(resource.kind)List"),
                     "plural": .string(resource.plural), "singular": .string(resource.kind.lowercased()),

@@ -28,14 +28,19 @@ public enum Validator {
             report.add(value.isNull ? .required("kind") : .notSupported("kind", value, CustomResourceDefinitions.kinds))
             return report
         }
-        checkMetadata(object, isRun: kind == Sluice.pipelineRuns.kind, &report)
+        checkMetadata(object, isLabel: kind != Sluice.pipelines.kind, &report)
         let (value, errors) = checkShape(object, schema, path: .root, isRoot: true)
         report.errors += errors
         guard let spec = value["spec"], spec.object != nil else { return report }
-        if kind == Sluice.pipelineRuns.kind {
-            checkRun(spec, "spec", &report)
-        } else {
-            checkPipeline(spec, "spec", depth: 1, &report)
+        switch kind {
+        case Sluice.pipelineRuns.kind: checkRun(spec, "spec", &report)
+        case Sluice.queues.kind:
+            checkQueue(spec, name: object["metadata"]?["name"]?.string, "spec", &report)
+            if let namespace = object["metadata"]?["namespace"] {
+                report.warn(
+                    .invalid("metadata.namespace", namespace, "a Queue is of the whole cluster and in no namespace"))
+            }
+        default: checkPipeline(spec, "spec", depth: 1, &report)
         }
         return report
     }
@@ -85,14 +90,14 @@ public enum Validator {
         return Suggestion.nearest(to: name, in: known).map { "did you mean \($0)?" } ?? ""
     }
 
-    private static func checkMetadata(_ object: JSONValue, isRun: Bool, _ report: inout ValidationReport) {
+    private static func checkMetadata(_ object: JSONValue, isLabel: Bool, _ report: inout ValidationReport) {
         let path: FieldPath = "metadata"
         guard let metadata = object["metadata"], metadata.object != nil else {
             report.add(.required(path, "must hold a name"))
             return
         }
-        // Pods carry the name of their run as a label.
-        let limit = isRun ? Names.maximumLabelLength : Names.maximumSubdomainLength
+        // Pods carry the names of their run and queue as labels.
+        let limit = isLabel ? Names.maximumLabelLength : Names.maximumSubdomainLength
         if let name = metadata["name"] {
             guard let text = name.string else {
                 report.add(.invalid(path.field("name"), name, "must be a string"))
