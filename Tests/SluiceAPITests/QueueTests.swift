@@ -362,6 +362,7 @@ struct QueueTests {
     func `An empty status says only what kubectl prints`() throws {
         #expect(QueueStatus().json == ["observedGeneration": -1, "pending": 0, "admitted": 0])
         #expect(try QueueStatus(["pending": .null, "share": .null, "allocated": .null, "new": [1]]) == QueueStatus())
+        #expect(try QueueStatus(["deserved": ["cpu": "none", "memory": 5]]).deserved == ["memory": Quantity(5)])
         var queue: JSONValue = ["spec": [:]]
         CustomResourceDefinitions.schema(ofKind: "Queue")?.applyDefaults(&queue)
         #expect(queue == ["spec": ["weight": 1, "state": "Open"], "status": ["observedGeneration": -1]])

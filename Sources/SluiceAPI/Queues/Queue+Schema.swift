@@ -5,6 +5,9 @@ extension QueueSpec {
     /// The schema of `Queue.spec`, with the rules in CEL for what belongs together.
     public static let schema: StructuralSchema = {
         var schema = StructuralSchema.object("What the queue may use, and whose work it takes.", fields)
+        // That guarantee and deserved stay within the capability is checked by the validator alone. A rule would need
+        // quantity(string(x)) or type(x) on values of either type, whose size, and so whose cost, Kubernetes takes for unbounded: it
+        // would refuse the definition.
         schema.rules = [
             .init(
                 "!has(self.provisioning) || self.provisioning != 'Autoscaler' || (has(self.capability) && "

@@ -118,7 +118,7 @@ extension QueueStatus: JSONReadable, JSONWritable {
 
     private static func amounts(from reader: inout JSONReader) throws -> [String: Quantity] {
         var result: [String: Quantity] = [:]
-        try reader.readFields { key, reader in result[key.string] = try Quantity(from: &reader) }
+        try reader.readFields { key, reader in result[key.string] = Quantity(json: try reader.readValue()) }
         return result
     }
 
