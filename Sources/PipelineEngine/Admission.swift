@@ -1,3 +1,6 @@
+public import JSON
+public import KubernetesModel
+
 /// Whether attempts of pods wait for somebody's word before they begin.
 public enum AdmissionMode: Sendable, Hashable {
     /// Every attempt begins when its turn in the run has come.
@@ -23,7 +26,7 @@ public struct AttemptKey: Sendable, Hashable, Comparable {
     }
 }
 
-/// An attempt that asks for admission.
+/// An attempt that asks for admission, or that has it as its pods prove.
 public struct AdmissionRequest: Sendable, Hashable {
     public var key: AttemptKey
     /// Pods of the gang, and how many of them suffice.
@@ -31,8 +34,16 @@ public struct AdmissionRequest: Sendable, Hashable {
     public var minAvailable: Int
     /// When it ends at the latest, counted from its pods' creation; nil where it has no time-out.
     public var timeLimit: Duration?
+    /// The manifest of replica 0; those of the others ask for the same.
+    public var pod: JSONValue = .null
+    /// Whether the run has had pods before (rule Q4).
+    public var isUnderWay = false
+    /// How many tasks follow one on the other from this one to the end of the run, itself among them.
+    public var remainingPath = 1
+    /// Since when its pods run, of one that has its admission.
+    public var startTime: Timestamp?
 
-    /// A workload.
+    /// A request.
     public init(key: AttemptKey, replicas: Int, minAvailable: Int, timeLimit: Duration? = nil) {
         self.key = key
         self.replicas = replicas

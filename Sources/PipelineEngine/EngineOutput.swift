@@ -54,6 +54,8 @@ public struct EngineOutput: Sendable {
     public var events: [EngineEvent] = []
     /// Attempts that ask for admission: answer with ``RunEngine/admitted(_:now:)`` when they have it.
     public var enqueued: [AdmissionRequest] = []
+    /// Attempts that have their admission though nobody gave it: their pods prove that it had been given (rule Q9).
+    public var held: [AdmissionRequest] = []
     /// Attempts that do not ask any more, or that have no need of what they were given.
     public var withdrawn: [AttemptKey] = []
     /// Whether the status differs from the one before the step.

@@ -29,9 +29,10 @@ final class Plan: Sendable {
                 }
             }
         }
+        let heights = Self.heights(graph)
         tasks = graph.nodes.enumerated().map { index, node in
             TaskPlan(
-                node, when: Self.condition(of: node, variables), consumers: consumers[index],
+                node, height: heights[index], when: Self.condition(of: node, variables), consumers: consumers[index],
                 isResult: giveResults.contains(node.spec.name))
         }
         indexByName = graph.indexByName
@@ -42,6 +43,21 @@ final class Plan: Sendable {
 }
 
 extension Plan {
+    /// For each task how many follow one on the other from it to the end, itself among them. O(tasks + edges).
+    private static func heights(_ graph: TaskGraph) -> [Int] {
+        var heights = Array(repeating: 1, count: graph.nodes.count)
+        var open = graph.nodes.map(\.dependents.count)
+        var next = open.indices.filter { open[$0] == 0 }
+        while let index = next.popLast() {
+            for edge in graph.nodes[index].dependencies {
+                heights[edge.index] = max(heights[edge.index], heights[index] + 1)
+                open[edge.index] -= 1
+                if open[edge.index] == 0 { next.append(edge.index) }
+            }
+        }
+        return heights
+    }
+
     /// The condition of a task, which validation has read before.
     private static func condition(of node: TaskGraph.Node, _ variables: WhenExpression.Variables?) -> WhenExpression? {
         guard let source = node.spec.when, let variables else { return nil }
@@ -62,6 +78,8 @@ final class TaskPlan: Sendable {
     let pipeline: Plan?
     /// Its condition; nil for a task without one.
     let when: WhenExpression?
+    /// How many tasks of the plan follow one on the other from this one to the end, itself among them.
+    let height: Int
     /// How many of its pods must be scheduled for the gang to hold.
     let minAvailable: Int
     /// What references call the item of its forEach.
@@ -70,8 +88,9 @@ final class TaskPlan: Sendable {
     let consumers: [Int]
     let isResult: Bool
 
-    init(_ node: TaskGraph.Node, when: WhenExpression?, consumers: [Int], isResult: Bool) {
+    init(_ node: TaskGraph.Node, height: Int, when: WhenExpression?, consumers: [Int], isResult: Bool) {
         self.when = when
+        self.height = height
         self.consumers = consumers
         self.isResult = isResult
         spec = node.spec

@@ -63,6 +63,30 @@ struct PodBuilder {
         return ["apiVersion": "v1", "kind": "Pod", "metadata": metadata.json, "spec": spec]
     }
 
+    /// The pod with a required node affinity that leaves the scheduler that one node: each term that it has already gets the node's
+    /// name besides.
+    static func bound(_ pod: JSONValue, to node: String) -> JSONValue {
+        var spec = pod["spec"] ?? [:]
+        var affinity = spec["affinity"] ?? [:]
+        var nodes = affinity["nodeAffinity"] ?? [:]
+        let field = "requiredDuringSchedulingIgnoredDuringExecution"
+        let terms = nodes[field]?["nodeSelectorTerms"]?.array ?? [[:]]
+        nodes[field] = [
+            "nodeSelectorTerms": .array(
+                terms.map { term in
+                    var term = term
+                    let name: JSONValue = ["key": "metadata.name", "operator": "In", "values": [.string(node)]]
+                    term["matchFields"] = .array((term["matchFields"]?.array ?? []) + [name])
+                    return term
+                })
+        ]
+        affinity["nodeAffinity"] = nodes
+        spec["affinity"] = affinity
+        var pod = pod
+        pod["spec"] = spec
+        return pod
+    }
+
     /// A pod template with its references filled in.
     private static func filled(template: JSONValue, _ item: String, _ resolve: Resolver) throws -> JSONValue {
         var template = template

@@ -87,6 +87,8 @@ public struct RunDriver: Sendable {
         public var creates: [Create] = []
         /// Attempts that ask for admission: answer with ``RunDriver/admitted(_:now:)`` when they have it.
         public var enqueued: [AdmissionRequest] = []
+        /// Attempts that have their admission, as their pods prove (rule Q9): they take room, and need no answer.
+        public var held: [AdmissionRequest] = []
         /// Attempts that do not ask any more, or that have no need of what they were given.
         public var withdrawn: [AttemptKey] = []
         public var write: Write?
@@ -99,6 +101,7 @@ public struct RunDriver: Sendable {
         /// Whether there is nothing to do but to wait.
         public var isIdle: Bool {
             creates.isEmpty && write == nil && releases.isEmpty && enqueued.isEmpty && withdrawn.isEmpty
+                && held.isEmpty
         }
     }
 
@@ -170,12 +173,16 @@ public struct RunDriver: Sendable {
     /// The pod of that name and UID does not exist any more.
     public mutating func podDeleted(name: String, uid: String) { engine.podDeleted(name: name, uid: uid) }
 
-    /// The attempt may begin.
-    public mutating func admitted(_ key: AttemptKey, now: Timestamp) { engine.admitted(key, now: now) }
+    /// The attempt may begin, each replica on its node where those are named.
+    public mutating func admitted(_ key: AttemptKey, nodes: [String?] = [], now: Timestamp) {
+        engine.admitted(key, nodes: nodes, now: now)
+    }
 
-    /// Why the attempt waits for admission.
-    public mutating func waiting(_ key: AttemptKey, reason: String, message: String) {
-        engine.waiting(key, reason: reason, message: message)
+    /// Why the attempt waits for admission, and where.
+    public mutating func waiting(
+        _ key: AttemptKey, reason: String, message: String, queue: String = "", position: Int? = nil
+    ) {
+        engine.waiting(key, reason: reason, message: message, queue: queue, position: position)
     }
 
     /// The admission of a running attempt is taken back.
@@ -289,6 +296,7 @@ public struct RunDriver: Sendable {
         let output = engine.step(now: now)
         untold += output.events
         effects.enqueued += output.enqueued
+        effects.held += output.held
         effects.withdrawn += output.withdrawn
         if output.statusChanged { isDirty = true }
         for action in output.actions {

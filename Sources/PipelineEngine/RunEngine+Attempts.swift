@@ -15,7 +15,7 @@ extension RunEngine {
             evaluateStopping(index, now: now)
             return
         }
-        let mayGoOn = nodes[index].holdsSlot && nodes[index].admission != .waiting
+        let mayGoOn = nodes[index].holdsSlot && (admissionMode == .always || nodes[index].admission == .admitted)
         guard mayGoOn || !awaitsAttempt(index, now: now) else { return }
         if nodes[index].status.nextAttemptTime != nil {
             nodes[index].status.nextAttemptTime = nil
@@ -138,11 +138,14 @@ extension RunEngine {
     /// Whether the next attempt is still to wait, for its time or for its turn; the end of the task where it never comes. Pods that are
     /// there already need no waiting for.
     private mutating func awaitsAttempt(_ index: Int, now: Timestamp) -> Bool {
-        guard let next = nodes[index].status.nextAttemptTime, nodes[index].status.pods.isEmpty else {
+        // With a queue, a status that tells of no pod does not prove that there was room for one.
+        let unproved = admissionMode == .queue && nodes[index].admission != .admitted ? now : nil
+        guard let next = nodes[index].status.nextAttemptTime ?? unproved, nodes[index].status.pods.isEmpty else {
             takeSlot(index)
             noteAdmission(index)
             return false
         }
+        if nodes[index].status.nextAttemptTime == nil { nodes[index].status.nextAttemptTime = now }
         if let halt = stop(of: index) {
             let status = nodes[index].status
             noteDecision(index)
@@ -219,6 +222,7 @@ extension RunEngine {
         nodes[index].status.stopping = nil
         nodes[index].status.nextAttemptTime = nil
         nodes[index].createAfter = nil
+        nodes[index].position = nil
         output.statusChanged = true
         list(index)
     }
@@ -420,8 +424,10 @@ extension RunEngine {
     }
 
     mutating func emitRetry(_ index: Int, _ attempt: Int, _ message: String) {
+        let told = [Reasons.preempted, Reasons.gangTimeout]
+        let reason = nodes[index].status.reason
         emit(
-            isWarning: true, reason: Reasons.taskRetrying,
+            isWarning: true, reason: told.contains(reason) ? reason : Reasons.taskRetrying,
             "task \(nodes[index].path): attempt \(attempt) failed: \(message); attempt \(attempt + 1) follows")
     }
 

@@ -15,10 +15,12 @@ extension RunEngine {
         let node = nodes[index]
         let identity = PodIdentity(path: node.path, attempt: node.status.attempt, replica: replica)
         // The template of the run is for every depth: its parameters are the run's.
-        return try template.pod(
+        let pod = try template.pod(
             identity, of: node.task,
             inRun: { try resolve($0, inScope: Self.root, identity) },
             inTask: { try resolve($0, of: index, in: identity) })
+        guard replica < node.plannedNodes.count, let planned = node.plannedNodes[replica] else { return pod }
+        return PodBuilder.bound(pod, to: planned)
     }
 
     /// The value of a reference of a task; nil for what is left unchanged in the text. `identity` is the pod that it is for, if any.

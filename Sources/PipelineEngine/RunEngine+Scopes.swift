@@ -212,8 +212,9 @@ extension RunEngine {
         if status.phase.isFinished {
             noteEnd(index)
         } else if status.phase == .running, !nodes[index].awaitsRetry {
-            takeSlot(index)
-            noteAdmission(index)
+            // With a queue, only pods prove that an attempt had its admission and with it its slot.
+            let isProved = admissionMode == .always || nodes[index].kind != .leaf || !status.pods.isEmpty
+            if isProved { takeSlot(index) }
         }
     }
 

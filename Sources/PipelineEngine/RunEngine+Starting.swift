@@ -213,7 +213,7 @@ extension RunEngine {
         }
         nodes[index].isReady = false
         if nodes[index].kind == .leaf, admissionMode == .queue {
-            askForAdmission(index)
+            askForAdmission(index, now: now)
         } else if phase == .pending {
             begin(index, now: now)
         } else {
@@ -226,22 +226,54 @@ extension RunEngine {
     // MARK: Admission
 
     /// Has the current attempt ask for admission. It holds its slot of the run meanwhile, so that no more ask than could run.
-    private mutating func askForAdmission(_ index: Int) {
+    private mutating func askForAdmission(_ index: Int, now: Timestamp) {
         takeSlot(index)
         nodes[index].admission = .waiting
         waitingCount += 1
-        let task = nodes[index].task
-        output.enqueued.append(
-            AdmissionRequest(
-                key: AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt),
-                replicas: task.spec.replicas, minAvailable: task.minAvailable,
-                timeLimit: task.spec.timeout.flatMap { $0 > .zero ? $0 : nil }))
-        output.statusChanged = true
+        do {
+            output.enqueued.append(try admissionRequest(index))
+            output.statusChanged = true
+        } catch {
+            // What it refers to was there when its turn was asked for.
+            releaseSlot(index)
+            end(index, for: error, now: now)
+        }
     }
 
-    /// The attempt has its admission: it was given, or pods prove that it had been (rule Q9).
+    private func admissionRequest(_ index: Int) throws -> AdmissionRequest {
+        let task = nodes[index].task
+        var request = AdmissionRequest(
+            key: AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt),
+            replicas: task.spec.replicas, minAvailable: task.minAvailable,
+            timeLimit: task.spec.timeout.flatMap { $0 > .zero ? $0 : nil })
+        request.pod = try pod(of: index, replica: 0)
+        request.isUnderWay = startTime != nil
+        request.remainingPath = task.height
+        var above = nodes[index].owner ?? scopes[nodes[index].scope].owner
+        while let node = above {
+            // The instance and the task whose instance it is stand for one task.
+            if nodes[node].owner == nil { request.remainingPath += nodes[node].task.height - 1 }
+            above = nodes[node].owner ?? scopes[nodes[node].scope].owner
+        }
+        return request
+    }
+
+    /// Pods prove that the attempt had its admission (rule Q9).
     mutating func noteAdmission(_ index: Int) {
         guard admissionMode == .queue, nodes[index].kind == .leaf, nodes[index].admission != .admitted else { return }
+        setAdmitted(index)
+        // One whose references cannot be had any more has pods all the same, and they take room.
+        var request =
+            (try? admissionRequest(index))
+            ?? AdmissionRequest(
+                key: AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt),
+                replicas: nodes[index].task.spec.replicas, minAvailable: nodes[index].task.minAvailable)
+        request.isUnderWay = true
+        request.startTime = nodes[index].status.startTime
+        output.held.append(request)
+    }
+
+    private mutating func setAdmitted(_ index: Int) {
         if nodes[index].admission == .waiting { waitingCount -= 1 }
         nodes[index].admission = .admitted
     }
@@ -250,6 +282,7 @@ extension RunEngine {
         guard nodes[index].admission != .none else { return }
         if nodes[index].admission == .waiting { waitingCount -= 1 }
         nodes[index].admission = .none
+        nodes[index].plannedNodes = []
         output.withdrawn.append(AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt))
     }
 
@@ -257,17 +290,33 @@ extension RunEngine {
         nodeByPath[key.path].flatMap { nodes[$0].status.attempt == key.attempt ? $0 : nil }
     }
 
-    /// The attempt may begin.
-    public mutating func admitted(_ key: AttemptKey, now: Timestamp) {
+    /// The attempt may begin. `nodes` are those that its replicas are to be bound to, where the queue says so.
+    public mutating func admitted(_ key: AttemptKey, nodes planned: [String?] = [], now: Timestamp) {
         guard let index = node(of: key), nodes[index].admission == .waiting else { return }
-        noteAdmission(index)
+        setAdmitted(index)
+        nodes[index].plannedNodes = planned
+        if queuePlace?.admittedTime == nil {
+            if hasToldQueued {
+                let queue = (queuePlace?.name).map { " to queue \($0)" } ?? ""
+                emit(reason: Reasons.admitted, "the run was admitted\(queue): task \(key.path) starts")
+            }
+            queuePlace = QueuePlace(name: queuePlace?.name ?? "", admittedTime: now.wholeSecond)
+        }
         if nodes[index].status.phase == .pending { begin(index, now: now) } else { list(index) }
     }
 
     /// Why the attempt waits, in one word and in one sentence.
-    public mutating func waiting(_ key: AttemptKey, reason: String, message: String) {
+    public mutating func waiting(
+        _ key: AttemptKey, reason: String, message: String, queue: String = "", position: Int? = nil
+    ) {
         guard let index = node(of: key), nodes[index].admission == .waiting else { return }
         setWaitingReason(index, reason: reason, message: message)
+        nodes[index].position = position
+        if queuePlace?.name != queue { queuePlace = QueuePlace(name: queue, admittedTime: queuePlace?.admittedTime) }
+        if !hasToldQueued, phase == .queued || phase == .pending, waitingCount == activeCount {
+            hasToldQueued = true
+            emit(reason: Reasons.queued, "the run waits\(queue.isEmpty ? "" : " in queue \(queue)"): \(message)")
+        }
     }
 
     /// The admission of a running attempt is taken back: its pods are stopped and it asks again at once, which counts towards nothing

@@ -24,24 +24,34 @@ extension RunEngine {
         var ended = 0
         var total = 0
         var waiting: Int?
+        var firstWaiting: Int?
         var folded: [FoldKey: [String]] = [:]
         let folds = self.folds
         forEachRow { index, isLast in
             let task = nodes[index].status
             if folds, isFoldable(index) {
                 folded[FoldKey(phase: task.phase, reason: task.reason), default: []].append(task.name)
+            } else if folds, nodes[index].admission == .waiting, task.attempt == 0 {
+                // It is only counted, as what has not begun.
             } else if task.phase != .pending || !task.reason.isEmpty || task.attempt > 0 {
                 status.tasks.append(task)
                 if folds, task.phase.isFinished, !needsResults(index) {
                     status.tasks[status.tasks.count - 1].results = [:]
                 }
             }
+            if firstWaiting == nil, nodes[index].admission == .waiting, !task.message.isEmpty { firstWaiting = index }
             // Only what has no rows below it counts.
             guard isLast else { return }
             status.counts[task.phase, default: 0] += 1
             total += 1
             if task.phase.isFinished { ended += 1 }
             if waiting == nil, !task.phase.isFinished, !task.reason.isEmpty { waiting = index }
+        }
+        status.queue = queuePlace
+        if let first = firstWaiting {
+            status.queue = QueuePlace(
+                name: queuePlace?.name ?? "", position: nodes[first].position, reason: nodes[first].status.message,
+                admittedTime: queuePlace?.admittedTime)
         }
         status.folded = folded.sorted {
             ($0.key.phase.rawValue, $0.key.reason) < ($1.key.phase.rawValue, $1.key.reason)

@@ -69,6 +69,10 @@ public struct RunEngine: Sendable {
     var activeCount = 0
     /// How many of these wait for admission.
     var waitingCount = 0
+    /// Where the run waits, or waited.
+    var queuePlace: QueuePlace?
+    /// Whether the user was told that the run waits.
+    var hasToldQueued = false
 
     /// Nodes that the status tells of: not those of earlier attempts of sub-pipelines, which a restart does not know.
     var liveCount = 0
@@ -114,6 +118,8 @@ public struct RunEngine: Sendable {
         template = PodBuilder(run: run, runTemplate: spec.podTemplate)
         desired = spec.state
         conditions = status.conditions
+        queuePlace = status.queue
+        hasToldQueued = status.phase == .queued
         pipelines = status.pipelines
         for (name, pipeline) in pipelines { plans[name] = Plan(PipelineSpec(validated: pipeline)) }
 

@@ -46,6 +46,10 @@ struct RunNode: Sendable {
     var holdsSlot = false
     /// Whether its attempt has asked for admission; with no queue none does.
     var admission = Admission.none
+    /// The nodes that the replicas of its attempt are to be bound to, where the queue said so.
+    var plannedNodes: [String?] = []
+    /// Its place in the line, as of the last time that the queue told why it waits.
+    var position: Int?
     /// Whether it is on the list of what is to be looked at.
     var isListed = false
     /// The timer that is set for it; a later one need not be, since each look at the task sets the next.

@@ -19,21 +19,22 @@ struct AdmissionTests {
         var bench = Self.bench([
             task("a", ["replicas": 3, "minAvailable": 2, "timeout": "1m"]), task("b", ["dependsOn": ["a"]]),
         ])
-        #expect(
-            bench.enqueued == [
-                AdmissionRequest(key: Self.key("a"), replicas: 3, minAvailable: 2, timeLimit: .seconds(60))
-            ])
+        #expect(bench.enqueued.map(\.key) == [Self.key("a")])
+        let request = bench.enqueued[0]
+        #expect(request.replicas == 3 && request.minAvailable == 2 && request.timeLimit == .seconds(60))
+        #expect(request.remainingPath == 2 && !request.isUnderWay)
+        #expect(request.pod["spec"]?["containers"]?[0]?["name"] == "main")
         #expect(bench.created.isEmpty)
         #expect(bench.outcome() == "Queued/Queued")
         bench.driver.waiting(Self.key("a"), reason: "WaitingForQuota", message: "2 GPUs of 8 are free")
         bench.settle()
         #expect(bench.state("a") == "Pending/WaitingForQuota")
         #expect(bench.outcome() == "Queued/WaitingForQuota")
-        #expect(bench.events.isEmpty)
+        #expect(bench.events.map(\.reason) == ["Queued"])
         bench.admit("a")
         #expect(bench.created.count == 3)
         #expect(bench.outcome() == "Running/")
-        #expect(bench.events.map(\.reason) == ["Started"])
+        #expect(bench.events.map(\.reason) == ["Queued", "Admitted", "Started"])
         #expect(bench.withdrawn.isEmpty)
         // The third was never scheduled: the gang is complete without it.
         for replica in 0..<2 { bench.succeed("a", replica) }
@@ -47,6 +48,8 @@ struct AdmissionTests {
         bench.enqueued = []
         bench.restart()
         #expect(bench.enqueued.map(\.key) == [Self.key("b")])
+        #expect(bench.held.map(\.key) == [Self.key("a")])
+        #expect(bench.held[0].startTime != nil && bench.held[0].isUnderWay)
         #expect(bench.createdCount.values.allSatisfy { $0 == 1 })
         bench.succeed("a")
         #expect(bench.withdrawn == [Self.key("a")])
@@ -61,6 +64,72 @@ struct AdmissionTests {
         bench.restart()
         #expect(bench.state("a") == "Running")
         #expect(bench.pods.count == 2)
+    }
+
+    @Test func `Q9: a status that tells of no pod proves no admission: the attempt asks again`() throws {
+        var bench = Self.bench([task("a")])
+        bench.admit("a")
+        // The pod was never made: the status was written, and the operator died.
+        bench.pods = [:]
+        bench.persisted.tasks[0].pods = []
+        bench.enqueued = []
+        bench.createdCount = [:]
+        bench.restart()
+        #expect(bench.enqueued.map(\.key) == [Self.key("a")])
+        #expect(bench.held.isEmpty && bench.createdCount.isEmpty)
+        bench.admit("a")
+        #expect(bench.createdCount.count == 1)
+    }
+
+    @Test func `Q5: pods carry the nodes that the queue has planned, within each term that they have already`() throws {
+        let own: JSONValue = [
+            "nodeSelectorTerms": [
+                ["matchExpressions": [["key": "zone", "operator": "In", "values": ["a"]]]],
+                ["matchFields": [["key": "metadata.name", "operator": "NotIn", "values": ["n9"]]]],
+            ]
+        ]
+        let field = "requiredDuringSchedulingIgnoredDuringExecution"
+        let template: JSONValue = ["spec": ["affinity": ["nodeAffinity": .object([field: own])]]]
+        var bench = Self.bench([task("a", ["replicas": 2]), task("b", ["podTemplate": template])])
+        bench.driver.admitted(Self.key("a"), nodes: ["n1", nil], now: bench.now)
+        bench.driver.admitted(Self.key("b"), nodes: ["n2"], now: bench.now)
+        bench.settle()
+        func terms(_ task: String, _ replica: Int = 0) -> JSONValue? {
+            bench.created[bench.name(task, replica)]?[path: "spec", "affinity", "nodeAffinity", field]?[
+                "nodeSelectorTerms"]
+        }
+        func name(_ node: String) -> JSONValue {
+            ["key": "metadata.name", "operator": "In", "values": [.string(node)]]
+        }
+        #expect(terms("a") == [["matchFields": [name("n1")]]])
+        #expect(terms("a", 1) == nil)
+        #expect(
+            terms("b") == [
+                [
+                    "matchExpressions": [["key": "zone", "operator": "In", "values": ["a"]]],
+                    "matchFields": [name("n2")],
+                ],
+                [
+                    "matchFields": [
+                        ["key": "metadata.name", "operator": "NotIn", "values": ["n9"]], name("n2"),
+                    ]
+                ],
+            ])
+    }
+
+    @Test func `Q10: the status says where the run waits, at which place and why, and when it was admitted`() {
+        var bench = Self.bench([task("a"), task("b", ["dependsOn": ["a"]])])
+        bench.driver.waiting(
+            Self.key("a"), reason: "WaitingForQuota", message: "2 GPUs of 8 are free", queue: "team-a", position: 3)
+        bench.settle()
+        #expect(
+            bench.persisted.queue == QueuePlace(name: "team-a", position: 3, reason: "2 GPUs of 8 are free"))
+        bench.restart()
+        #expect(bench.persisted.queue?.name == "team-a")
+        bench.admit("a")
+        #expect(bench.persisted.queue == QueuePlace(name: "team-a", admittedTime: bench.now))
+        bench.succeed("a")
+        #expect(bench.enqueued.last?.isUnderWay == true)
     }
 
     @Test func `Q1: a cancel, a skip and a suspension take back what waits`() {

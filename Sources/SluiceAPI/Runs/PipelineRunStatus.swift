@@ -117,6 +117,26 @@ public struct Condition: Sendable, Hashable {
     }
 }
 
+/// Where a run waits, or waited.
+public struct QueuePlace: Sendable, Hashable {
+    /// The Queue.
+    public var name: String
+    /// The place in its line, from 1, when ``reason`` was told.
+    public var position: Int?
+    /// Why the first of its tasks that waits does so, in one sentence; empty when none waits.
+    public var reason: String
+    /// When the first of its tasks was admitted.
+    public var admittedTime: Timestamp?
+
+    /// A place.
+    public init(name: String, position: Int? = nil, reason: String = "", admittedTime: Timestamp? = nil) {
+        self.name = name
+        self.position = position
+        self.reason = reason
+        self.admittedTime = admittedTime
+    }
+}
+
 /// The status of a run.
 public struct PipelineRunStatus: Sendable, Hashable {
     /// -1 until the operator has looked at the run.
@@ -134,6 +154,8 @@ public struct PipelineRunStatus: Sendable, Hashable {
     /// Tasks of a large run that have nothing to tell but their phase.
     public var folded: [FoldedTasks] = []
     public var results = JSONObject()
+    /// Where it waits; nil where no queue is asked.
+    public var queue: QueuePlace?
     public var conditions: [Condition] = []
     /// The pipeline of `pipelineRef` as it was when the run began: later edits do not reach a run under way.
     public var pipelineSpec: JSONValue?

@@ -8,6 +8,8 @@ public enum Reasons {
     public static let started = "Started"
     /// Nothing of the run has been admitted yet.
     public static let queued = "Queued"
+    /// The first task of a run that waited was admitted.
+    public static let admitted = "Admitted"
     public static let suspended = "Suspended"
     public static let resumed = "Resumed"
     public static let cancelling = "Cancelling"
@@ -37,6 +39,10 @@ public enum Reasons {
     public static let timeout = "Timeout"
     /// Not all pods of the gang were scheduled in time.
     public static let gangTimeout = "GangTimeout"
+    /// The room of the gang was taken back for another one.
+    public static let preempted = "Preempted"
+    /// The node that was planned for a pod is gone, or takes no pods any more.
+    public static let nodeFailure = "NodeFailure"
     /// A reference cannot be resolved.
     public static let invalidReference = "InvalidReference"
     /// The run would have more tasks than one run may have, instances and tasks of sub-pipelines included.

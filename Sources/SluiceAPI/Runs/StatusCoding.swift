@@ -20,6 +20,7 @@ extension PipelineRunStatus: JSONReadable, JSONWritable {
             case "tasks": tasks = try reader.readArray { try TaskStatus(from: &$0) }
             case "folded": folded = try reader.readArray { try FoldedTasks(from: &$0) }
             case "results": results = try reader.readValue().object ?? JSONObject()
+            case "queue": queue = try reader.readOptional { try QueuePlace(from: &$0) }
             case "conditions": conditions = try reader.readArray { try Condition(from: &$0) }
             case "pipelineSpec": pipelineSpec = try reader.readValue()
             case "pipelines": pipelines = try reader.readValue().object ?? JSONObject()
@@ -43,9 +44,34 @@ extension PipelineRunStatus: JSONReadable, JSONWritable {
         if !tasks.isEmpty { fields["tasks"] = .array(tasks.map(\.json)) }
         if !folded.isEmpty { fields["folded"] = .array(folded.map(\.json)) }
         if !results.isEmpty { fields["results"] = .object(results) }
+        if let queue { fields["queue"] = queue.json }
         if !conditions.isEmpty { fields["conditions"] = .array(conditions.map(\.json)) }
         if let pipelineSpec { fields["pipelineSpec"] = pipelineSpec }
         if !pipelines.isEmpty { fields["pipelines"] = .object(pipelines) }
+        return .object(fields)
+    }
+}
+
+extension QueuePlace: JSONReadable, JSONWritable {
+    public init(from reader: inout JSONReader) throws {
+        self.init(name: "")
+        try reader.readFields { key, reader in
+            switch key {
+            case "name": name = try reader.readString()
+            case "position": position = try reader.readOptional { try $0.readInt() }
+            case "reason": reason = try reader.readString()
+            case "admittedTime": admittedTime = try reader.readOptional { try Timestamp(from: &$0) }
+            default: try reader.skip()
+            }
+        }
+    }
+
+    public var json: JSONValue {
+        var fields = JSONObject()
+        if !name.isEmpty { fields["name"] = .string(name) }
+        if let position { fields["position"] = .int(Int64(position)) }
+        if !reason.isEmpty { fields["reason"] = .string(reason) }
+        if let admittedTime { fields["admittedTime"] = admittedTime.json }
         return .object(fields)
     }
 }

@@ -38,6 +38,7 @@ struct Bench {
     /// Whether attempts ask for admission, what has asked and what does not any more.
     let admission: AdmissionMode
     var enqueued: [AdmissionRequest] = []
+    var held: [AdmissionRequest] = []
     var withdrawn: [AttemptKey] = []
     /// Deleted pods keep running through their grace period until ``endDeleted(code:)``.
     var lingers = false
@@ -98,6 +99,7 @@ struct Bench {
         let effects = driver.next(now: now, monotonic: monotonic)
         events += effects.events
         enqueued += effects.enqueued
+        held += effects.held
         withdrawn += effects.withdrawn
         return effects
     }
