@@ -105,8 +105,8 @@ let package = Package(
         module(
             "SluiceOperator",
             [
-                "JSON", "KubernetesModel", "Clocks", "KubernetesClient", "KubernetesRuntime", "SluiceAPI",
-                "PipelineEngine", log,
+                "JSON", "KubernetesModel", "AsyncPrimitives", "Clocks", "KubernetesClient", "KubernetesRuntime",
+                "SluiceAPI", "PipelineEngine", "GangQueue", "Queueing", log,
             ]),
 
         // Sluice with no cluster at all.

@@ -4,6 +4,7 @@ import KubernetesClient
 import KubernetesModel
 import KubernetesRuntime
 import PipelineEngine
+import Queueing
 import SluiceAPI
 
 /// A run that is under way: does what its ``RunDriver`` says, and tells it what came of it. The driver knows the order.
@@ -13,6 +14,8 @@ actor ActiveRun {
         /// The run as the cache has it.
         var run: PipelineRun
         var changes: [PodInbox.Change]
+        /// What the queue says of its attempts.
+        var answers: [QueueAnswer] = []
     }
 
     nonisolated let uid: String
@@ -28,6 +31,8 @@ actor ActiveRun {
     private let finalizers: FinalizerQueue
     /// The spec of a Pipeline of its namespace; where it is not there, the run is looked at again when it comes.
     private let pipeline: @Sendable (String) -> JSONValue?
+    /// Who admits its attempts; nil where each begins when its turn in the run has come.
+    private let admission: AdmissionLoop?
     /// Has the run looked at again.
     private let wake: @Sendable () -> Void
 
@@ -39,6 +44,7 @@ actor ActiveRun {
         _ run: PipelineRun, engine: RunEngine, cluster: any ClusterAccess, pods: Store<Pod>, runs: Store<PipelineRun>,
         settings: RunSettings, clock: any RuntimeClock, finalizers: FinalizerQueue,
         pipeline: @escaping @Sendable (String) -> JSONValue?, statusPace: @escaping @Sendable () -> Int,
+        admission: AdmissionLoop?,
         wake: @escaping @Sendable () -> Void,
         emit: @escaping @Sendable (PipelineRun, EngineEvent) -> Void
     ) {
@@ -55,6 +61,7 @@ actor ActiveRun {
         self.finalizers = finalizers
         self.pipeline = pipeline
         self.statusPace = statusPace
+        self.admission = admission
         self.wake = wake
     }
 
@@ -75,6 +82,7 @@ actor ActiveRun {
             driver.statusPace = statusPace()
             let effects = driver.next(now: clock.now, monotonic: clock.monotonic)
             for event in effects.events { emit(latest, event) }
+            admission?.take(effects, of: QueuedRun(latest, now: clock.now))
             let hasPipelines = answerPipelines()
             if effects.isIdle, !hasPipelines {
                 var outcome = Outcome(isDone: driver.isDone)
@@ -101,6 +109,7 @@ actor ActiveRun {
         if !news.run.metadata.isOlder(than: latest.metadata) { latest = news.run }
         let desired = news.run.spec["state"]?.string.flatMap(DesiredState.init(rawValue:)) ?? .running
         driver.specChanged(to: desired, generation: news.run.metadata.generation)
+        for answer in news.answers where answer.run.uid == uid { answer.tell(&driver, now: clock.now) }
         for change in news.changes {
             switch change {
             case .observed(let pod): driver.podObserved(pod)

@@ -1,7 +1,9 @@
 public import KubernetesClient
+public import GangQueue
 import KubernetesModel
 public import KubernetesRuntime
 public import Logging
+import Queueing
 import SluiceAPI
 
 /// The whole operator over one API server: informers, the reconcilers and what they need to run, in the order in which they
@@ -16,6 +18,9 @@ public struct Operator: Sendable {
         /// Runs that are worked on at the same time.
         public var workers = 16
         public var runs: RunSettings
+        /// Whether attempts are admitted by queues. An operator of one namespace sees neither nodes nor other tenants, and has none.
+        public var hasQueues = true
+        public var queues = QueueSettings()
 
         /// All namespaces, one operator.
         public init(runs: RunSettings = RunSettings()) { self.runs = runs }
@@ -48,6 +53,7 @@ public struct Operator: Sendable {
         let pods = Informer(
             client.resource(Pod.self, namespace: namespace).listWatch, store: Store(indexes: [RunReconciler.podsByRun]),
             labelSelector: Sluice.Label.run, logger: logger)
+        let admission = configuration.hasQueues && namespace == nil ? addAdmission(to: manager) : nil
         let reconciler = RunReconciler(
             cluster: APIServerAccess(client, namespace: namespace), runs: runs.store, pipelines: pipelines.store,
             pods: pods.store,
@@ -56,7 +62,7 @@ public struct Operator: Sendable {
                 let isEnd = RunPhase(rawValue: reason)?.isFinished ?? false
                 recorder.record(
                     isWarning ? .warning : .normal, reason: reason, message: message, isImportant: isEnd, on: run)
-            }, settings: configuration.runs, logger: logger)
+            }, settings: configuration.runs, admission: admission, logger: logger)
         manager.add(runs)
         manager.add(pipelines)
         manager.add(pods)
@@ -65,5 +71,19 @@ public struct Operator: Sendable {
         manager.add("release of finished pods", whileLeading: true) { await reconciler.releaseFinishedPods() }
         manager.add("take-over", whileLeading: true) { try await reconciler.takeOver(controller) }
         try await manager.run()
+    }
+
+    /// The queues with their informers.
+    private func addAdmission(to manager: Manager) -> AdmissionLoop {
+        let stores = QueueStores()
+        manager.add(Informer(client.resource(Queue.self).listWatch, store: stores.queues, logger: logger))
+        manager.add(Informer(client.resource(Node.self).listWatch, store: stores.nodes, logger: logger))
+        manager.add(Informer(client.resource(ForeignPod.self).listWatch, store: stores.pods, logger: logger))
+        manager.add(
+            Informer(client.resource(PriorityClass.self).listWatch, store: stores.priorityClasses, logger: logger))
+        manager.add(Informer(client.resource(Namespace.self).listWatch, store: stores.namespaces, logger: logger))
+        let admission = AdmissionLoop(stores, settings: configuration.queues, logger: logger)
+        manager.add("admission", whileLeading: true) { await admission.run() }
+        return admission
     }
 }

@@ -15,6 +15,7 @@ public final class RunReconciler: Sendable {
     private let pods: Store<Pod>
     private let events: @Sendable (PipelineRun, _ isWarning: Bool, _ reason: String, _ message: String) -> Void
     private let settings: RunSettings
+    private let admission: AdmissionLoop?
     private let clock: any RuntimeClock
     private let logger: Logger
     private let inbox = PodInbox()
@@ -38,7 +39,8 @@ public final class RunReconciler: Sendable {
     public init(
         cluster: any ClusterAccess, runs: Store<PipelineRun>, pipelines: Store<Pipeline>, pods: Store<Pod>,
         events: @escaping @Sendable (PipelineRun, _ isWarning: Bool, _ reason: String, _ message: String) -> Void,
-        settings: RunSettings = RunSettings(), clock: any RuntimeClock = SystemClock(), logger: Logger
+        settings: RunSettings = RunSettings(), admission: AdmissionLoop? = nil,
+        clock: any RuntimeClock = SystemClock(), logger: Logger
     ) {
         self.cluster = cluster
         self.runs = runs
@@ -46,6 +48,7 @@ public final class RunReconciler: Sendable {
         self.pods = pods
         self.events = events
         self.settings = settings
+        self.admission = admission
         self.clock = clock
         self.logger = logger
     }
@@ -108,6 +111,10 @@ public final class RunReconciler: Sendable {
                 delay = min(delay * 2, .seconds(10))
             }
         }
+        if let admission {
+            let underWay = runs.entries { $0.object.map { !$0.status.phase.isFinished } ?? false }.map(\.key)
+            admission.takeOver(awaiting: Set(underWay)) { controller.enqueue($0) }
+        }
         isLeading.withLock { $0 = true }
         var keys = Set(runs.entries().map(\.key))
         keys.formUnion(pods.entries().compactMap { PodInbox.run(of: $0.metadata) })
@@ -136,6 +143,12 @@ public final class RunReconciler: Sendable {
         }
     }
 
+    /// The run that had that name is gone: it asks for nothing more.
+    private func endAdmission(of key: ObjectKey) {
+        guard let admission, let known = active.withLock({ $0[key] }) else { return }
+        admission.runGone(RunIdentity(namespace: key.namespace, name: key.name, uid: known.uid))
+    }
+
     /// The spec of a Pipeline for a task of a run. Noted before it is looked for, so that one which comes in between is not missed.
     private func pipeline(_ name: String, for run: ObjectKey) -> JSONValue? {
         let key = ObjectKey(namespace: run.namespace, name: name)
@@ -150,6 +163,7 @@ public final class RunReconciler: Sendable {
 
     /// Looks at one run.
     public func reconcile(_ key: ObjectKey) async throws -> ReconcileResult {
+        defer { admission?.lookedAt(key) }
         let result = try await reconcileRun(key)
         guard heldByOrphans.withLock({ $0.contains(key) }) else { return result }
         return switch result {
@@ -163,12 +177,14 @@ public final class RunReconciler: Sendable {
 
     private func reconcileRun(_ key: ObjectKey) async throws -> ReconcileResult {
         guard let run = runs[key] else {
+            endAdmission(of: key)
             forget(key)
             heldByOrphans.withLock { _ = $0.remove(key) }
             try await releaseOrphans(of: key)
             return .done
         }
         if run.metadata.isBeingDeleted {
+            endAdmission(of: key)
             forget(key)
             try await endPods(of: key)
             return .done
@@ -185,6 +201,7 @@ public final class RunReconciler: Sendable {
                 await releaseOrphansOrAskAgain(of: key)
             }
         } else {
+            endAdmission(of: key)
             // Opened before the store is read: a change is in the one or in the other, or in both.
             inbox.open(key)
             let existing = pods.entries(index: "run", value: "\(key)").compactMap(\.object)
@@ -206,7 +223,7 @@ public final class RunReconciler: Sendable {
             current = ActiveRun(
                 run, engine: engine, cluster: cluster, pods: pods, runs: runs, settings: settings, clock: clock,
                 finalizers: finalizers, pipeline: { [self] name in pipeline(name, for: key) },
-                statusPace: { [self] in settings.statusPace(runs: keptRuns) },
+                statusPace: { [self] in settings.statusPace(runs: keptRuns) }, admission: admission,
                 wake: { [self] in controllerQueue.withLock { $0?(key) } },
                 emit: { [events, logger] run, event in
                     events(run, event.isWarning, event.reason, event.message)
@@ -229,7 +246,8 @@ public final class RunReconciler: Sendable {
                     return news
                 }
                 guard let live = runs[key], live.metadata.uid == run.metadata.uid else { return nil }
-                return ActiveRun.News(run: live, changes: inbox.take(key))
+                return ActiveRun.News(
+                    run: live, changes: inbox.take(key), answers: admission?.takeAnswers(for: key) ?? [])
             }
         } catch let status as APIStatus where status.isNotFound {
             // The run is gone; the watch will say so.
@@ -290,7 +308,8 @@ public final class RunReconciler: Sendable {
             return RunEngine(
                 run: RunIdentity(run.metadata), created: run.metadata.creationTimestamp,
                 generation: run.metadata.generation, spec: spec, pipeline: pipeline,
-                parameters: parameters, status: run.status, pipelineSnapshot: snapshot, settings: settings.engine)
+                parameters: parameters, status: run.status, pipelineSnapshot: snapshot,
+                admission: admission == nil ? .always : .queue, settings: settings.engine)
         case .invalid(let reason, let message):
             try await write(run, .failed, reason: reason, message: message)
         case .missingPipeline(let name):

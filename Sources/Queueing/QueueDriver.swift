@@ -1,0 +1,375 @@
+public import GangQueue
+import JSON
+public import KubernetesModel
+public import PipelineEngine
+public import SluiceAPI
+
+/// The runs' attempts of pods and the cluster on one side, ``GangQueue`` on the other: what the operator and the simulator drive.
+///
+/// Told of queues, nodes, pods and of what runs ask for, in any order and as often as it pleases; ``cycle(now:)`` answers. It keeps
+/// which pod belongs to whom, so that every pod that is bound counts exactly once (rules Q2, Q9): as one of an admitted attempt, or else
+/// as one that is in the way, whoever made it.
+public struct QueueDriver: Sendable {
+    private var queue: GangQueue
+    /// By the key of the workload: the run's namespace and name, and the path of the task.
+    private var attempts: [String: Attempt] = [:]
+    private var workloadsByRun: [RunIdentity: Set<String>] = [:]
+    /// The pods of admitted attempts, and of former ones that still end.
+    private var claims: [ObjectName: Claim] = [:]
+    private var claimsByWorkload: [String: Set<ObjectName>] = [:]
+    /// Bound pods that belong to no admitted attempt.
+    private var others: [ObjectName: OtherPod] = [:]
+    private var othersByNode: [String: [String: Int64]] = [:]
+    private var nodes: [String: NodeSpec] = [:]
+    private var changedNodes: Set<String> = []
+    private var priorities: [String: Int64] = [:]
+    private var queues: [String: (spec: QueueSpec, isValid: Bool)] = [:]
+    private var namespaces: [String: Namespace] = [:]
+    private var hasChangedQueues = false
+    /// Attempts whose PriorityClass is not there, by its name.
+    private var withoutPriority: [String: Set<String>] = [:]
+    private var answers: [QueueAnswer] = []
+
+    private struct ObjectName: Hashable, Comparable {
+        var namespace: String
+        var name: String
+
+        static func < (left: ObjectName, right: ObjectName) -> Bool {
+            (left.namespace, left.name) < (right.namespace, right.name)
+        }
+    }
+
+    private struct Attempt {
+        var run: QueuedRun
+        var request: AdmissionRequest
+        var isAdmitted = false
+    }
+
+    private struct Claim {
+        var workload: String
+        var replica: Int
+        /// Whether the pod was ever seen: one that never was may not exist.
+        var isSeen = false
+        var isBound = false
+        /// The node that is planned for it.
+        var node: String?
+    }
+
+    private struct OtherPod {
+        var node: String
+        var requests: Resources
+    }
+
+    /// A driver with nothing in it.
+    public init(_ settings: QueueSettings = QueueSettings()) { queue = GangQueue(settings) }
+
+    // MARK: - What runs ask for
+
+    /// Takes what one look at a run gave (``RunDriver/Effects``).
+    public mutating func take(_ effects: RunDriver.Effects, of run: QueuedRun) {
+        for key in effects.withdrawn { withdraw(key, of: run.identity) }
+        for request in effects.held { hold(request, of: run) }
+        for request in effects.enqueued where !effects.withdrawn.contains(request.key) { submit(request, of: run) }
+    }
+
+    /// An attempt asks for admission.
+    public mutating func submit(_ request: AdmissionRequest, of run: QueuedRun) {
+        let key = add(request, of: run)
+        if let name = run.priorityClassName, run.priority == nil, priorities[name] == nil {
+            withoutPriority[name, default: []].insert(key)
+            answer(
+                key,
+                .waiting(
+                    reason: WaitingReason.Kind.misconfigured.rawValue,
+                    message: "there is no PriorityClass \(name); waiting for it", queue: run.queue ?? "", position: nil)
+            )
+            return
+        }
+        queue.submit(workload(key, request, of: run))
+    }
+
+    /// An attempt has its admission, as its pods prove (rule Q9).
+    public mutating func hold(_ request: AdmissionRequest, of run: QueuedRun) {
+        if let known = attempts[Self.key(request.key, of: run.identity)], known.isAdmitted,
+            known.request.key == request.key, known.run.identity == run.identity
+        {
+            return
+        }
+        let key = add(request, of: run)
+        attempts[key]?.isAdmitted = true
+        var placements: [PodPlacement] = []
+        var gone: [PodPlacement] = []
+        for replica in 0..<request.replicas {
+            let pod = podName(request.key, replica, of: run)
+            let other = others[pod]
+            placements.append(PodPlacement(replica: replica, node: other?.node))
+            if ended.contains(pod) { gone.append(PodPlacement(replica: replica, node: nil)) }
+        }
+        queue.restore(
+            workload(key, request, of: run), pods: placements, admitted: request.startTime ?? run.arrival)
+        if !gone.isEmpty { queue.podsGone(key, gone) }
+        for replica in 0..<request.replicas {
+            let pod = podName(request.key, replica, of: run)
+            guard !ended.contains(pod) else { continue }
+            let other = others[pod]
+            claim(pod, Claim(workload: key, replica: replica, isSeen: other != nil, isBound: other != nil))
+            removeOther(pod)
+        }
+    }
+
+    /// An attempt asks no more, or has no need of what it was given. Its pods count until they end.
+    public mutating func withdraw(_ attempt: AttemptKey, of run: RunIdentity) {
+        let key = Self.key(attempt, of: run)
+        guard let known = attempts[key], known.request.key == attempt, known.run.identity == run else { return }
+        forget(key)
+    }
+
+    /// The run is gone, or there is nothing more to do for it.
+    public mutating func runGone(_ run: RunIdentity) {
+        for key in (workloadsByRun[run] ?? []).sorted() { forget(key) }
+    }
+
+    /// What is asked for here goes; what has pods counts until they end.
+    private mutating func forget(_ key: String) {
+        guard let known = attempts.removeValue(forKey: key) else { return }
+        workloadsByRun[known.run.identity]?.remove(key)
+        if workloadsByRun[known.run.identity]?.isEmpty ?? false { workloadsByRun[known.run.identity] = nil }
+        if let name = known.run.priorityClassName {
+            withoutPriority[name]?.remove(key)
+            if withoutPriority[name]?.isEmpty ?? false { withoutPriority[name] = nil }
+        }
+        queue.withdraw(key)
+        // What was never seen may never have been made. Should it come to light later, it counts as one that is in the way.
+        for pod in claimsByWorkload[key] ?? [] where claims[pod]?.isSeen == false { release(pod) }
+    }
+
+    private mutating func add(_ request: AdmissionRequest, of run: QueuedRun) -> String {
+        let key = Self.key(request.key, of: run.identity)
+        if attempts[key] != nil { forget(key) }
+        attempts[key] = Attempt(run: run, request: request)
+        workloadsByRun[run.identity, default: []].insert(key)
+        return key
+    }
+
+    private static func key(_ attempt: AttemptKey, of run: RunIdentity) -> String {
+        "\(run.namespace)/\(run.name)/\(attempt.path)"
+    }
+
+    private func workload(_ key: String, _ request: AdmissionRequest, of run: QueuedRun) -> Workload {
+        let priority = run.priority ?? run.priorityClassName.flatMap { priorities[$0] } ?? 0
+        // All or none holds for every pod: whoever needs fewer says so by fewer replicas.
+        let group = PodGroup.reading(request.pod, count: request.replicas, required: request.replicas).group
+        return Workload(
+            key, namespace: run.identity.namespace, queue: run.queue,
+            run: "\(run.identity.namespace)/\(run.identity.name)", priority: priority, arrival: run.arrival,
+            underWay: request.isUnderWay, criticalPath: Int64(request.remainingPath),
+            timeLimit: request.timeLimit.map(\.microseconds), pods: [group])
+    }
+
+    private func podName(_ attempt: AttemptKey, _ replica: Int, of run: QueuedRun) -> ObjectName {
+        let identity = PodIdentity(path: attempt.path, attempt: attempt.attempt, replica: replica)
+        return ObjectName(namespace: run.identity.namespace, name: identity.name(in: run.identity))
+    }
+
+    // MARK: - Pods
+
+    /// Pods of ours that have ended and still exist: those of attempts that are heard of later are known to take no room.
+    private var ended: Set<ObjectName> = []
+
+    /// A pod as it is now, ours or somebody else's.
+    public mutating func podChanged(_ pod: ForeignPod) {
+        let name = ObjectName(namespace: pod.namespace, name: pod.name)
+        let hasEnded = pod.phase == .succeeded || pod.phase == .failed
+        if pod.run != nil, hasEnded { ended.insert(name) }
+        if var claim = claims[name] {
+            guard !hasEnded else { return release(name) }
+            claim.isSeen = true
+            if pod.takesRoom {
+                claim.isBound = true
+                claim.node = pod.nodeName
+                queue.podsBound(claim.workload, [PodPlacement(replica: claim.replica, node: pod.nodeName)])
+            }
+            claims[name] = claim
+            return
+        }
+        guard pod.takesRoom else { return removeOther(name) }
+        let requests = Resources(pod.requests)
+        guard others[name]?.node != pod.nodeName || others[name]?.requests != requests else { return }
+        removeOther(name)
+        others[name] = OtherPod(node: pod.nodeName, requests: requests)
+        count(requests, on: pod.nodeName, times: 1)
+    }
+
+    /// The pod does not exist any more.
+    public mutating func podDeleted(namespace: String, name: String) {
+        let name = ObjectName(namespace: namespace, name: name)
+        ended.remove(name)
+        if claims[name] != nil { release(name) } else { removeOther(name) }
+    }
+
+    private mutating func removeOther(_ name: ObjectName) {
+        guard let other = others.removeValue(forKey: name) else { return }
+        count(other.requests, on: other.node, times: -1)
+    }
+
+    private mutating func count(_ requests: Resources, on node: String, times: Int64) {
+        for entry in requests.entries {
+            let sum = othersByNode[node, default: [:]][entry.name, default: 0] + times * entry.amount
+            othersByNode[node]?[entry.name] = sum == 0 ? nil : sum
+        }
+        let pods = othersByNode[node, default: [:]]["pods", default: 0] + times
+        othersByNode[node]?["pods"] = pods == 0 ? nil : pods
+        if othersByNode[node]?.isEmpty ?? false { othersByNode[node] = nil }
+        changedNodes.insert(node)
+    }
+
+    private mutating func claim(_ pod: ObjectName, _ claim: Claim) {
+        claims[pod] = claim
+        claimsByWorkload[claim.workload, default: []].insert(pod)
+    }
+
+    /// A pod of an attempt has ended, or never was.
+    private mutating func release(_ pod: ObjectName) {
+        guard let claim = claims.removeValue(forKey: pod) else { return }
+        claimsByWorkload[claim.workload]?.remove(pod)
+        if claimsByWorkload[claim.workload]?.isEmpty ?? false { claimsByWorkload[claim.workload] = nil }
+        queue.podsGone(claim.workload, [PodPlacement(replica: claim.replica, node: nil)])
+    }
+
+    // MARK: - The cluster
+
+    /// Adds a node or changes it.
+    public mutating func nodeChanged(_ node: Node) { setNode(NodeSpec(node)) }
+
+    /// Adds a node or changes it; what others use there is known by their pods.
+    public mutating func setNode(_ spec: NodeSpec) {
+        guard nodes[spec.name] != spec else { return }
+        nodes[spec.name] = spec
+        changedNodes.insert(spec.name)
+    }
+
+    /// Takes a node away.
+    public mutating func nodeDeleted(_ name: String) {
+        guard nodes.removeValue(forKey: name) != nil else { return }
+        changedNodes.insert(name)
+    }
+
+    /// Adds a PriorityClass or changes it. What waits already keeps the priority that it has.
+    public mutating func priorityClassChanged(_ name: String, _ value: Int64) {
+        priorities[name] = value
+        for key in (withoutPriority.removeValue(forKey: name) ?? []).sorted() {
+            guard let attempt = attempts[key] else { continue }
+            queue.submit(workload(key, attempt.request, of: attempt.run))
+        }
+    }
+
+    /// Takes a PriorityClass away.
+    public mutating func priorityClassDeleted(_ name: String) { priorities[name] = nil }
+
+    /// Adds a namespace or changes it: a Queue may select it by its labels.
+    public mutating func namespaceChanged(_ namespace: Namespace) {
+        let name = namespace.metadata.name
+        if namespaces[name]?.metadata.labels != namespace.metadata.labels { hasChangedQueues = true }
+        namespaces[name] = namespace
+    }
+
+    /// Takes a namespace away.
+    public mutating func namespaceDeleted(_ name: String) {
+        if namespaces.removeValue(forKey: name) != nil { hasChangedQueues = true }
+    }
+
+    /// Adds a Queue or changes it. One that is not valid takes no work: whatever is in it goes on, nothing new starts.
+    public mutating func queueChanged(_ object: Queue) {
+        let isValid = Validator.validate(queueSpec: object.spec, name: object.metadata.name).isValid
+        var spec = isValid ? QueueSpec(validated: object.spec) : queues[object.metadata.name]?.spec ?? QueueSpec()
+        if !isValid { spec.state = .closed }
+        if queues[object.metadata.name].map({ $0.spec != spec }) ?? true { hasChangedQueues = true }
+        queues[object.metadata.name] = (spec, isValid)
+    }
+
+    /// Takes a Queue away.
+    public mutating func queueDeleted(_ name: String) {
+        if queues.removeValue(forKey: name) != nil { hasChangedQueues = true }
+        queue.removeQueue(name)
+    }
+
+    // MARK: - Deciding
+
+    /// One decision on all that was told so far: answers for runs, in the order in which they were decided, and when to ask again though
+    /// nothing happens.
+    public mutating func cycle(now: Timestamp) -> (answers: [QueueAnswer], decisions: Decisions) {
+        applyQueues()
+        applyNodes()
+        let decisions = queue.cycle(now: now)
+        for eviction in decisions.evictions { revoke(eviction.key, Reasons.preempted, eviction.text) }
+        for admission in decisions.admissions { admit(admission) }
+        for waiting in decisions.waiting where attempts[waiting.key]?.isAdmitted == false {
+            answer(
+                waiting.key,
+                .waiting(
+                    reason: waiting.reason.kind.rawValue, message: waiting.reason.text,
+                    queue: queue.queue(of: waiting.key) ?? "", position: queue.position(waiting.key)))
+        }
+        defer { answers = [] }
+        return (answers, decisions)
+    }
+
+    /// How a queue stands as of the last decision; nil for one that does not exist.
+    public func report(_ name: String) -> GangQueue.QueueReport? { queue.report(name) }
+
+    private mutating func applyQueues() {
+        guard hasChangedQueues else { return }
+        hasChangedQueues = false
+        let all = namespaces.values.sorted { $0.metadata.name < $1.metadata.name }
+        for (name, known) in queues { queue.setQueue(QueuePolicy(name, known.spec, namespaces: all)) }
+    }
+
+    private mutating func applyNodes() {
+        guard !changedNodes.isEmpty else { return }
+        for name in changedNodes.sorted() {
+            guard var spec = nodes[name] else {
+                queue.removeNode(name)
+                leaveNode(name, "node \(name), which was planned for a pod, is gone")
+                continue
+            }
+            spec.foreign = Resources((othersByNode[name] ?? [:]).map { Resources.Entry($0.key, $0.value) })
+            queue.setNode(spec)
+            if !spec.schedulable {
+                leaveNode(name, "node \(name), which was planned for a pod, takes no pods any more")
+            }
+        }
+        changedNodes = []
+    }
+
+    /// Attempts with pods that are to be bound to a node which takes none: they would wait for it in vain.
+    private mutating func leaveNode(_ node: String, _ message: String) {
+        let lost = Set(claims.values.filter { $0.node == node && !$0.isBound }.map(\.workload))
+        for key in lost.sorted() { revoke(key, Reasons.nodeFailure, message) }
+    }
+
+    /// Takes back what an attempt was given. It asks again when its pods have ended, as another attempt.
+    private mutating func revoke(_ key: String, _ reason: String, _ message: String) {
+        guard let attempt = attempts[key], attempt.isAdmitted else { return }
+        answer(key, .revoked(reason: reason, message: message))
+        forget(key)
+    }
+
+    private mutating func admit(_ admission: Decisions.Admission) {
+        guard let attempt = attempts[admission.key], admission.isStart else { return }
+        attempts[admission.key]?.isAdmitted = true
+        var planned = [String?](repeating: nil, count: attempt.request.replicas)
+        for pod in admission.pods where pod.replica < planned.count {
+            planned[pod.replica] = pod.node
+            claim(
+                podName(attempt.request.key, pod.replica, of: attempt.run),
+                Claim(workload: admission.key, replica: pod.replica, node: pod.node))
+        }
+        // With one node the scheduler has no choice that could break the plan.
+        answer(admission.key, .admitted(nodes: nodes.count > 1 ? planned : []))
+    }
+
+    private mutating func answer(_ key: String, _ kind: QueueAnswer.Kind) {
+        guard let attempt = attempts[key] else { return }
+        answers.append(QueueAnswer(run: attempt.run.identity, attempt: attempt.request.key, kind: kind))
+    }
+}

@@ -1,0 +1,62 @@
+import JSON
+public import KubernetesModel
+public import PipelineEngine
+public import SluiceAPI
+
+/// What a queue has to know of a run.
+public struct QueuedRun: Sendable, Hashable {
+    public var identity: RunIdentity
+    /// When the run was created: an eviction changes nothing of its age (rule Q4).
+    public var arrival: Timestamp
+    /// The queue that it names; nil for the one that covers its namespace.
+    public var queue: String?
+    public var priority: Int64?
+    /// The PriorityClass that it names, where it has no priority of its own.
+    public var priorityClassName: String?
+
+    /// A run.
+    public init(
+        _ identity: RunIdentity, arrival: Timestamp, queue: String? = nil, priority: Int64? = nil,
+        priorityClassName: String? = nil
+    ) {
+        self.identity = identity
+        self.arrival = arrival
+        self.queue = queue
+        self.priority = priority
+        self.priorityClassName = priorityClassName
+    }
+
+    /// What the spec of a run says, which has passed validation.
+    public init(_ run: PipelineRun, now: Timestamp) {
+        self.init(
+            RunIdentity(run.metadata), arrival: run.metadata.creationTimestamp ?? now,
+            queue: run.spec["queue"]?.string, priority: run.spec["priority"]?.int,
+            priorityClassName: run.spec["priorityClassName"]?.string)
+    }
+}
+
+/// What the queue says of an attempt that asked for admission: to be passed on to the run's ``RunDriver``.
+public struct QueueAnswer: Sendable, Hashable {
+    public enum Kind: Sendable, Hashable {
+        /// It may begin, each replica on its node where those are named.
+        case admitted(nodes: [String?])
+        /// Why it waits, in one word and one sentence, in which queue and at which place.
+        case waiting(reason: String, message: String, queue: String, position: Int?)
+        /// Its room is taken back: its pods are to be stopped.
+        case revoked(reason: String, message: String)
+    }
+
+    public var run: RunIdentity
+    public var attempt: AttemptKey
+    public var kind: Kind
+
+    /// Tells the driver of the run.
+    public func tell(_ driver: inout RunDriver, now: Timestamp) {
+        switch kind {
+        case .admitted(let nodes): driver.admitted(attempt, nodes: nodes, now: now)
+        case .waiting(let reason, let message, let queue, let position):
+            driver.waiting(attempt, reason: reason, message: message, queue: queue, position: position)
+        case .revoked(let reason, let message): driver.revoked(attempt, reason: reason, message: message, now: now)
+        }
+    }
+}

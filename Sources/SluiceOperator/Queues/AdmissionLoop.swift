@@ -1,0 +1,215 @@
+import AsyncPrimitives
+public import Clocks
+public import GangQueue
+public import KubernetesModel
+public import KubernetesRuntime
+public import Logging
+import PipelineEngine
+public import Queueing
+public import SluiceAPI
+import Synchronization
+
+/// The stores that admission is decided by; informers fill them.
+public struct QueueStores: Sendable {
+    public var queues: Store<Queue>
+    public var nodes: Store<Node>
+    /// All pods of the cluster, ours among them.
+    public var pods: Store<ForeignPod>
+    public var priorityClasses: Store<PriorityClass>
+    public var namespaces: Store<Namespace>
+
+    /// Empty stores.
+    public init() {
+        queues = Store()
+        nodes = Store()
+        pods = Store()
+        priorityClasses = Store()
+        namespaces = Store()
+    }
+}
+
+/// Decides which attempts of which runs may have pods: ``QueueDriver`` over the caches of an operator that leads.
+///
+/// Runs' reconcilers tell what their runs ask for and take the answers; whenever something has happened one decision is made on all of
+/// it. After a take-over nothing is decided before each run that is under way was looked at once, so that what its pods use counts.
+public final class AdmissionLoop: Sendable {
+    private struct State {
+        /// False while this process does not lead: a standby keeps nothing beside the caches.
+        var isLeading = false
+        var driver = QueueDriver()
+        /// Runs that are still to be looked at before the first decision, and when that is made at the latest.
+        var awaited: Set<ObjectKey> = []
+        var firstDecision: Duration = .zero
+        var answers: [ObjectKey: [QueueAnswer]] = [:]
+        var wakeRun: (@Sendable (ObjectKey) -> Void)?
+        var decisions = 0
+    }
+
+    private let stores: QueueStores
+    private let settings: QueueSettings
+    private let clock: any RuntimeClock
+    private let logger: Logger
+    private let state = Mutex(State())
+    private let signal = AsyncSignal()
+
+    /// How long runs that cannot be looked at hold up the first decision after a take-over.
+    static let patience: Duration = .seconds(60)
+
+    /// A loop over stores that informers fill.
+    public init(
+        _ stores: QueueStores, settings: QueueSettings = QueueSettings(), clock: any RuntimeClock = SystemClock(),
+        logger: Logger
+    ) {
+        self.stores = stores
+        self.settings = settings
+        self.clock = clock
+        self.logger = logger
+        stores.nodes.addHandler { [self] event in change { Self.apply(event, to: &$0) } }
+        stores.pods.addHandler { [self] event in change { Self.apply(event, to: &$0) } }
+        stores.queues.addHandler { [self] event in
+            guard event.origin != .ownWrite else { return }
+            change { Self.apply(event, to: &$0) }
+        }
+        stores.priorityClasses.addHandler { [self] event in change { Self.apply(event, to: &$0) } }
+        stores.namespaces.addHandler { [self] event in change { Self.apply(event, to: &$0) } }
+    }
+
+    /// How many decisions were made since this process leads.
+    var decisionCount: Int { state.withLock(\.decisions) }
+
+    /// How a queue stands as of the last decision.
+    func report(_ name: String) -> GangQueue.QueueReport? { state.withLock { $0.driver.report(name) } }
+
+    // MARK: - The cluster
+
+    private func change(_ body: (inout QueueDriver) -> Void) {
+        let isLeading = state.withLock { state in
+            if state.isLeading { body(&state.driver) }
+            return state.isLeading
+        }
+        if isLeading { signal.signal() }
+    }
+
+    private static func apply(_ event: StoreEvent<Node>, to driver: inout QueueDriver) {
+        switch event.change {
+        case .deleted(let entry): driver.nodeDeleted(entry.key.name)
+        case .added(let entry), .updated(_, let entry): if let node = entry.object { driver.nodeChanged(node) }
+        }
+    }
+
+    private static func apply(_ event: StoreEvent<ForeignPod>, to driver: inout QueueDriver) {
+        switch event.change {
+        case .deleted(let entry): driver.podDeleted(namespace: entry.key.namespace, name: entry.key.name)
+        case .added(let entry), .updated(_, let entry): if let pod = entry.object { driver.podChanged(pod) }
+        }
+    }
+
+    private static func apply(_ event: StoreEvent<Queue>, to driver: inout QueueDriver) {
+        switch event.change {
+        case .deleted(let entry): driver.queueDeleted(entry.key.name)
+        case .added(let entry), .updated(_, let entry): if let queue = entry.object { driver.queueChanged(queue) }
+        }
+    }
+
+    private static func apply(_ event: StoreEvent<PriorityClass>, to driver: inout QueueDriver) {
+        switch event.change {
+        case .deleted(let entry): driver.priorityClassDeleted(entry.key.name)
+        case .added(let entry), .updated(_, let entry):
+            if let known = entry.object { driver.priorityClassChanged(entry.key.name, known.value) }
+        }
+    }
+
+    private static func apply(_ event: StoreEvent<Namespace>, to driver: inout QueueDriver) {
+        switch event.change {
+        case .deleted(let entry): driver.namespaceDeleted(entry.key.name)
+        case .added(let entry), .updated(_, let entry):
+            if let namespace = entry.object { driver.namespaceChanged(namespace) }
+        }
+    }
+
+    // MARK: - Runs
+
+    /// Begins to keep the queue: this process leads from now on. `runs` are under way and are looked at soon.
+    func takeOver(awaiting runs: Set<ObjectKey>, wakeRun: @escaping @Sendable (ObjectKey) -> Void) {
+        let settings = settings
+        state.withLock { state in
+            state.isLeading = true
+            state.driver = QueueDriver(settings)
+            state.awaited = runs
+            state.firstDecision = clock.monotonic + Self.patience
+            state.answers = [:]
+            state.wakeRun = wakeRun
+        }
+        // What changes while this is read is told by the handlers, before or after: the last word is the newest either way.
+        for entry in stores.namespaces.entries() { if let object = entry.object { change { $0.namespaceChanged(object) } } }
+        for entry in stores.priorityClasses.entries() {
+            if let object = entry.object { change { $0.priorityClassChanged(entry.key.name, object.value) } }
+        }
+        for entry in stores.queues.entries() { if let object = entry.object { change { $0.queueChanged(object) } } }
+        for entry in stores.nodes.entries() { if let object = entry.object { change { $0.nodeChanged(object) } } }
+        for entry in stores.pods.entries() { if let object = entry.object { change { $0.podChanged(object) } } }
+    }
+
+    /// What one look at a run gave.
+    func take(_ effects: RunDriver.Effects, of run: QueuedRun) {
+        guard !effects.enqueued.isEmpty || !effects.held.isEmpty || !effects.withdrawn.isEmpty else { return }
+        change { $0.take(effects, of: run) }
+    }
+
+    /// The answers for a run since it was asked last.
+    func takeAnswers(for run: ObjectKey) -> [QueueAnswer] { state.withLock { $0.answers.removeValue(forKey: run) ?? [] } }
+
+    /// The run was looked at: what it asks for and what its pods use is known, or cannot be known now.
+    func lookedAt(_ run: ObjectKey) {
+        let isFirst = state.withLock { $0.awaited.remove(run) != nil && $0.awaited.isEmpty }
+        if isFirst { signal.signal() }
+    }
+
+    /// The run is gone.
+    func runGone(_ run: RunIdentity) {
+        state.withLock { $0.answers[ObjectKey(namespace: run.namespace, name: run.name)] = nil }
+        change { $0.runGone(run) }
+    }
+
+    // MARK: - Deciding
+
+    /// Decides until the task is cancelled. To be run while this process leads.
+    public func run() async {
+        while !Task.isCancelled {
+            let wait = decide()
+            await withTaskGroup(of: Void.self) { group in
+                if let wait {
+                    group.addTask { [clock, signal] in
+                        do { try await clock.sleep(for: wait) } catch { return }
+                        signal.signal()
+                    }
+                }
+                await signal.wait()
+                group.cancelAll()
+            }
+        }
+    }
+
+    /// Makes one decision where one may be made; how long to wait when nothing happens before, nil for ever.
+    private func decide() -> Duration? {
+        let now = clock.now
+        let (wakeUp, runs, wakeRun) = state.withLock { state in
+            guard state.isLeading else { return (Duration?.none, [ObjectKey](), state.wakeRun) }
+            guard state.awaited.isEmpty || state.firstDecision <= clock.monotonic else {
+                return (state.firstDecision - clock.monotonic, [], state.wakeRun)
+            }
+            state.awaited = []
+            state.decisions += 1
+            let (answers, decisions) = state.driver.cycle(now: now)
+            var told: Set<ObjectKey> = []
+            for answer in answers {
+                let key = ObjectKey(namespace: answer.run.namespace, name: answer.run.name)
+                state.answers[key, default: []].append(answer)
+                told.insert(key)
+            }
+            return (decisions.wakeUp.map { max(.milliseconds(1), $0 - now) }, told.sorted(), state.wakeRun)
+        }
+        for run in runs { wakeRun?(run) }
+        return wakeUp
+    }
+}
