@@ -27,6 +27,8 @@ struct QueueTurn: Comparable {
     var next: ClassTurn
     var name: String
     var queue: Int
+    /// ``GangQueue/turnStamps`` when it was made.
+    var stamp: Int
 
     static func < (left: QueueTurn, right: QueueTurn) -> Bool {
         if left.isWithin != right.isWithin { return left.isWithin }
@@ -57,47 +59,46 @@ extension GangQueue {
         var decisions = Decisions()
         rebuildQueues()
         nodes.sort()
+        later.sort()
         kinds = NodeTable.Kinds(table)
         cursors = [:]
         checkShapes()
         startPending(now, &decisions)
         drain(now, &decisions)
-        let changed = tree.share(capacity: nodes.total, resources: table.count)
-        if hasGuarantees {
-            tree.keep()
-            if changed { wakeGuaranteed() }
-        }
         wakeRoomless()
-        wakeEvicting(now, sharesChanged: changed)
+        share(now)
         takeReservations(now, &decisions)
-        while !activeQueues.isEmpty {
-            var turns = Turns()
-            let active = activeQueues
-            activeQueues = []
-            for queue in active { enterTurns(queue, &turns) }
-            enterParents(active, &turns)
-            evicted = false
+        var turns = Turns()
+        var done = -1
+        repeat {
+            enterActive(&turns, now)
             while let leaf = nextLeaf(&turns) {
                 takeTurn(of: leaf, &turns, now, &decisions)
-                returnToTurns(leaf, &turns)
-                guard !evicted else { break }
+                enterActive(&turns, now)
+                refresh(leaf, &turns)
+                // Whoever lost a gang has another share now.
+                for queue in reordered { refresh(queue, &turns) }
+                reordered = []
             }
-            // Whoever lost a gang has another share now: all turns are ordered anew.
-            if evicted {
-                overQueues = findOverQueues()
-                for queue in turns.leaves.keys.sorted() where !lines[queue].isActive {
-                    lines[queue].isActive = true
-                    activeQueues.append(queue)
-                }
+            // What has started may be somebody's to take back.
+            let count = decisions.admissions.count + decisions.evictions.count
+            considerReservations(now)
+            if count != done {
+                share(now)
+                reviewHolds(now)
             }
-        }
-        for queue in touched.sorted(by: { tree.queues[$0].spec.name < tree.queues[$1].spec.name }) {
-            considerReservation(queue, now: now)
-        }
-        touched = []
+            done = count
+        } while !activeQueues.isEmpty
         tell(&decisions)
         decisions.wakeUp = nextWakeUp(now)
         return decisions
+    }
+
+    /// Works out the shares and wakes those who are let by them.
+    private mutating func share(_ now: Timestamp) {
+        let changed = tree.share(capacity: nodes.total, resources: table.count)
+        if changed { wakeGuaranteed() }
+        wakeEvicting(now, sharesChanged: changed)
     }
 
     /// Somebody may evict what starts now when its least run time is over.
@@ -115,7 +116,20 @@ extension GangQueue {
 
     // MARK: - Whose turn it is
 
-    private mutating func enterTurns(_ queue: Int, _ turns: inout Turns) {
+    /// Puts all queues that have something to be looked at among the others.
+    private mutating func enterActive(_ turns: inout Turns, _ now: Timestamp) {
+        while !activeQueues.isEmpty {
+            let active = activeQueues
+            activeQueues = []
+            for queue in active { enterTurns(queue, &turns, now) }
+            // Reservations for those who cannot start hold the others.
+            considerReservations(now)
+            for queue in active { refresh(queue, &turns) }
+        }
+    }
+
+    /// Whoever cannot start whatever the others do has no turn: the next in a queue is the first one that could start.
+    private mutating func enterTurns(_ queue: Int, _ turns: inout Turns, _ now: Timestamp) {
         lines[queue].isActive = false
         var heap: [ClassTurn] = []
         for index in lines[queue].classes where classes[index].block == nil {
@@ -127,7 +141,56 @@ extension GangQueue {
                 heap.append(ClassTurn(surplus: classes[index].key.surplus, order: first, line: index))
             }
         }
-        if !heap.isEmpty { turns.leaves[queue] = Heap(heap) }
+        if isFifo(queue) {
+            if let first = heap.min(), let block = obstacle(first.line, now) {
+                park(first.line, block)
+                for other in heap where other.line != first.line {
+                    set(Block(kind: .line, queue: queue), on: other.line)
+                }
+                heap = []
+            }
+        } else {
+            heap.removeAll { turn in
+                guard let block = obstacle(turn.line, now) else { return false }
+                park(turn.line, block)
+                return true
+            }
+        }
+        turns.leaves[queue] = heap.isEmpty ? nil : Heap(heap)
+    }
+
+    private mutating func park(_ index: Int, _ block: Block) {
+        set(block, on: index)
+        touched.insert(classes[index].key.queue)
+    }
+
+    /// What is in the way of the first of a class as things are, evictions considered.
+    private mutating func obstacle(_ index: Int, _ now: Timestamp) -> Block? {
+        let key = classes[index].key
+        guard let gang = classes[index].first?.gang else { return nil }
+        if let block = lacksQuota(gang, key, shapes[key.shape].required) {
+            return block.kind != .runs && canEvict(for: gang, key, now) ? nil : block
+        }
+        guard let plan = findRoom(key.shape) else {
+            return provisions(key) || canEvict(for: gang, key, now) ? nil : lackOfRoom(shapes[key.shape])
+        }
+        return beside(plan, gang, key, now) == nil ? reservedBlock(gang, key, now) : nil
+    }
+
+    /// The plan, or another one where that is on nodes of which something is reserved.
+    private mutating func beside(
+        _ plan: [PlannedPods], _ gang: Int, _ key: LineClass.Key, _ now: Timestamp
+    ) -> [PlannedPods]? {
+        let held = holding(gang, key, now: now)
+        if held == 0 || leavesClaims(plan, held) && leavesQuota(held, key) { return plan }
+        cursors[key.shape] = nil
+        return planBeside(held, key)
+    }
+
+    private func reservedBlock(_ gang: Int, _ key: LineClass.Key, _ now: Timestamp) -> Block {
+        let held = holding(gang, key, now: now)
+        return Block(
+            kind: .reserved, gang: held == 0 ? nil : reservations[held.trailingZeroBitCount].key, held: held)
     }
 
     /// Why a class cannot start whatever the others do.
@@ -140,33 +203,23 @@ extension GangQueue {
         return shapes[line.key.shape].canEverFit || provisions(line.key) ? nil : Block(kind: .neverFits)
     }
 
-    private func enterParents(_ active: [Int], _ turns: inout Turns) {
-        var byDepth: [Int: [Int]] = [:]
-        for queue in active where turns.leaves[queue] != nil {
-            byDepth[tree.queues[queue].depth, default: []].append(queue)
-        }
-        guard var depth = byDepth.keys.max() else { return }
-        while depth > 0 {
-            var entries: [Int: [QueueTurn]] = [:]
-            for queue in byDepth[depth] ?? [] {
-                if let turn = turn(of: queue, turns) { entries[tree.queues[queue].parent, default: []].append(turn) }
-            }
-            for (parent, turn) in entries {
-                turns.parents[parent] = Heap(turn)
-                byDepth[depth - 1, default: []].append(parent)
-            }
-            depth -= 1
-        }
-    }
-
-    private func turn(of queue: Int, _ turns: Turns) -> QueueTurn? {
-        guard let next = turns.leaves[queue]?.min ?? turns.parents[queue]?.min?.next else { return nil }
-        let entry = tree.queues[queue]
+    private mutating func turn(of queue: Int, _ turns: inout Turns) -> QueueTurn? {
+        guard let next = turns.leaves[queue]?.min ?? first(below: queue, &turns)?.next else { return nil }
+        turnStamps[queue] += 1
         return QueueTurn(
             isWithin: isWithin(queue, shapes[classes[next.line].key.shape].required),
-            isReserved: reservations.contains { $0.gang == next.order.gang && !next.surplus },
-            share: dominantShare(entry.usage, weight: entry.spec.weight), next: next, name: entry.spec.name,
-            queue: queue)
+            isReserved: !next.surplus && isReserved(next.order.gang),
+            share: dominantShare(tree.queues[queue].usage, weight: tree.queues[queue].spec.weight), next: next,
+            name: tree.queues[queue].spec.name, queue: queue, stamp: turnStamps[queue])
+    }
+
+    /// The first of the queues below one.
+    private func first(below queue: Int, _ turns: inout Turns) -> QueueTurn? {
+        while let turn = turns.parents[queue]?.min {
+            if turn.stamp == turnStamps[turn.queue] { return turn }
+            turns.parents[queue]?.removeMin()
+        }
+        return nil
     }
 
     /// Whether a queue that gets that much more stays within what it deserves.
@@ -180,17 +233,21 @@ extension GangQueue {
 
     private func nextLeaf(_ turns: inout Turns) -> Int? {
         var queue = QueueTree.root
-        while let next = turns.parents[queue]?.popMin() { queue = next.queue }
+        while let next = first(below: queue, &turns) {
+            turns.parents[queue]?.removeMin()
+            queue = next.queue
+        }
         return queue == QueueTree.root ? nil : queue
     }
 
-    /// Puts a queue that had its turn, and those above it, back among their siblings.
-    private func returnToTurns(_ leaf: Int, _ turns: inout Turns) {
-        var queue = leaf
-        while queue != QueueTree.root {
-            let parent = tree.queues[queue].parent
-            if let turn = turn(of: queue, turns) { turns.parents[parent]?.insert(turn) }
-            queue = parent
+    /// Puts a queue, and those above it, in their places among their siblings.
+    private mutating func refresh(_ leaf: Int, _ turns: inout Turns) {
+        while turnStamps.count < tree.queues.count { turnStamps.append(0) }
+        for queue in tree.path(leaf) {
+            turnStamps[queue] += 1
+            if let turn = turn(of: queue, &turns) {
+                turns.parents[tree.queues[queue].parent, default: Heap()].insert(turn)
+            }
         }
     }
 
@@ -208,15 +265,9 @@ extension GangQueue {
             return
         }
         let key = classes[index].key
-        defer {
-
-            // Workloads of the same run may have got another place, surplus pods have come.
-            if lines[queue].isActive { enterTurns(queue, &turns) }
-        }
         if let block = admit(first.gang, key, now, &decisions) {
-            set(block, on: index)
-            if block.kind != .reserved, firstInLine(queue)?.gang == first.gang { considerReservation(queue, now: now) }
-            touched.insert(queue)
+            park(index, block)
+            if starvesAt(first.gang) <= now { considerReservations(now) }
             if isFifo(queue) {
                 turns.leaves[queue] = nil
                 for other in lines[queue].classes where classes[other].block == nil {
@@ -226,7 +277,7 @@ extension GangQueue {
             return
         }
         // Another one may be the first now, and have waited long.
-        wakeStarving(queue, now)
+        touched.insert(queue)
         if classIndices[key] == index, let next = classes[index].first {
             turns.leaves[queue]?.insert(ClassTurn(surplus: turn.surplus, order: next, line: index))
         }
@@ -235,7 +286,10 @@ extension GangQueue {
     mutating func set(_ block: Block, on index: Int) {
         classes[index].block = block
         toTell.append(index)
-        if [.quota, .guaranteed, .resources, .fragmentation].contains(block.kind) { evictionBlocked.append(index) }
+        if block.canEndByEviction, !classes[index].waitsForEviction {
+            classes[index].waitsForEviction = true
+            evictionBlocked.append(index)
+        }
         switch block.kind {
         case .quota, .runs: lines[block.queue].blocked.append(index)
         case .reserved: reservedBlocked.append(index)
@@ -261,22 +315,14 @@ extension GangQueue {
             if block.kind != .runs, evict(for: gang, key, now, &decisions) { return nil }
             return block
         }
-        guard var plan = findRoom(key.shape) else {
+        guard let found = findRoom(key.shape) else {
             if provisions(key) {
                 startUnplaced(gang, key, now, &decisions)
                 return nil
             }
             return evict(for: gang, key, now, &decisions) ? nil : lackOfRoom(shape)
         }
-        let held = holding(gang, key, now: now)
-        if let first = held.first {
-            cursors[key.shape] = nil
-            guard let beside = planBeside(held, key) else { return Block(kind: .reserved, gang: first.key) }
-            plan = beside
-        }
-        // What waits becomes what is used: the demand and every share stay as they are.
-        let isStale = tree.isStale
-        defer { tree.isStale = isStale }
+        guard let plan = beside(found, gang, key, now) else { return reservedBlock(gang, key, now) }
         if key.surplus {
             join(gang, key.shape, plan, &decisions)
         } else {
@@ -287,7 +333,6 @@ extension GangQueue {
             decisions.admissions.append(
                 Decisions.Admission(key: gangs[gang].order.name, pods: placements(pods), isStart: true))
         }
-        if hasGuarantees { tree.keep(shape.required, in: key.queue) }
         return nil
     }
 
@@ -321,7 +366,6 @@ extension GangQueue {
         start(gang, pods, at: now)
         decisions.admissions.append(
             Decisions.Admission(key: gangs[gang].order.name, pods: placements(pods), isStart: true))
-        if hasGuarantees { tree.keep(shapes[key.shape].required, in: key.queue) }
     }
 
     /// Adds a surplus pod to a gang that runs.
@@ -334,7 +378,8 @@ extension GangQueue {
         gangs[gang].surplus[group] -= 1
         gangs[gang].pods.append(pod)
         tree.charge(requests, times: 1, to: gangs[gang].queue)
-        nodes.use(requests, times: 1, on: node)
+        changeClaims(requests, times: -1, of: gang, on: node)
+        use(requests, times: 1, on: node)
         enterSurplus(gang)
         decisions.admissions.append(
             Decisions.Admission(key: gangs[gang].order.name, pods: placements([pod]), isStart: false))

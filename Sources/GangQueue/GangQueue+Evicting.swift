@@ -6,239 +6,340 @@ extension GangQueue {
     mutating func evict(
         for gang: Int, _ key: LineClass.Key, _ now: Timestamp, _ decisions: inout Decisions
     ) -> Bool {
-        let shape = shapes[key.shape]
-        guard mayEvict(gang, key, shape) else { return false }
-        let short = shortage(key, shape)
-        // Room that is being freed already counts as idle.
-        var later = self
-        later.cursors = [:]
-        for pods in ending.values {
-            for pod in pods { pod.node.map { later.nodes.use(pod.requests, times: -1, on: $0) } }
-        }
+        guard mayHaveVictims(gang, key, now) else { return false }
+        supposeEnding()
+        let found = findVictims(for: gang, key, now)
+        supposeEnding()
+        guard let found else { return false }
+        carryOut(found.victims, for: gang, key, found.plan, now, &decisions)
+        return true
+    }
+
+    /// Whether somebody can be evicted for a gang.
+    mutating func canEvict(for gang: Int, _ key: LineClass.Key, _ now: Timestamp) -> Bool {
+        guard mayHaveVictims(gang, key, now) else { return false }
+        supposeEnding()
+        defer { supposeEnding() }
+        return findVictims(for: gang, key, now) != nil
+    }
+
+    /// Whom to evict so that a gang fits, and where it goes then. Room that is being freed already counts as idle: it is supposed to be.
+    /// What is supposed on the way is taken back.
+    private mutating func findVictims(
+        for gang: Int, _ key: LineClass.Key, _ now: Timestamp
+    ) -> (victims: [Victim], plan: [PlannedPods])? {
+        let short = shortage(key)
+        let others = staysWithin(key.queue, shapes[key.shape].required, short) ? queuesThatLose(key, short) : []
+        let ownPriority =
+            tree.queues[key.queue].spec.preemption == .lowerPriority ? gangs[gang].order.priority : Int64.min
+        var own = VictimQueue(queue: key.queue, below: ownPriority)
+        let hasOwn = nextVictim(&own, key, short, now) != nil
+        let index = gangs[gang].lineClass
+        if let index { classes[index].missedVictims = false }
+        guard hasOwn || !others.isEmpty else { return nil }
+        if let index { classes[index].missedVictims = true }
         let held = holding(gang, key, now: now)
-        guard later.fits(gang, key, held) == nil else { return false }
-        let others = victimsElsewhere(gang, key, shape, short, now)
-        let own = victimsInOwnQueue(gang, key, shape, short, now)
-        for candidates in [others, own, others + own] where !candidates.isEmpty {
-            guard let picked = later.pick(gang, key, short, candidates, held) else { continue }
-            var after = later
-            for victim in picked { after.release(victim) }
-            guard let plan = after.fits(gang, key, held) else { continue }
-            carryOut(picked, for: gang, key, plan, now, &decisions)
-            return true
+        takeClaims(held, times: 1)
+        defer { takeClaims(held, times: -1) }
+        var trial = EvictionTrial(gang: gang, key: key, held: held, probe: FitProbe(shapes[key.shape], nodes))
+        guard fits(trial) == nil else { return nil }
+        for queues in [others, hasOwn ? [own] : [], hasOwn && !others.isEmpty ? others + [own] : []]
+        where !queues.isEmpty {
+            defer {
+                for victim in trial.picked { suppose(victim, times: 1, &trial) }
+                trial.picked = []
+            }
+            if let plan = pick(queues, &trial, short, now) { return (trial.picked, plan) }
         }
-        return false
+        return nil
     }
 
     /// A quick look at whether there can be any victim.
-    func mayEvict(_ gang: Int, _ key: LineClass.Key, _ shape: Shape) -> Bool {
+    mutating func mayHaveVictims(_ gang: Int, _ key: LineClass.Key, _ now: Timestamp) -> Bool {
         if key.surplus { return false }
-        if tree.queues[key.queue].spec.preemption == .lowerPriority {
-            let priority = gangs[gang].order.priority
-            if lines[key.queue].gangs.contains(where: { gangs[$0].order.priority < priority }) { return true }
+        if let lowest = lines[key.queue].gangs.first?.priority, lowest < gangs[gang].order.priority,
+            tree.queues[key.queue].spec.preemption == .lowerPriority, isMature(key.queue, now)
+        {
+            return true
         }
-        guard !overQueues.isEmpty else { return false }
-        let entry = tree.queues[key.queue]
-        for resource in 0..<shape.required.count where shape.required[resource] > 0 {
-            if entry.usage[resource] + shape.required[resource] <= entry.deserved[resource] { return true }
+        if overQueues.isEmpty { return false }
+        // Some resource has to be short, and the queue within its share of it.
+        for resource in 0..<shapes[key.shape].required.count {
+            let required = shapes[key.shape].required[resource]
+            if required > 0,
+                tree.queues[key.queue].usage[resource] + required <= tree.queues[key.queue].deserved[resource]
+            {
+                return true
+            }
         }
         return false
     }
 
-    /// The queues without children that are over what they deserve of something.
-    func findOverQueues() -> [Int] {
-        tree.queues.indices.filter { index in
-            let queue = tree.queues[index]
-            guard queue.spec.reclaimable, queue.children.isEmpty, index != QueueTree.root else { return false }
-            return (0..<queue.usage.count).contains { queue.usage[$0] > queue.deserved[$0] }
-        }
+    private func isOver(_ queue: Int) -> Bool {
+        let usage = tree.queues[queue].usage
+        for resource in 0..<usage.count where usage[resource] > tree.queues[queue].deserved[resource] { return true }
+        return false
     }
 
-    private func shortage(_ key: LineClass.Key, _ shape: Shape) -> Shortage {
-        let asked = (0..<shape.required.count).filter { shape.required[$0] > 0 }
-        let total = asked.filter { shape.required[$0] > nodes.totalFree[$0] }
-        var short = Set(total)
-        for queue in tree.path(key.queue) {
-            let entry = tree.queues[queue]
-            for resource in asked where entry.usage[resource] + shape.required[resource] > entry.capability(resource) {
-                short.insert(resource)
+    /// Whether something ran long enough there; where not, when it will have.
+    private mutating func isMature(_ queue: Int, _ now: Timestamp) -> Bool {
+        let safe = Timestamp(microseconds: lines[queue].oldest.microseconds + settings.leastRunTime)
+        if safe > now { evictAgain = min(evictAgain ?? safe, safe) }
+        return safe <= now
+    }
+
+    /// Finds the queues without children that are over what they deserve of something and may lose something.
+    mutating func findOverQueues(_ now: Timestamp) {
+        overQueues = []
+        for queue in tree.queues.indices { noteOver(queue, now) }
+    }
+
+    /// Notes a queue that may be over what it deserves by now; whether anything ran long enough there is asked with `now`.
+    mutating func noteOver(_ queue: Int, _ now: Timestamp?) {
+        lines[queue].isOver = false
+        guard !lines[queue].gangs.isEmpty, tree.queues[queue].children.isEmpty, queue != QueueTree.root,
+            tree.queues[queue].spec.reclaimable, isOver(queue), now.map({ isMature(queue, $0) }) ?? true
+        else { return }
+        lines[queue].isOver = true
+        overQueues.append(queue)
+        if now == nil { newlyOver.insert(queue) }
+    }
+
+    private func shortage(_ key: LineClass.Key) -> Shortage {
+        let required = shapes[key.shape].required
+        var short: [Int] = []
+        var asked: [Int] = []
+        var onNodes = false
+        let path = tree.path(key.queue)
+        for resource in 0..<required.count where required[resource] > 0 {
+            asked.append(resource)
+            if required[resource] > nodes.totalFree[resource] {
+                onNodes = true
+                short.append(resource)
+            } else if path.contains(where: {
+                tree.queues[$0].usage[resource] + required[resource] > tree.queues[$0].capability(resource)
+            }) {
+                short.append(resource)
             }
         }
-        if hasGuarantees {
-            short.formUnion(tree.takesGuaranteed(shape.required, in: key.queue, capacity: nodes.total))
+        if tree.hasGuarantees {
+            for resource in tree.takesGuaranteed(required, in: key.queue, capacity: nodes.total)
+            where !short.contains(resource) { short.append(resource) }
         }
-        let onNodes = !total.isEmpty || short.isEmpty
-        return Shortage(resources: short.isEmpty ? asked : short.sorted(), onNodes: onNodes)
+        return Shortage(resources: short.isEmpty ? asked : short, onNodes: onNodes || short.isEmpty)
     }
 
     // MARK: - Who may be evicted
 
-    /// Gangs of queues that are over their share while the asker's stays within its own, below the lowest ancestor of both.
-    private mutating func victimsElsewhere(
-        _ gang: Int, _ key: LineClass.Key, _ shape: Shape, _ short: Shortage, _ now: Timestamp
-    ) -> [Victim] {
-        var victims: [Victim] = []
-        for queue in overQueues where queue != key.queue && mayReclaim(from: queue, for: key.queue, shape, short) {
-            for other in lines[queue].gangs.sorted() { victims += candidates(other, shape, short, now) }
+    /// The queues that are over their share while the asker's stays within its own, below the lowest ancestor of both.
+    private func queuesThatLose(_ key: LineClass.Key, _ short: Shortage) -> [VictimQueue] {
+        guard !overQueues.isEmpty else { return [] }
+        var found: [VictimQueue] = []
+        let required = shapes[key.shape].required
+        for asker in tree.path(key.queue) {
+            // Whoever is not within its share takes nothing from outside its parent.
+            guard staysWithin(asker, required, short) else { break }
+            for sibling in tree.queues[tree.queues[asker].parent].children
+            where sibling != asker && mayLose(sibling, short) && isFurtherOver(sibling, than: asker, required) {
+                addLosers(below: sibling, short, &found)
+            }
         }
-        return victims
+        return found
     }
 
-    private mutating func victimsInOwnQueue(
-        _ gang: Int, _ key: LineClass.Key, _ shape: Shape, _ short: Shortage, _ now: Timestamp
-    ) -> [Victim] {
-        guard tree.queues[key.queue].spec.preemption == .lowerPriority else { return [] }
-        let priority = gangs[gang].order.priority
-        var victims: [Victim] = []
-        for other in lines[key.queue].gangs.sorted() where gangs[other].order.priority < priority {
-            victims += candidates(other, shape, short, now)
-        }
-        return victims
+    private func addLosers(below queue: Int, _ short: Shortage, _ found: inout [VictimQueue]) {
+        if lines[queue].isOver { found.append(VictimQueue(queue: queue, below: Int64.max)) }
+        for child in tree.queues[queue].children where mayLose(child, short) { addLosers(below: child, short, &found) }
     }
 
-    /// Q7 for two queues, as their usage is now.
-    func mayReclaim(from victim: Int, for asker: Int, _ shape: Shape, _ short: Shortage) -> Bool {
-        let asking = tree.path(asker)
-        let losing = tree.path(victim)
-        let below = asking.filter { !losing.contains($0) }
-        let above = losing.filter { !asking.contains($0) }
-        guard let askerTop = below.last, let victimTop = above.last else { return false }
-        for queue in below {
-            let entry = tree.queues[queue]
-            for resource in short.resources
-            where entry.usage[resource] + shape.required[resource] > entry.deserved[resource] { return false }
-        }
-        for queue in above {
-            let entry = tree.queues[queue]
-            guard entry.spec.reclaimable,
-                short.resources.contains(where: { entry.usage[$0] > entry.deserved[$0] })
-            else { return false }
-        }
-        // The asker may not end further over its share, in any resource, than the victim's queue was.
-        let one = tree.queues[askerTop]
-        let two = tree.queues[victimTop]
-        for resource in 0..<shape.required.count where shape.required[resource] > 0 {
-            let over = one.usage[resource] + shape.required[resource] - one.deserved[resource]
-            if over > 0, over > two.usage[resource] - two.deserved[resource] { return false }
+    private func staysWithin(_ queue: Int, _ required: ResourceVector, _ short: Shortage) -> Bool {
+        for resource in short.resources
+        where tree.queues[queue].usage[resource] + required[resource] > tree.queues[queue].deserved[resource] {
+            return false
         }
         return true
     }
 
-    /// The surplus of a gang and the gang, where it ran long enough and frees what the asker can use.
-    private mutating func candidates(_ gang: Int, _ shape: Shape, _ short: Shortage, _ now: Timestamp) -> [Victim] {
-        let record = gangs[gang]
-        guard let admitted = record.admitted, !record.isPending, !record.pods.isEmpty else { return [] }
-        let groups = shapes[record.shape].groups
-        let useful = record.pods.contains { pod in
-            let requests = groups[pod.group].requests
-            guard short.resources.contains(where: { requests[$0] > 0 }) else { return false }
-            guard short.onNodes else { return true }
-            guard let node = pod.node else { return false }
-            return shape.groups.contains { nodes.slots($0, on: node, limit: 1, empty: true) > 0 }
+    private func mayLose(_ queue: Int, _ short: Shortage) -> Bool {
+        guard tree.queues[queue].spec.reclaimable else { return false }
+        for resource in short.resources
+        where tree.queues[queue].usage[resource] > tree.queues[queue].deserved[resource] { return true }
+        return false
+    }
+
+    /// The asker may not end further over its share, in any resource, than the victim's queue is.
+    private func isFurtherOver(_ victim: Int, than asker: Int, _ required: ResourceVector) -> Bool {
+        for resource in 0..<required.count where required[resource] > 0 {
+            let over = tree.queues[asker].usage[resource] + required[resource] - tree.queues[asker].deserved[resource]
+            if over > 0, over > tree.queues[victim].usage[resource] - tree.queues[victim].deserved[resource] {
+                return false
+            }
         }
-        guard useful else { return [] }
+        return true
+    }
+
+    /// Q7 for two queues, as their usage is now.
+    private func mayReclaim(from victim: Int, for key: LineClass.Key, _ short: Shortage) -> Bool {
+        let asking = tree.path(key.queue)
+        let losing = tree.path(victim)
+        // Paths are from the leaf up: what is common is at their ends.
+        var common = 0
+        while common < asking.count, common < losing.count,
+            asking[asking.count - 1 - common] == losing[losing.count - 1 - common]
+        { common += 1 }
+        guard common < asking.count, common < losing.count else { return false }
+        for queue in losing[..<(losing.count - common)] where !mayLose(queue, short) { return false }
+        let required = shapes[key.shape].required
+        for queue in asking[..<(asking.count - common)] where !staysWithin(queue, required, short) { return false }
+        return isFurtherOver(losing[losing.count - 1 - common], than: asking[asking.count - 1 - common], required)
+    }
+
+    /// Whether a gang ran long enough and frees what the asker can use.
+    private mutating func isCandidate(_ gang: Int, _ key: LineClass.Key, _ short: Shortage, _ now: Timestamp) -> Bool {
+        guard let admitted = gangs[gang].admitted, !gangs[gang].isPending, !gangs[gang].pods.isEmpty else {
+            return false
+        }
         let safe = Timestamp(microseconds: admitted.microseconds + settings.leastRunTime)
         guard safe <= now else {
             evictAgain = min(evictAgain ?? safe, safe)
-            return []
+            return false
         }
-        func victim(_ pods: [Int], _ isSurplus: Bool) -> Victim {
-            Victim(
-                gang: gang, isSurplus: isSurplus, pods: pods, priority: record.order.priority, admitted: admitted,
-                order: record.order, queue: record.queue)
+        let shape = gangs[gang].shape
+        for pod in gangs[gang].pods {
+            let frees = short.resources.contains { shapes[shape].groups[pod.group].requests[$0] > 0 }
+            guard frees else { continue }
+            guard short.onNodes else { return true }
+            guard let node = pod.node else { continue }
+            for group in shapes[key.shape].groups.indices
+            where nodes.slots(shapes[key.shape].groups[group], on: node, limit: 1, empty: true) > 0 { return true }
         }
-        let surplus = record.pods.indices.filter {
-            Int64(record.pods[$0].replica) >= groups[record.pods[$0].group].required
+        return false
+    }
+
+    /// The next one of a queue: surplus pods before whole gangs, then the lowest priority, then the youngest.
+    private mutating func nextVictim(
+        _ from: inout VictimQueue, _ key: LineClass.Key, _ short: Shortage, _ now: Timestamp
+    ) -> Victim? {
+        if let next = from.next { return next }
+        let running = lines[from.queue].gangs
+        if from.isSurplus, lines[from.queue].elastic == 0 {
+            from.isSurplus = false
+            from.place = 0
         }
-        let whole = victim(Array(record.pods.indices), false)
-        return surplus.isEmpty ? [whole] : [victim(surplus, true), whole]
+        while true {
+            if from.place == running.count || running[from.place].priority >= from.below {
+                guard from.isSurplus else { return nil }
+                from.isSurplus = false
+                from.place = 0
+                continue
+            }
+            let gang = running[from.place].gang
+            from.place += 1
+            var pods = Array(gangs[gang].pods.indices)
+            if from.isSurplus {
+                pods = pods.filter {
+                    let pod = gangs[gang].pods[$0]
+                    return Int64(pod.replica) >= shapes[gangs[gang].shape].groups[pod.group].required
+                }
+                if pods.isEmpty { continue }
+            }
+            guard isCandidate(gang, key, short, now), let admitted = gangs[gang].admitted else { continue }
+            from.next = Victim(
+                gang: gang, isSurplus: from.isSurplus, pods: pods, priority: gangs[gang].order.priority,
+                admitted: admitted, order: gangs[gang].order, queue: from.queue)
+            return from.next
+        }
     }
 
     // MARK: - Picking
 
-    /// Picks victims until the gang fits, then spares all that prove unnecessary. This value is the world with what ends already gone.
-    private func pick(
-        _ gang: Int, _ key: LineClass.Key, _ short: Shortage, _ candidates: [Victim], _ held: [Reservation]
-    ) -> [Victim]? {
-        let shape = shapes[key.shape]
-        var world = self
-        var left = candidates
-        var picked: [Victim] = []
-        var fits = false
-        while !fits {
-            // A queue that is no longer over loses nothing more.
-            var shares: [Int: Fraction] = [:]
-            var allowed: [Int: Bool] = [key.queue: true]
-            for victim in left where allowed[victim.queue] == nil {
-                allowed[victim.queue] = world.mayReclaim(from: victim.queue, for: key.queue, shape, short)
+    /// Picks victims until the gang fits, then spares all that prove unnecessary. They stay supposed to be gone.
+    private mutating func pick(
+        _ from: [VictimQueue], _ trial: inout EvictionTrial, _ short: Shortage, _ now: Timestamp
+    ) -> [PlannedPods]? {
+        let key = trial.key
+        var queues = from
+        repeat {
+            var best: (at: Int, victim: Victim, share: Fraction)?
+            for at in queues.indices {
+                guard let victim = nextVictim(&queues[at], key, short, now) else { continue }
+                let queue = victim.queue
+                // A queue that is no longer over loses nothing more.
+                guard queue == key.queue || mayReclaim(from: queue, for: key, short) else { continue }
+                let share = dominantShare(tree.queues[queue].usage, weight: tree.queues[queue].spec.weight)
+                if let known = best, !goesBefore((victim, share), (known.victim, known.share)) { continue }
+                best = (at, victim, share)
             }
-            for victim in left where shares[victim.queue] == nil {
-                let queue = world.tree.queues[victim.queue]
-                shares[victim.queue] = dominantShare(queue.usage, weight: queue.spec.weight)
-            }
-            let best = left.indices.filter { allowed[left[$0].queue] == true }
-                .min { goesBefore(left[$0], left[$1], shares) }
-            guard let best else { return nil }
-            var victim = left.remove(at: best)
-            if let at = picked.firstIndex(where: { $0.gang == victim.gang }) {
+            guard let (at, found, _) = best else { return nil }
+            var victim = found
+            queues[at].next = nil
+            if let place = trial.picked.firstIndex(where: { $0.gang == victim.gang }) {
                 // Its surplus went before; now the rest.
-                victim.pods.removeAll { picked[at].pods.contains($0) }
-                world.release(victim)
-                victim.pods += picked[at].pods
-                picked[at] = victim
-            } else {
-                world.release(victim)
-                picked.append(victim)
+                let surplus = trial.picked.remove(at: place)
+                suppose(surplus, times: 1, &trial)
+                victim.pods = Array(gangs[victim.gang].pods.indices)
             }
-            fits = world.fits(gang, key, held) != nil
-        }
-        return spare(gang, key, picked, held)
+            suppose(victim, times: -1, &trial)
+            trial.picked.append(victim)
+        } while fits(trial) == nil
+        return spare(&trial)
     }
 
-    private func goesBefore(_ left: Victim, _ right: Victim, _ shares: [Int: Fraction]) -> Bool {
-        if left.isSurplus != right.isSurplus { return left.isSurplus }
-        if left.priority != right.priority { return left.priority < right.priority }
-        let one = shares[left.queue] ?? .zero
-        let two = shares[right.queue] ?? .zero
-        if one != two { return two < one }
-        if left.admitted != right.admitted { return left.admitted > right.admitted }
-        return right.order < left.order
+    private func goesBefore(_ left: (victim: Victim, share: Fraction), _ right: (victim: Victim, share: Fraction))
+        -> Bool
+    {
+        let (one, two) = (left.victim, right.victim)
+        if one.isSurplus != two.isSurplus { return one.isSurplus }
+        if one.priority != two.priority { return one.priority < two.priority }
+        if left.share != right.share { return right.share < left.share }
+        if one.admitted != two.admitted { return one.admitted > two.admitted }
+        return two.order < one.order
     }
 
-    /// Whole gangs before surplus, highest priority first, then the oldest.
-    private func spare(_ gang: Int, _ key: LineClass.Key, _ picked: [Victim], _ held: [Reservation]) -> [Victim] {
-        let order = picked.sorted { left, right in
+    /// Whole gangs before surplus, highest priority first, then the oldest. What is left is checked again each time.
+    private mutating func spare(_ trial: inout EvictionTrial) -> [PlannedPods]? {
+        let order = trial.picked.sorted { left, right in
             if left.isSurplus != right.isSurplus { return right.isSurplus }
             if left.priority != right.priority { return left.priority > right.priority }
             if left.admitted != right.admitted { return left.admitted < right.admitted }
             return left.order < right.order
         }
-        var rest = picked
-        for victim in order {
-            let without = rest.filter { $0.gang != victim.gang }
-            var world = self
-            for other in without { world.release(other) }
-            if world.fits(gang, key, held) != nil { rest = without }
+        for victim in order where trial.picked.count > 1 {
+            suppose(victim, times: 1, &trial)
+            if fits(trial) != nil {
+                trial.picked.removeAll { $0.gang == victim.gang }
+            } else {
+                suppose(victim, times: -1, &trial)
+            }
         }
-        return rest
+        return fits(trial)
     }
 
-    /// In a world that is only tried: what a victim uses is free.
-    private mutating func release(_ victim: Victim) {
-        for index in victim.pods {
-            let pod = gangs[victim.gang].pods[index]
+    /// Supposes that a victim is gone, or with 1 that it is there again.
+    private mutating func suppose(_ victim: Victim, times: Int64, _ trial: inout EvictionTrial) {
+        let pods = victim.pods.map { gangs[victim.gang].pods[$0] }
+        trial.probe.willChange(pods, nodes)
+        for pod in pods {
             let requests = shapes[gangs[victim.gang].shape].groups[pod.group].requests
-            tree.charge(requests, times: -1, to: victim.queue)
-            if let node = pod.node { nodes.use(requests, times: -1, on: node) }
+            tree.charge(requests, times: times, to: victim.queue)
+            if let node = pod.node { nodes.suppose(requests, times: times, on: node) }
         }
-        if hasGuarantees { tree.keep() }
+        trial.probe.hasChanged(pods, nodes)
     }
 
-    /// The plan for a gang in a world that is only tried.
-    private mutating func fits(_ gang: Int, _ key: LineClass.Key, _ held: [Reservation]) -> [PlannedPods]? {
-        let shape = shapes[key.shape]
-        guard shape.required.fits(in: nodes.totalFree), lacksQuota(gang, key, shape.required) == nil else { return nil }
-        return planBeside(held, key)
+    /// The plan for a gang as things are supposed to be.
+    private mutating func fits(_ trial: EvictionTrial) -> [PlannedPods]? {
+        guard trial.probe.isPossible, shapes[trial.key.shape].required.fits(in: nodes.totalFree),
+            lacksQuota(trial.gang, trial.key, shapes[trial.key.shape].required) == nil,
+            leavesQuota(trial.held, trial.key)
+        else { return nil }
+        return nodes.plan(shapes[trial.key.shape], counts: shapes[trial.key.shape].groups.map(\.required), kinds)
+    }
+
+    /// What a queue has changes: for those below the same top one it may make a difference.
+    mutating func noteMove(_ queue: Int) {
+        if let top = tree.path(queue).last { movedTops.insert(top) }
+        hasFreed = true
     }
 
     // MARK: - Carrying out
@@ -264,10 +365,8 @@ extension GangQueue {
         }
         leaveLine(gang)
         start(gang, startPods(plan, shapes[key.shape]), at: now, isPending: true)
-        if hasGuarantees { tree.keep() }
         pending.append(gang)
         cursors = [:]
-        evicted = true
         // Where quota alone was lacking its nodes are free already.
         startPending(now, &decisions)
         guard gangs[gang].isPending else { return }
@@ -277,11 +376,15 @@ extension GangQueue {
     /// Takes pods of a gang out of its queue; on their nodes they are until they end. A whole gang waits again, at its old age.
     mutating func stop(_ gang: Int, pods: [Int], isWhole: Bool, _ now: Timestamp) {
         leaveLine(gang)
+        reordered.insert(gangs[gang].queue)
+        noteMove(gangs[gang].queue)
         let record = gangs[gang]
         for index in pods {
             let pod = record.pods[index]
             let requests = shapes[record.shape].groups[pod.group].requests
             tree.charge(requests, times: -1, to: record.queue)
+            changeClaims(requests, times: 1, of: gang, on: pod.node)
+            if let node = pod.node { later.suppose(requests, times: -1, on: node) }
             ending[record.order.name, default: []].append(
                 EndingPod(group: pod.group, replica: pod.replica, node: pod.node, requests: requests))
             if !isWhole { gangs[gang].surplus[pod.group] += 1 }
@@ -294,9 +397,9 @@ extension GangQueue {
         }
         gangs[gang].pods = []
         gangs[gang].surplus = []
+        countRun(of: gang, by: -1)
         gangs[gang].admitted = nil
         gangs[gang].since = now
-        countRun(of: gang, by: -1)
         enterLine(gang)
     }
 
@@ -309,8 +412,10 @@ extension GangQueue {
             let busy = Set(record.pods.compactMap(\.node)).sorted().filter { nodes.isOvercommitted($0) }
             let isLost = record.pods.contains { $0.node == nil }
             if busy.isEmpty, !isLost {
+                leaveRunning(gang)
                 gangs[gang].isPending = false
                 gangs[gang].admitted = now
+                enterRunning(gang)
                 decisions.admissions.append(
                     Decisions.Admission(key: record.order.name, pods: placements(record.pods), isStart: true))
                 enterSurplus(gang)
@@ -324,9 +429,9 @@ extension GangQueue {
             // The nodes are gone or became too small: it waits again.
             for pod in record.pods { release(pod, of: gang) }
             gangs[gang].pods = []
+            countRun(of: gang, by: -1)
             gangs[gang].admitted = nil
             gangs[gang].isPending = false
-            countRun(of: gang, by: -1)
             enterLine(gang)
         }
     }
@@ -335,7 +440,7 @@ extension GangQueue {
     mutating func drain(_ now: Timestamp, _ decisions: inout Decisions) {
         for queue in tree.parentsFirst
         where queue != QueueTree.root && tree.path(queue).contains(where: { tree.queues[$0].spec.state == .draining }) {
-            let names = lines[queue].gangs.map { gangs[$0].order.name }.sorted()
+            let names = lines[queue].gangs.map { gangs[$0.gang].order.name }.sorted()
             for gang in names.compactMap({ gangIndices[$0] }) {
                 let record = gangs[gang]
                 let text = "queue \(tree.queues[queue].spec.name) is draining"
@@ -355,24 +460,59 @@ extension GangQueue {
         }
     }
 
-    /// Looks again at classes for which something may be evicted by now.
+    /// Looks again at classes for which something may be evicted by now: whenever anybody starts, ends or gets old enough, shares change or
+    /// queues come to be over theirs, for those to whom that can make a difference.
     mutating func wakeEvicting(_ now: Timestamp, sharesChanged: Bool) {
-        overQueues = findOverQueues()
-        let isDue = evictAgain.map { $0 <= now } ?? false
-        guard sharesChanged || isDue else { return }
-        if isDue { evictAgain = nil }
+        var all = sharesChanged
+        if let due = evictAgain, due <= now {
+            evictAgain = nil
+            all = true
+        }
+        let before = Set(overQueues)
+        findOverQueues(now)
+        let over = overQueues.filter { !before.contains($0) || newlyOver.contains($0) }
+        newlyOver = []
+        let moved = movedTops
+        movedTops = []
+        defer { hasFreed = false }
+        guard !evictionBlocked.isEmpty, all || hasFreed || !over.isEmpty || !moved.isEmpty else { return }
+        supposeEnding()
+        defer { supposeEnding() }
         let waiting = evictionBlocked
         evictionBlocked = []
         for index in waiting {
-            guard let block = classes[index].block,
-                [.quota, .guaranteed, .resources, .fragmentation].contains(block.kind),
-                let first = classes[index].first
-            else { continue }
-            if mayEvict(first.gang, classes[index].key, shapes[classes[index].key.shape]) {
-                wake(index)
-            } else {
-                evictionBlocked.append(index)
+            guard classes[index].block?.canEndByEviction == true else {
+                classes[index].waitsForEviction = false
+                continue
             }
+            let key = classes[index].key
+            let top = tree.path(key.queue).last ?? key.queue
+            guard let gang = classes[index].first?.gang,
+                all || moved.contains(top) || hasFreed && classes[index].missedVictims
+                    || shapes[key.shape].lacked != lacked(key.shape)
+                    || (!over.isEmpty && gainsVictims(key, over)),
+                mayHaveVictims(gang, key, now), findVictims(for: gang, key, now) != nil
+            else {
+                evictionBlocked.append(index)
+                continue
+            }
+            classes[index].waitsForEviction = false
+            wake(index)
         }
+        for shape in shapes.indices where shapes[shape].uses > 0 { shapes[shape].lacked = lacked(shape) }
+    }
+
+    /// The resources of which too little is free, as bits.
+    private func lacked(_ shape: Int) -> UInt64 {
+        var bits: UInt64 = 0
+        for resource in 0..<min(64, shapes[shape].required.count)
+        where shapes[shape].required[resource] > nodes.totalFree[resource] { bits |= 1 << UInt64(resource) }
+        return bits
+    }
+
+    private func gainsVictims(_ key: LineClass.Key, _ over: [Int]) -> Bool {
+        let short = shortage(key)
+        return staysWithin(key.queue, shapes[key.shape].required, short)
+            && over.contains { mayReclaim(from: $0, for: key, short) }
     }
 }

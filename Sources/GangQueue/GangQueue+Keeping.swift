@@ -22,6 +22,8 @@ extension GangQueue {
         if let known = shapeIndices[key] { return known }
         var shape = Shape(key, &table, &nodes)
         nodes.widen(table.count)
+        later.widen(table.count)
+        for constraint in nodes.constraints[later.constraints.count...] { _ = later.index(of: constraint) }
         shape.largeFirst = largeFirst(shape.groups)
         let index = freeShapes.popLast() ?? shapes.count
         if index == shapes.count { shapes.append(shape) } else { shapes[index] = shape }
@@ -62,9 +64,10 @@ extension GangQueue {
         if gangs[gang].admitted != nil {
             for pod in gangs[gang].pods { release(pod, of: gang) }
             gangs[gang].pods = []
-            gangs[gang].isPending = false
-            pending.removeAll { $0 == gang }
+            if gangs[gang].isPending { pending.removeAll { $0 == gang } }
             countRun(of: gang, by: -1)
+            gangs[gang].isPending = false
+            gangs[gang].admitted = nil
         }
         let record = gangs[gang]
         if let run = runs[record.run], run.admitted == 0, run.waiting.isEmpty { runs[record.run] = nil }
@@ -77,8 +80,10 @@ extension GangQueue {
     mutating func release(_ pod: Gang.Pod, of gang: Int) {
         let requests = shapes[gangs[gang].shape].groups[pod.group].requests
         tree.charge(requests, times: -1, to: gangs[gang].queue)
+        changeClaims(requests, times: 1, of: gang, on: pod.node)
+        noteMove(gangs[gang].queue)
         wakeBlocked(at: gangs[gang].queue)
-        if let node = pod.node { nodes.use(requests, times: -1, on: node) }
+        if let node = pod.node { use(requests, times: -1, on: node) }
     }
 
     // MARK: - Lines
@@ -114,7 +119,7 @@ extension GangQueue {
     private mutating func insert(_ gang: Int, into key: LineClass.Key, demand: ResourceVector, times: Int64) {
         let index = lineClass(key)
         gangs[gang].lineClass = index
-        if counts(classes[index]) { tree.wait(demand, times: times, in: key.queue) }
+        if counts(index) { tree.wait(demand, times: times, in: key.queue) }
         classes[index].insert(gangs[gang].order)
         classes[index].untold.append(gang)
         classes[index].settleIfSmall()
@@ -137,10 +142,12 @@ extension GangQueue {
         let key = classes[index].key
         touched.insert(key.queue)
         let times = key.surplus ? gangs[gang].surplus.first { $0 > 0 } ?? 0 : 1
-        if counts(classes[index]) { tree.wait(shapes[key.shape].full, times: -times, in: key.queue) }
+        if counts(index) { tree.wait(shapes[key.shape].full, times: -times, in: key.queue) }
         let wasFirst = isFirst(gang, in: index)
         classes[index].remove(gangs[gang].order)
-        if !key.surplus { runs[gangs[gang].run]?.waiting.removeAll { $0 == gang } }
+        if !key.surplus, let place = runs[gangs[gang].run]?.waiting.firstIndex(of: gang) {
+            runs[gangs[gang].run]?.waiting.remove(at: place)
+        }
         if classes[index].isEmpty {
             drop(index)
         } else if wasFirst, classes[index].block != nil {
@@ -155,9 +162,16 @@ extension GangQueue {
         var line = LineClass(key)
         line.ceiling = ceiling(key)
         let index = freeClasses.popLast() ?? classes.count
-        if index == classes.count { classes.append(line) } else { classes[index] = line }
+        if index == classes.count {
+            classes.append(line)
+        } else {
+            line.waitsForEviction = classes[index].waitsForEviction
+            classes[index] = line
+        }
         classIndices[key] = index
+        classes[index].placeInQueue = lines[key.queue].classes.count
         lines[key.queue].classes.append(index)
+        classes[index].placeInShape = shapes[key.shape].classes.count
         shapes[key.shape].classes.append(index)
         return index
     }
@@ -165,24 +179,35 @@ extension GangQueue {
     private mutating func drop(_ index: Int) {
         let key = classes[index].key
         classIndices[key] = nil
-        lines[key.queue].classes.removeAll { $0 == index }
-        shapes[key.shape].classes.removeAll { $0 == index }
+        let place = classes[index].placeInQueue
+        if let last = lines[key.queue].classes.popLast(), last != index {
+            lines[key.queue].classes[place] = last
+            classes[last].placeInQueue = place
+        }
+        let other = classes[index].placeInShape
+        if let last = shapes[key.shape].classes.popLast(), last != index {
+            shapes[key.shape].classes[other] = last
+            classes[last].placeInShape = other
+        }
+        let waits = classes[index].waitsForEviction
         classes[index] = LineClass(key)
+        // It is in that list yet.
+        classes[index].waitsForEviction = waits
         freeClasses.append(index)
     }
 
     /// Whether what waits in the class counts as demand (Q3).
-    func counts(_ line: LineClass) -> Bool {
-        line.key.problem == nil && line.ceiling == nil
-            && (shapes[line.key.shape].canEverFit || provisions(line.key))
-            && closed(line.key.queue) == nil
+    func counts(_ index: Int) -> Bool {
+        classes[index].key.problem == nil && classes[index].ceiling == nil
+            && (shapes[classes[index].key.shape].canEverFit || provisions(classes[index].key))
+            && closed(classes[index].key.queue) == nil
     }
 
     /// The queue, of this one and those above it, that is not open.
     func closed(_ queue: Int) -> Int? { tree.path(queue).first { tree.queues[$0].spec.state != .open } }
 
-    /// The ceiling that one workload of the class is above already, if any.
-    private func ceiling(_ key: LineClass.Key) -> Block? {
+    /// The ceiling that one workload of the class is above already, or that is missing, if any.
+    func ceiling(_ key: LineClass.Key) -> Block? {
         for queue in tree.path(key.queue) {
             for (resource, limit) in tree.queues[queue].capabilityNamed.sorted(by: {
                 table.names[$0.key] < table.names[$1.key]
@@ -191,7 +216,13 @@ extension GangQueue {
                 return Block(kind: .neverFits, queue: queue, resource: resource)
             }
         }
-        return nil
+        // Q11: nodes are added without bound where no capability says how many.
+        guard provisions(key) else { return nil }
+        let required = shapes[key.shape].required
+        let unbounded = (0..<required.count).filter {
+            required[$0] > 0 && $0 != ResourceTable.pods && tree.queues[key.queue].capabilityNamed[$0] == nil
+        }
+        return firstByName(unbounded).map { Block(kind: .misconfigured, queue: key.queue, resource: $0) }
     }
 
     // MARK: - Waking
@@ -228,22 +259,33 @@ extension GangQueue {
         classes[index].block.map { kinds.contains($0.kind) } ?? false
     }
 
-    /// Nodes have more free: whoever waits for room there may start.
+    /// Nodes have more free: whoever waits for room there may start, where a search finds it.
     mutating func wakeRoomless() {
-        let grown = nodes.takeGrown()
-        guard !grown.isEmpty, !roomless.isEmpty else { return }
-        var still: [Int] = []
-        for shape in roomless where shapes[shape].hasNoRoom {
-            let helps = grown.contains { node in
-                nodes.specs[node] != nil && shapes[shape].groups.contains { nodes.slots($0, on: node, limit: 1) > 0 }
-            }
-            guard helps else {
-                still.append(shape)
+        let grown = Set(nodes.takeGrown())
+        later.forgetChanges()
+        guard !roomless.isEmpty else { return }
+        let waiting = roomless
+        roomless = []
+        for shape in waiting where shapes[shape].hasNoRoom {
+            let helps =
+                shapes[shape].required.fits(in: nodes.totalFree)
+                && grown.contains { node in
+                    nodes.specs[node] != nil
+                        && shapes[shape].groups.contains { nodes.slots($0, on: node, limit: 1) > 0 }
+                }
+            if helps { shapes[shape].hasNoRoom = false } else { roomless.append(shape) }
+            if helps, findRoom(shape) != nil {
+                for index in shapes[shape].classes where classes[index].block?.isRoom == true { wake(index) }
                 continue
             }
-            shapes[shape].hasNoRoom = false
-            for index in shapes[shape].classes where isBlocked(index, by: [.resources, .fragmentation]) { wake(index) }
+            // What is lacking may be something else by now.
+            let lack = lackOfRoom(shapes[shape])
+            guard shapes[shape].lack != lack else { continue }
+            shapes[shape].lack = lack
+            for index in shapes[shape].classes where classes[index].block?.isRoom == true {
+                classes[index].block = lack
+                toTell.append(index)
+            }
         }
-        roomless = still
     }
 }

@@ -45,13 +45,19 @@ extension GangQueue {
     mutating func rebuildQueues() {
         guard changedQueues else { return }
         changedQueues = false
+        let known = coverage
         coverage = [:]
         for spec in specs.values.sorted(by: { $0.name < $1.name }) {
             for namespace in spec.namespaces where coverage[namespace] == nil { coverage[namespace] = spec.name }
         }
+        let old = tree
         tree = QueueTree(Array(specs.values), &table)
+        if known == coverage, tree.takeOver(old) {
+            reviewQueues()
+            return
+        }
         nodes.widen(table.count)
-        hasGuarantees = specs.values.contains { !$0.guarantee.entries.isEmpty }
+        later.widen(table.count)
         lines = Array(repeating: QueueLine(), count: tree.queues.count)
         classes = []
         classIndices = [:]
@@ -63,11 +69,35 @@ extension GangQueue {
         evictionBlocked = []
         timers = []
         touched = []
-        for index in reservations.indices { reservations[index].epoch = -1 }
+        reordered = []
+        overQueues = []
+        newlyOver = []
+        unreserved = []
+        // They are worked out anew.
+        for index in reservations.indices { reservations[index].plan = [] }
         for shape in shapes.indices {
             shapes[shape].classes = []
         }
         for gang in gangIndices.values.sorted() { replace(gang) }
+    }
+
+    /// Every workload stays in its queue and its class; what the queues say of them may be something else.
+    private mutating func reviewQueues() {
+        nodes.widen(table.count)
+        later.widen(table.count)
+        for queue in lines.indices { lines[queue].blocked = [] }
+        guaranteedBlocked = []
+        reservedBlocked = []
+        // They are worked out anew.
+        for index in reservations.indices { reservations[index].plan = [] }
+        for queue in lines.indices {
+            for index in lines[queue].classes {
+                let key = classes[index].key
+                classes[index].ceiling = ceiling(key)
+                if counts(index) { tree.wait(shapes[key.shape].full, times: demandTimes(index), in: key.queue) }
+                wake(index)
+            }
+        }
     }
 
     /// Puts a workload into the new tree.
@@ -83,7 +113,7 @@ extension GangQueue {
         for pod in gangs[gang].pods {
             tree.charge(shapes[gangs[gang].shape].groups[pod.group].requests, times: 1, to: gangs[gang].queue)
         }
-        lines[gangs[gang].queue].gangs.insert(gang)
+        enterRunning(gang)
         for above in tree.path(gangs[gang].queue) {
             lines[above].runs[gangs[gang].run, default: 0] += 1
             lines[above].admitted += 1
@@ -110,11 +140,7 @@ extension GangQueue {
         let run = gangs[gang].run
         runs[run, default: RunRecord()].admitted += change
         var limits = false
-        if change > 0 {
-            lines[gangs[gang].queue].gangs.insert(gang)
-        } else {
-            lines[gangs[gang].queue].gangs.remove(gang)
-        }
+        if change > 0 { enterRunning(gang) } else { leaveRunning(gang) }
         for above in tree.path(gangs[gang].queue) {
             lines[above].admitted += change
             let count = lines[above].runs[run, default: 0] + change
@@ -124,6 +150,44 @@ extension GangQueue {
         if change < 0, limits { wakeBlocked(at: gangs[gang].queue) }
         if change > 0 { runs[run]?.underWay = true }
         for other in runs[run]?.waiting ?? [] where limits || !gangs[other].order.underWay { reenterLine(other) }
+    }
+
+    private func runningGang(_ gang: Int) -> RunningGang {
+        RunningGang(
+            priority: gangs[gang].order.priority, admitted: gangs[gang].admitted ?? Timestamp(seconds: 0),
+            order: gangs[gang].order)
+    }
+
+    private func isElastic(_ gang: Int) -> Bool {
+        shapes[gangs[gang].shape].groups.contains { $0.count > $0.required }
+    }
+
+    /// Puts an admitted gang among those that run in its queue.
+    mutating func enterRunning(_ gang: Int) {
+        let queue = gangs[gang].queue
+        let running = runningGang(gang)
+        if lines[queue].gangs.isEmpty || running.admitted < lines[queue].oldest {
+            lines[queue].oldest = running.admitted
+        }
+        lines[queue].gangs.insert(running, at: lines[queue].gangs.place(of: running))
+        if isElastic(gang) { lines[queue].elastic += 1 }
+        noteRelease(gang)
+        noteMove(queue)
+        if !lines[queue].isOver { noteOver(queue, nil) }
+    }
+
+    /// Takes it out again; ``Gang/admitted`` must be as it was.
+    mutating func leaveRunning(_ gang: Int) {
+        let queue = gangs[gang].queue
+        let running = runningGang(gang)
+        let place = lines[queue].gangs.place(of: running)
+        guard place < lines[queue].gangs.count, lines[queue].gangs[place].gang == gang else { return }
+        lines[queue].gangs.remove(at: place)
+        if running.admitted == lines[queue].oldest, let oldest = lines[queue].gangs.map(\.admitted).min() {
+            lines[queue].oldest = oldest
+        }
+        if isElastic(gang) { lines[queue].elastic -= 1 }
+        leaveReleases(gang)
     }
 
     /// Gives a waiting workload the place that it has by now.
@@ -143,7 +207,7 @@ extension GangQueue {
         var next = [Int](repeating: 0, count: shape.groups.count)
         for pod in pods {
             tree.charge(shape.groups[pod.group].requests, times: 1, to: gangs[gang].queue)
-            if let node = pod.node { nodes.use(shape.groups[pod.group].requests, times: 1, on: node) }
+            if let node = pod.node { use(shape.groups[pod.group].requests, times: 1, on: node) }
             next[pod.group] = max(next[pod.group], pod.replica + 1)
         }
         gangs[gang].surplus = shape.groups.indices.map { max(0, shape.groups[$0].count - Int64(next[$0])) }
@@ -159,5 +223,18 @@ extension GangQueue {
         one.count = 1
         one.required = 1
         return Shape.Key(groups: [one], topology: nil, timeLimit: whole.timeLimit)
+    }
+}
+
+extension Array where Element: Comparable {
+    /// Where an element of a sorted array is or would be.
+    func place(of element: Element) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle] < element { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }

@@ -66,7 +66,10 @@ extension GangQueue {
         func amount(_ value: Int64) -> String { table.text(value, of: resource) }
         let asked = amount(shape.required[resource])
         switch block.kind {
-        case .misconfigured: return line.key.problem ?? "no queue takes it"
+        case .misconfigured:
+            return line.key.problem
+                ?? "queue \(queue.spec.name) adds nodes (provisioning: Autoscaler) and says no capability in \(name), "
+                + "of which it asks for \(asked)"
         case .queueClosed: return "queue \(queue.spec.name) is \(queue.spec.state == .closed ? "closed" : "draining")"
         case .neverFits:
             if let ceiling = line.ceiling {

@@ -10,7 +10,7 @@ extension GangQueue {
     func firstInLine(_ queue: Int) -> OrderKey? {
         var first: OrderKey?
         for index in lines[queue].classes where !classes[index].key.surplus && !classes[index].key.isEnding {
-            guard counts(classes[index]), let head = classes[index].first else { continue }
+            guard let head = classes[index].first, counts(index) else { continue }
             if first.map({ head < $0 }) ?? true { first = head }
         }
         return first
@@ -21,97 +21,186 @@ extension GangQueue {
         Timestamp(microseconds: gangs[gang].since.microseconds + settings.starvationLimit)
     }
 
-    /// Makes a reservation for the first workload of a queue where it has waited long enough, else notes when to look again.
-    mutating func considerReservation(_ queue: Int, now: Timestamp) {
-        guard let first = firstInLine(queue), let index = gangs[first.gang].lineClass, classes[index].block != nil
-        else { return }
-        guard !reservations.contains(where: { $0.gang == first.gang }) else { return }
-        let time = starvesAt(first.gang)
-        guard time <= now else {
-            timers.insert(QueueTimer(time: time, queue: queue))
-            return
-        }
-        // Of too many the older ones hold: a younger one need not be worked out.
-        if reservations.count >= Self.mostReservations, let last = reservations.last,
-            gangs[last.gang].order.isOlder(than: first)
-        {
-            return
-        }
-        guard let reservation = reserve(first.gang, now: now) else { return }
-        reservations.append(reservation)
-        reservations.sort { gangs[$0.gang].order.isOlder(than: gangs[$1.gang].order) }
-        if reservations.count > Self.mostReservations { reservations.removeLast() }
-        updateClaims()
-    }
+    func isReserved(_ gang: Int) -> Bool { reservations.contains { $0.gang == gang } }
 
-    /// What has to be there for a gang: the running ones are released in the order of their time limits until it fits.
-    func reserve(_ gang: Int, now: Timestamp) -> Reservation? {
-        struct Release {
-            var end: Timestamp?
-            var admitted: Timestamp
-            var gang: Int
-        }
-        var running = gangIndices.values.compactMap { index in
-            gangs[index].admitted.map { admitted in
-                Release(
-                    end: shapes[gangs[index].shape].key.timeLimit.map {
-                        max(now, Timestamp(microseconds: admitted.microseconds + $0))
-                    }, admitted: admitted, gang: index)
+    /// Makes reservations for the first workloads of the touched queues that have waited long enough, the oldest first; for the others
+    /// it notes when to look again.
+    mutating func considerReservations(_ now: Timestamp) {
+        var starving: [OrderKey] = []
+        var unseen: Set<Int> = []
+        for queue in touched {
+            guard let first = firstInLine(queue), let index = gangs[first.gang].lineClass, !isReserved(first.gang)
+            else { continue }
+            if classes[index].block == nil {
+                // It may start yet.
+                unseen.insert(queue)
+                continue
+            }
+            let time = starvesAt(first.gang)
+            if time <= now {
+                starving.append(first)
+            } else if lines[queue].timer != time {
+                lines[queue].timer = time
+                timers.insert(QueueTimer(time: time, queue: queue))
             }
         }
-        running.sort { left, right in
-            let ends = (left.end?.microseconds ?? .max, right.end?.microseconds ?? .max)
-            if ends.0 != ends.1 { return ends.0 < ends.1 }
+        touched = unseen
+        for first in starving.sorted(by: { $0.isOlder(than: $1) }) {
+            // Of too many the older ones hold: a younger one need not be worked out.
+            if reservations.count >= Self.mostReservations, let last = reservations.last,
+                gangs[last.gang].order.isOlder(than: first)
+            {
+                unreserved.insert(gangs[first.gang].queue)
+                continue
+            }
+            guard let reservation = reserve(first.gang, now: now) else { continue }
+            reservations.append(reservation)
+            reservations.sort { gangs[$0.gang].order.isOlder(than: gangs[$1.gang].order) }
+            if reservations.count > Self.mostReservations, let last = reservations.popLast() {
+                unreserved.insert(gangs[last.gang].queue)
+            }
+            wakeReserved()
+            // From now on only older reservations hold it.
+            if isReserved(first.gang), let index = gangs[first.gang].lineClass { wake(index) }
+        }
+    }
+
+    // MARK: - Working out
+
+    /// What runs in the order in which room is expected from it.
+    private mutating func sortReleases() {
+        func isBefore(_ left: Release, _ right: Release) -> Bool {
+            if left.end != right.end { return left.end < right.end }
             if left.admitted != right.admitted { return left.admitted < right.admitted }
             return gangs[left.gang].order.name < gangs[right.gang].order.name
         }
-        func plan(_ count: Int) -> [PlannedPods]? {
-            var later = self
-            later.cursors = [:]
-            for pods in ending.values {
-                for pod in pods { pod.node.map { later.nodes.use(pod.requests, times: -1, on: $0) } }
-            }
-            for release in running.prefix(count) {
-                for pod in gangs[release.gang].pods {
-                    let requests = shapes[gangs[release.gang].shape].groups[pod.group].requests
-                    later.tree.charge(requests, times: -1, to: gangs[release.gang].queue)
-                    if let node = pod.node { later.nodes.use(requests, times: -1, on: node) }
-                }
-                later.leaveRun(release.gang)
-            }
-            if hasGuarantees { later.tree.keep() }
-            guard let index = gangs[gang].lineClass,
-                later.lacksQuota(gang, classes[index].key, shapes[gangs[gang].shape].required) == nil
-            else { return nil }
-            let shape = shapes[gangs[gang].shape]
-            return later.nodes.plan(shape, counts: shape.groups.map(\.required), kinds)
+        func isLive(_ release: Release) -> Bool {
+            gangs[release.gang].admitted != nil && gangs[release.gang].admission == release.admission
         }
-        guard var best = plan(running.count) else { return nil }
-        var low = 0
-        var high = running.count
+        var new = newReleases.filter(isLive)
+        new.sort(by: isBefore)
+        newReleases = []
+        var merged: [Release] = []
+        merged.reserveCapacity(releases.count + new.count)
+        var next = 0
+        for release in releases where isLive(release) {
+            while next < new.count, isBefore(new[next], release) {
+                merged.append(new[next])
+                next += 1
+            }
+            merged.append(release)
+        }
+        merged += new[next...]
+        releases = merged
+    }
+
+    /// Notes that a gang runs, for ``sortReleases()``.
+    mutating func noteRelease(_ gang: Int) {
+        guard let admitted = gangs[gang].admitted else { return }
+        admissions += 1
+        gangs[gang].admission = admissions
+        let end = shapes[gangs[gang].shape].key.timeLimit.map { admitted.microseconds + $0 } ?? Int64.max
+        newReleases.append(Release(end: end, admitted: admitted, gang: gang, admission: admissions))
+        if newReleases.count > 4 * gangs.count + 1024 { sortReleases() }
+    }
+
+    /// Supposes that a gang has ended, or with 1 that it runs again.
+    private mutating func suppose(_ gang: Int, times: Int64, quota: Bool) {
+        let queue = gangs[gang].queue
+        for pod in gangs[gang].pods {
+            let requests = shapes[gangs[gang].shape].groups[pod.group].requests
+            if quota { tree.charge(requests, times: times, to: queue) }
+            if let node = pod.node { nodes.suppose(requests, times: times, on: node) }
+        }
+        for above in tree.path(queue) where tree.queues[above].spec.maxRunningRuns != nil {
+            let count = lines[above].runs[gangs[gang].run, default: 0] + Int(times)
+            lines[above].runs[gangs[gang].run] = count == 0 ? nil : count
+        }
+    }
+
+    /// Supposes that all pods which end are gone, or the second time that they are there again. Whatever else is supposed in between has to
+    /// be taken back in between.
+    mutating func supposeEnding() { swap(&nodes, &later) }
+
+    /// What has to be there for a gang: the running ones are released in the order of their time limits until it fits.
+    mutating func reserve(_ gang: Int, now: Timestamp) -> Reservation? {
+        guard let index = gangs[gang].lineClass else { return nil }
+        let key = classes[index].key
+        let shape = shapes[key.shape]
+        let counts = shape.groups.map(\.required)
+        sortReleases()
+        supposeEnding()
+        let quota = tree.hasGuarantees || tree.path(key.queue).contains { !tree.queues[$0].capabilityNamed.isEmpty }
+        var done = 0
+        defer {
+            for release in releases[..<done].reversed() { suppose(release.gang, times: 1, quota: quota) }
+            supposeEnding()
+        }
+        var probe = FitProbe(shape, nodes)
+        func isPossible() -> Bool {
+            probe.isPossible && lacksQuota(gang, key, shape.required) == nil
+        }
+        while !isPossible() {
+            guard done < releases.count else { return nil }
+            let next = releases[done].gang
+            probe.willChange(gangs[next].pods, nodes)
+            suppose(next, times: -1, quota: quota)
+            probe.hasChanged(gangs[next].pods, nodes)
+            done += 1
+        }
+        func move(to count: Int) {
+            while done < count {
+                suppose(releases[done].gang, times: -1, quota: quota)
+                done += 1
+            }
+            while done > count {
+                done -= 1
+                suppose(releases[done].gang, times: 1, quota: quota)
+            }
+        }
+        // Where slots alone do not say that it fits, the number of releases is sought by larger and larger steps, then halved.
+        var low = done
+        var high = done
+        var step = 1
+        var best = nodes.plan(shape, counts: counts, kinds)
+        while best == nil {
+            guard high < releases.count else { return nil }
+            low = high + 1
+            high = min(high + step, releases.count)
+            step *= 2
+            move(to: high)
+            best = nodes.plan(shape, counts: counts, kinds)
+        }
         while low < high {
             let middle = (low + high) / 2
-            if let found = plan(middle) {
+            move(to: middle)
+            if let found = nodes.plan(shape, counts: counts, kinds) {
                 best = found
                 high = middle
             } else {
                 low = middle + 1
             }
         }
-        let released = running.prefix(high)
-        let instant = released.isEmpty ? now : released.last.flatMap(\.end)
-        return Reservation(
-            gang: gang, key: gangs[gang].order.name, isWithin: isWithinOnPath(gang), instant: instant, plan: best,
-            releases: released.map { Reservation.Release(key: gangs[$0.gang].order.name, admitted: $0.admitted) },
-            epoch: nodes.epoch)
-    }
-
-    /// Takes an admitted gang out of the count of runs.
-    mutating func leaveRun(_ gang: Int) {
-        for above in tree.path(gangs[gang].queue) {
-            let count = lines[above].runs[gangs[gang].run, default: 1] - 1
-            lines[above].runs[gangs[gang].run] = count == 0 ? nil : count
+        guard let plan = best else { return nil }
+        let released = releases[..<high].map(\.gang)
+        let last = high == 0 ? now.microseconds : releases[high - 1].end
+        var reservation = Reservation(
+            gang: gang, key: gangs[gang].order.name, isWithin: isWithinOnPath(gang),
+            instant: last == Int64.max ? nil : max(now, Timestamp(microseconds: last)), plan: plan,
+            releases: Set(released))
+        for pods in plan {
+            reservation.nodeClaims[pods.node, default: ResourceVector()].add(
+                shape.groups[pods.group].requests, times: pods.count)
         }
+        for queue in tree.path(key.queue) { reservation.quotaClaims[queue] = shape.required }
+        for other in released {
+            for pod in gangs[other].pods {
+                reservation.change(
+                    shapes[gangs[other].shape].groups[pod.group].requests, times: -1, on: pod.node,
+                    in: tree.path(gangs[other].queue))
+            }
+        }
+        return reservation
     }
 
     func isWithinOnPath(_ gang: Int) -> Bool {
@@ -125,120 +214,196 @@ extension GangQueue {
     mutating func takeReservations(_ now: Timestamp, _ decisions: inout Decisions) {
         while let due = timers.min, due.time <= now {
             timers.removeMin()
-            if due.queue < lines.count { touched.insert(due.queue) }
+            guard due.queue < lines.count else { continue }
+            touched.insert(due.queue)
+            if lines[due.queue].timer == due.time { lines[due.queue].timer = nil }
         }
-        for queue in touched { wakeStarving(queue, now) }
-        guard !reservations.isEmpty || !reservedBlocked.isEmpty else { return }
+        let changed = nodes.takeChanged()
+        guard !reservations.isEmpty else { return }
         let known = reservations
+        var isChanged = false
         reservations = []
         for reservation in known {
             let gang = reservation.gang
             guard gangIndices[reservation.key] == gang, gangs[gang].admitted == nil,
-                firstInLine(gangs[gang].queue)?.gang == gang, let index = gangs[gang].lineClass
-            else { continue }
-            let isStale = reservation.epoch != nodes.epoch || (reservation.instant.map { $0 <= now } ?? false)
-            guard var renewed = isStale ? reserve(gang, now: now) : reservation else { continue }
-            renewed.isWithin = isWithinOnPath(gang)
-            reservations.append(renewed)
-            updateClaims()
-            guard renewed.isWithin else {
-                wake(index)
+                firstInLine(gangs[gang].queue)?.gang == gang, gangs[gang].lineClass != nil
+            else {
+                isChanged = true
+                noteFreeReservation()
                 continue
             }
-            classes[index].block = nil
-            if let block = admit(gang, classes[index].key, now, &decisions) {
-                set(block, on: index)
+            let isStale =
+                changed.hasMore || reservation.plan.contains { changed.nodes.contains($0.node) }
+                || reservation.plan.isEmpty || (reservation.instant.map { $0 <= now } ?? false)
+            guard let renewed = isStale ? reserve(gang, now: now) : reservation else {
+                isChanged = true
+                noteFreeReservation()
+                continue
             }
+            if isStale { isChanged = true }
+            reservations.append(renewed)
         }
-        updateClaims()
-        // Time has passed and claims have changed.
-        wakeReserved()
+        if isChanged { wakeReserved() }
+        reviewHolds(now)
+        for reservation in reservations {
+            let gang = reservation.gang
+            guard isReserved(gang), let index = gangs[gang].lineClass else { continue }
+            classes[index].block = nil
+            if let block = admit(gang, classes[index].key, now, &decisions) { set(block, on: index) }
+        }
     }
 
-    /// The first of a queue that has waited long enough has its turn again, in which it gets its reservation.
-    mutating func wakeStarving(_ queue: Int, _ now: Timestamp) {
-        guard let first = firstInLine(queue), let index = gangs[first.gang].lineClass, classes[index].block != nil,
-            starvesAt(first.gang) <= now, !reservations.contains(where: { $0.gang == first.gang })
-        else { return }
-        wake(index)
+    /// One more may get a reservation.
+    private mutating func noteFreeReservation() {
+        touched.formUnion(unreserved.filter { $0 < lines.count })
+        unreserved = []
     }
 
     /// A gang started: what was reserved for it holds nobody any more.
     mutating func endReservation(_ gang: Int) {
         guard let at = reservations.firstIndex(where: { $0.gang == gang }) else { return }
         reservations.remove(at: at)
+        noteFreeReservation()
         wakeReserved()
     }
 
     /// Whoever was held by a reservation is looked at again.
-    private mutating func wakeReserved() {
+    mutating func wakeReserved() {
+        besideFailed = [:]
         let waiting = reservedBlocked
         reservedBlocked = []
         for index in waiting where classes[index].block?.kind == .reserved { wake(index) }
     }
 
-    /// What of each plan is free by now: what its gangs that still run do not give back later.
-    mutating func updateClaims() {
+    /// Whether reservations are within what their queues deserve may have changed, and with it whom they hold.
+    mutating func reviewHolds(_ now: Timestamp) {
+        var isChanged = false
         for index in reservations.indices {
-            var claims: [Int: ResourceVector] = [:]
-            let shape = shapes[gangs[reservations[index].gang].shape]
-            for pods in reservations[index].plan {
-                claims[pods.node, default: ResourceVector()].add(shape.groups[pods.group].requests, times: pods.count)
+            let isWithin = isWithinOnPath(reservations[index].gang)
+            if isWithin != reservations[index].isWithin { isChanged = true }
+            reservations[index].isWithin = isWithin
+        }
+        if isChanged { wakeReserved() } else { wakeUnheld(now) }
+    }
+
+    /// Wakes those who were held by reservations and are held by others now, or for whose shape there is room beside.
+    private mutating func wakeUnheld(_ now: Timestamp) {
+        guard !reservedBlocked.isEmpty else { return }
+        let waiting = reservedBlocked
+        reservedBlocked = []
+        besideFailed = [:]
+        for index in Set(waiting) {
+            guard let block = classes[index].block, block.kind == .reserved, let first = classes[index].first else {
+                continue
             }
-            var quota: [Int: ResourceVector] = [:]
-            for queue in tree.path(gangs[reservations[index].gang].queue) { quota[queue] = shape.required }
-            for release in reservations[index].releases {
-                guard let gang = gangIndices[release.key], gangs[gang].admitted == release.admitted else { continue }
-                for pod in gangs[gang].pods {
-                    let requests = shapes[gangs[gang].shape].groups[pod.group].requests
-                    if let node = pod.node { claims[node]?.add(requests, times: -1) }
-                    for queue in tree.path(gangs[gang].queue) { quota[queue]?.add(requests, times: -1) }
-                }
-            }
-            reservations[index].nodeClaims = claims.map {
-                Reservation.Claim(place: $0.key, amounts: $0.value.atLeastZero)
-            }
-            reservations[index].quotaClaims = quota.map {
-                Reservation.Claim(place: $0.key, amounts: $0.value.atLeastZero)
+            let key = classes[index].key
+            let held = holding(first.gang, key, now: now)
+            if held != block.held || lacksQuota(first.gang, key, shapes[key.shape].required) != nil
+                || planBeside(held, key) != nil
+            {
+                wake(index)
+            } else {
+                reservedBlocked.append(index)
             }
         }
     }
 
-    /// The reservations that a workload may not touch.
-    func holding(_ gang: Int, _ key: LineClass.Key, now: Timestamp) -> [Reservation] {
-        guard !reservations.isEmpty else { return [] }
-        let shape = shapes[key.shape]
-        let end = shape.key.timeLimit.map { Timestamp(microseconds: now.microseconds + $0) }
-        let borrows = !tree.path(key.queue).allSatisfy { isWithin($0, shape.required) }
-        var held: [Reservation] = []
-        for reservation in reservations {
+    /// Pods of a gang are gone, or with -1 came: what is reserved on what they free is claimed.
+    mutating func changeClaims(_ requests: ResourceVector, times: Int64, of gang: Int, on node: Int?) {
+        for index in reservations.indices where reservations[index].releases.contains(gang) {
+            reservations[index].change(requests, times: times, on: node, in: tree.path(gangs[gang].queue))
+        }
+    }
+
+    /// A gang runs no more.
+    mutating func leaveReleases(_ gang: Int) {
+        for index in reservations.indices { reservations[index].releases.remove(gang) }
+    }
+
+    /// The reservations that a workload may not touch, as bits by their place.
+    func holding(_ gang: Int, _ key: LineClass.Key, now: Timestamp) -> UInt32 {
+        guard !reservations.isEmpty else { return 0 }
+        let borrows = !tree.path(key.queue).allSatisfy { isWithin($0, shapes[key.shape].required) }
+        let limit = shapes[key.shape].key.timeLimit
+        var held: UInt32 = 0
+        for (place, reservation) in reservations.enumerated() {
             // Of two reservations the older wins.
             if reservation.gang == gang { return held }
             guard reservation.isWithin || borrows || gangs[reservation.gang].queue == key.queue else { continue }
-            if let end, let instant = reservation.instant, end <= instant { continue }
-            held.append(reservation)
+            if let limit, let instant = reservation.instant, now.microseconds + limit <= instant.microseconds {
+                continue
+            }
+            held |= 1 << UInt32(place)
         }
         return held
     }
 
-    /// A plan that leaves what is reserved, or nil.
-    mutating func planBeside(_ held: [Reservation], _ key: LineClass.Key) -> [PlannedPods]? {
-        let shape = shapes[key.shape]
-        for queue in tree.path(key.queue) {
-            for reservation in held {
-                for claim in reservation.quotaClaims where claim.place == queue {
-                    for resource in 0..<shape.required.count where shape.required[resource] > 0 {
-                        let entry = tree.queues[queue]
-                        let rest = entry.capability(resource) - claim.amounts[resource] - entry.usage[resource]
-                        if shape.required[resource] > rest { return nil }
-                    }
+    func isHeld(_ place: Int, _ held: UInt32) -> Bool { held & (1 << UInt32(place)) != 0 }
+
+    /// Whether what is reserved in queues leaves what the class asks for.
+    func leavesQuota(_ held: UInt32, _ key: LineClass.Key) -> Bool {
+        let required = shapes[key.shape].required
+        for queue in tree.path(key.queue) where !tree.queues[queue].capabilityNamed.isEmpty {
+            for place in reservations.indices where isHeld(place, held) {
+                guard let claim = reservations[place].quotaClaims[queue] else { continue }
+                for resource in 0..<required.count where required[resource] > 0 {
+                    let rest =
+                        tree.queues[queue].capability(resource) - max(0, claim[resource])
+                        - tree.queues[queue].usage[resource]
+                    if required[resource] > rest { return false }
                 }
             }
         }
-        let claims = held.flatMap(\.nodeClaims)
-        for claim in claims { nodes.take(claim.amounts, times: 1, on: claim.place) }
-        defer { for claim in claims { nodes.takeBack(claim.amounts, times: 1, on: claim.place) } }
-        return nodes.plan(shape, counts: shape.groups.map(\.required), kinds)
+        return true
+    }
+
+    /// Takes what is reserved on nodes, for a search, or with -1 gives it back.
+    mutating func takeClaims(_ held: UInt32, times: Int64) {
+        for place in reservations.indices where isHeld(place, held) {
+            for (node, amounts) in reservations[place].nodeClaims {
+                nodes.take(amounts.atLeastZero, times: times, on: node)
+            }
+        }
+    }
+
+    /// A plan that leaves what is reserved, or nil.
+    mutating func planBeside(_ held: UInt32, _ key: LineClass.Key) -> [PlannedPods]? {
+        guard held != 0 else {
+            return nodes.plan(shapes[key.shape], counts: shapes[key.shape].groups.map(\.required), kinds)
+        }
+        guard leavesQuota(held, key) else { return nil }
+        let failed = BesideKey(shape: key.shape, held: held)
+        guard besideFailed[failed] == nil else { return nil }
+        takeClaims(held, times: 1)
+        defer { takeClaims(held, times: -1) }
+        let shape = shapes[key.shape]
+        let plan = nodes.plan(shape, counts: shape.groups.map(\.required), kinds)
+        if plan == nil { besideFailed[failed] = true }
+        return plan
+    }
+
+    /// Whether a plan is on no node of which something is reserved.
+    func leavesClaims(_ plan: [PlannedPods], _ held: UInt32) -> Bool {
+        for place in reservations.indices where isHeld(place, held) {
+            for pods in plan {
+                if let claim = reservations[place].nodeClaims[pods.node], !claim.atLeastZero.isZero { return false }
+            }
+        }
+        return true
+    }
+}
+
+/// A shape and the reservations that hold it.
+struct BesideKey: Hashable, Sendable {
+    var shape: Int
+    var held: UInt32
+}
+
+extension Reservation {
+    /// Pods on a node, of queues, are gone, or with -1 come.
+    mutating func change(_ requests: ResourceVector, times: Int64, on node: Int?, in path: [Int]) {
+        if let node { nodeClaims[node]?.add(requests, times: times) }
+        for queue in path { quotaClaims[queue]?.add(requests, times: times) }
     }
 }
 

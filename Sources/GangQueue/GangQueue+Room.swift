@@ -23,7 +23,7 @@ extension GangQueue {
             }
             if let resource = firstByName(over) { return Block(kind: .quota, queue: queue, resource: resource) }
         }
-        guard hasGuarantees else { return nil }
+        guard tree.hasGuarantees else { return nil }
         return firstByName(tree.takesGuaranteed(amounts, in: key.queue, capacity: nodes.total)).map {
             Block(kind: .guaranteed, resource: $0)
         }
@@ -49,21 +49,21 @@ extension GangQueue {
         let group = shapes[index].groups[0]
         var cursor =
             cursors.removeValue(forKey: index)
-            ?? NodeCursor(candidates: nodes.candidates(group, kinds, among: nodes.order))
+            ?? NodeCursor(candidates: nodes.candidates(group, kinds))
         var plan: [PlannedPods] = []
         var rest = group.required
-        var partly: [NodeTable.Candidate] = []
+        var used: [NodeTable.Candidate] = []
         while rest > 0, let best = cursor.candidates.popMin() {
             let node = Int(best.node)
             let count = nodes.slots(group, on: node, limit: rest)
             guard count > 0 else { continue }
             plan.append(PlannedPods(group: 0, node: node, count: count))
             rest -= count
-            // It may have room for another workload.
-            if rest == 0 || group.separateHosts { partly.append(best) }
+            used.append(best)
         }
-        for candidate in partly { cursor.candidates.insert(candidate) }
         guard rest <= 0 else { return nil }
+        // The plan may not be carried out, and they may have room for another workload.
+        for candidate in used { cursor.candidates.insert(candidate) }
         cursors[index] = cursor
         return plan
     }
@@ -87,14 +87,14 @@ extension GangQueue {
             shapes[index].largeFirst = largeFirst(shapes[index].groups)
             let holds = nodes.holdsWhenEmpty(shapes[index], kinds)
             guard holds != shapes[index].canEverFit else { continue }
-            let counted = shapes[index].classes.filter { counts(classes[$0]) }
+            let counted = shapes[index].classes.filter(counts)
             shapes[index].canEverFit = holds
             for line in shapes[index].classes {
                 let times = demandTimes(line)
                 let before = counted.contains(line)
-                if before, !counts(classes[line]) {
+                if before, !counts(line) {
                     tree.wait(shapes[index].full, times: -times, in: classes[line].key.queue)
-                } else if !before, counts(classes[line]) {
+                } else if !before, counts(line) {
                     tree.wait(shapes[index].full, times: times, in: classes[line].key.queue)
                 }
                 wake(line)
@@ -103,7 +103,7 @@ extension GangQueue {
     }
 
     /// How many times the class asks for its shape.
-    private func demandTimes(_ index: Int) -> Int64 {
+    func demandTimes(_ index: Int) -> Int64 {
         guard classes[index].key.surplus else { return Int64(classes[index].count) }
         return classes[index].everyone.reduce(0) { $0 + (gangs[$1.gang].surplus.first { $0 > 0 } ?? 0) }
     }

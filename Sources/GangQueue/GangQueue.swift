@@ -11,6 +11,8 @@ public struct GangQueue: Sendable {
     var tree: QueueTree
     var lines: [QueueLine] = [QueueLine()]
     var nodes = NodeTable()
+    /// The same with all pods gone that end.
+    var later = NodeTable()
     var shapes: [Shape] = []
     var shapeIndices: [Shape.Key: Int] = [:]
     var freeShapes: [Int] = []
@@ -42,15 +44,30 @@ public struct GangQueue: Sendable {
     var overQueues: [Int] = []
     /// Classes for which nothing could be evicted.
     var evictionBlocked: [Int] = []
+    /// Queues that came to be over their share since evictions were considered for those that wait.
+    var newlyOver: Set<Int> = []
+    /// The topmost queues in which something started or ended since.
+    var movedTops: Set<Int> = []
+    /// Whether anything has been freed since.
+    var hasFreed = false
     /// When somebody's least run time is over.
     var evictAgain: Timestamp?
-    /// Whether this turn evicted somebody.
-    var evicted = false
+    /// Queues that lost a gang to another one since their turns were put in order.
+    var reordered: Set<Int> = []
+    /// What runs, sorted but for what came since, with some that ended.
+    var releases: [Release] = []
+    var newReleases: [Release] = []
+    var admissions = 0
+    /// Starving queues without a reservation since there are enough.
+    var unreserved: Set<Int> = []
+    /// Where no room was found beside reservations, while nothing changed.
+    var besideFailed: [BesideKey: Bool] = [:]
+    /// A count of each queue's turns: an older one is void.
+    var turnStamps: [Int] = []
     var timers = Heap<QueueTimer>()
     /// Queues whose first workload may be another one.
     var touched: Set<Int> = []
     let settings: QueueSettings
-    var hasGuarantees = false
     /// The queue of each namespace that a Queue covers.
     var coverage: [String: String] = [:]
     var kinds = NodeTable.Kinds(ResourceTable())
@@ -64,8 +81,16 @@ public struct GangQueue: Sendable {
         /// Classes below that wait for this queue's ceiling, or for its runs.
         var blocked: [Int] = []
         var isActive = false
-        /// The admitted gangs of this very queue.
-        var gangs: Set<Int> = []
+        /// The admitted gangs of this very queue, in the order in which they would be evicted.
+        var gangs: [RunningGang] = []
+        /// How many of them may have surplus pods.
+        var elastic = 0
+        /// Whether it is in the list of those over their share.
+        var isOver = false
+        /// When the oldest of them was admitted, or before.
+        var oldest = Timestamp(seconds: 0)
+        /// When it is looked at for starvation.
+        var timer: Timestamp?
         /// The runs with an admitted gang, and how many gangs.
         var runs: [String: Int] = [:]
         var admitted = 0
@@ -101,16 +126,18 @@ public struct GangQueue: Sendable {
     /// Adds a node or changes it.
     public mutating func setNode(_ spec: NodeSpec) {
         if let node = nodes.indices[spec.name], nodes.specs[node] == spec { return }
+        hasFreed = true
         nodes.set(spec, &table)
+        later.set(spec, &table)
     }
 
     /// Takes a node away. Pods that were there count in their queues until they are said to be gone.
     public mutating func removeNode(_ name: String) {
         guard let node = nodes.indices[name] else { return }
-        for gang in gangs.indices where gangs[gang].admitted != nil {
+        for gang in lines.flatMap({ $0.gangs.map(\.gang) }) {
             for pod in gangs[gang].pods.indices where gangs[gang].pods[pod].node == node {
                 let requests = shapes[gangs[gang].shape].groups[gangs[gang].pods[pod].group].requests
-                nodes.use(requests, times: -1, on: node)
+                use(requests, times: -1, on: node)
                 gangs[gang].pods[pod].node = nil
             }
         }
@@ -121,6 +148,7 @@ public struct GangQueue: Sendable {
             }
         }
         nodes.remove(name)
+        later.remove(name)
     }
 
     /// A workload wants to start. One of that key that is known already is replaced while it waits, else left alone.
@@ -176,8 +204,8 @@ public struct GangQueue: Sendable {
                 let node = pod.node.flatMap({ nodes.indices[$0] }), gangs[gang].pods[at].node != node
             else { continue }
             let requests = shapes[gangs[gang].shape].groups[pod.group].requests
-            if let old = gangs[gang].pods[at].node { nodes.use(requests, times: -1, on: old) }
-            nodes.use(requests, times: 1, on: node)
+            if let old = gangs[gang].pods[at].node { use(requests, times: -1, on: old) }
+            use(requests, times: 1, on: node)
             gangs[gang].pods[at].node = node
         }
     }
@@ -186,6 +214,7 @@ public struct GangQueue: Sendable {
     public mutating func podsGone(_ key: String, _ pods: [PodPlacement]) {
         for pod in pods {
             if let at = ending[key]?.firstIndex(where: { $0.group == pod.group && $0.replica == pod.replica }) {
+                hasFreed = true
                 if let gone = ending[key]?.remove(at: at), let node = gone.node {
                     nodes.use(gone.requests, times: -1, on: node)
                 }
@@ -199,5 +228,11 @@ public struct GangQueue: Sendable {
                 release(gangs[gang].pods.remove(at: at), of: gang)
             }
         }
+    }
+
+    /// Takes on a node what that many pods ask for, or with a negative number gives it back.
+    mutating func use(_ requests: ResourceVector, times: Int64, on node: Int) {
+        nodes.use(requests, times: times, on: node)
+        later.suppose(requests, times: times, on: node)
     }
 }

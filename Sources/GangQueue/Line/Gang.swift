@@ -20,6 +20,8 @@ struct Gang: Sendable {
     var lineClass: Int?
     /// Set while it is admitted.
     var admitted: Timestamp?
+    /// Counts admissions: no two have the same.
+    var admission = 0
     /// Whether it is admitted to room that is still being freed: its pods may not be created yet.
     var isPending = false
     /// The live pods of an admitted one.

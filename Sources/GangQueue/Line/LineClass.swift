@@ -15,7 +15,7 @@ struct LineClass: Sendable {
     }
 
     var key: Key
-    /// Set where a ceiling is below what one of them asks for.
+    /// Set where a ceiling is below what one of them asks for, or where one is missing.
     var ceiling: Block?
     /// Why its first workload cannot start, and so none of them; nil: to be looked at.
     var block: Block?
@@ -23,6 +23,13 @@ struct LineClass: Sendable {
     var untold: [Int] = []
     /// The reason that the others were told.
     var told: Block.Identity?
+    /// Its places in the lists of its queue and of its shape.
+    var placeInQueue = 0
+    var placeInShape = 0
+    /// Whether there were victims for its first workload, but not enough.
+    var missedVictims = false
+    /// Whether it is in the list of those that wait for an eviction.
+    var waitsForEviction = false
 
     private var items: [OrderKey] = []
     private var taken = 0
@@ -111,4 +118,17 @@ struct Block: Sendable, Hashable {
     var resource = 0
     /// The key of the gang for which something is kept.
     var gang: String?
+    /// The reservations that hold it, see ``GangQueue/GangQueue/holding(_:_:now:)``.
+    var held: UInt32 = 0
+
+    /// Whether an eviction could make room.
+    var canEndByEviction: Bool {
+        switch kind {
+        case .quota, .guaranteed, .resources, .fragmentation: true
+        default: false
+        }
+    }
+
+    /// Whether room on nodes is lacking.
+    var isRoom: Bool { kind == .resources || kind == .fragmentation }
 }

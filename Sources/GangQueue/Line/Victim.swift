@@ -21,3 +21,44 @@ struct Shortage: Sendable {
     /// Whether room on nodes is lacking, not quota alone.
     var onNodes: Bool
 }
+
+/// The victims of one queue, in the order in which they go.
+struct VictimQueue {
+    var queue: Int
+    /// Only gangs of a lower priority than this.
+    var below: Int64
+    var isSurplus = true
+    var place = 0
+    /// The one that is next, where that was looked up.
+    var next: Victim?
+
+    init(queue: Int, below: Int64) {
+        self.queue = queue
+        self.below = below
+    }
+}
+
+/// What is supposed while victims are picked for a gang.
+struct EvictionTrial {
+    var gang: Int
+    var key: LineClass.Key
+    var held: UInt32
+    var probe: FitProbe
+    var picked: [Victim] = []
+}
+
+/// A gang that runs, in the order in which those of one queue are evicted: the lowest priority first, then the youngest.
+struct RunningGang: Sendable, Comparable {
+    var priority: Int64
+    var admitted: Timestamp
+    var order: OrderKey
+    var gang: Int { order.gang }
+
+    static func < (left: RunningGang, right: RunningGang) -> Bool {
+        if left.priority != right.priority { return left.priority < right.priority }
+        if left.admitted != right.admitted { return left.admitted > right.admitted }
+        return right.order < left.order
+    }
+
+    static func == (left: RunningGang, right: RunningGang) -> Bool { !(left < right) && !(right < left) }
+}

@@ -49,9 +49,13 @@ extension NodeTable {
     }
 
     /// The nodes with room for a pod of the group, the tightest first.
-    func candidates(_ group: Shape.Group, _ kinds: Kinds, among nodes: [Int]) -> Heap<Candidate> {
+    func candidates(_ group: Shape.Group, _ kinds: Kinds, among nodes: [Int]? = nil) -> Heap<Candidate> {
         var found: [Candidate] = []
-        for node in nodes where slots(group, on: node, limit: 1) > 0 { found.append(candidate(node, group, kinds)) }
+        if let nodes {
+            for node in nodes where slots(group, on: node, limit: 1) > 0 { found.append(candidate(node, group, kinds)) }
+        } else {
+            forEachNode(for: group) { found.append(candidate($0, group, kinds)) }
+        }
         return Heap(found)
     }
 
@@ -59,7 +63,7 @@ extension NodeTable {
     /// Nothing is changed.
     mutating func plan(_ shape: Shape, counts: [Int64], _ kinds: Kinds) -> [PlannedPods]? {
         sort()
-        guard let topology = shape.key.topology else { return plan(shape, counts: counts, kinds, among: order) }
+        guard let topology = shape.key.topology else { return plan(shape, counts: counts, kinds, among: nil) }
         var best: (slots: Int64, plan: [PlannedPods])?
         for domain in domains(topology.key) {
             // The domain with the least room for the largest pods.
@@ -69,7 +73,7 @@ extension NodeTable {
             if let plan = plan(shape, counts: counts, kinds, among: domain) { best = (slots, plan) }
         }
         if let best { return best.plan }
-        return topology.required ? nil : plan(shape, counts: counts, kinds, among: order)
+        return topology.required ? nil : plan(shape, counts: counts, kinds, among: nil)
     }
 
     /// The nodes by their value of a label, the domains by name.
@@ -81,7 +85,7 @@ extension NodeTable {
         return domains.sorted { $0.key < $1.key }.map(\.value)
     }
 
-    private mutating func plan(_ shape: Shape, counts: [Int64], _ kinds: Kinds, among nodes: [Int]) -> [PlannedPods]? {
+    private mutating func plan(_ shape: Shape, counts: [Int64], _ kinds: Kinds, among nodes: [Int]?) -> [PlannedPods]? {
         var plan: [PlannedPods] = []
         defer {
             for pods in plan { takeBack(shape.groups[pods.group].requests, times: pods.count, on: pods.node) }
@@ -106,7 +110,10 @@ extension NodeTable {
         let one = shape.groups.count == 1 && !(shape.key.topology?.required ?? false)
         if one, let group = shape.groups.first {
             var rest = group.required
-            for node in order where rest > 0 { rest -= slots(group, on: node, limit: rest, empty: true) }
+            for node in order {
+                if rest <= 0 { break }
+                rest -= slots(group, on: node, limit: rest, empty: true)
+            }
             return rest <= 0
         }
         var empty = self

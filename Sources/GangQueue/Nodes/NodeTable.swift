@@ -23,6 +23,8 @@ struct NodeTable: Sendable {
     /// The sum of what is free where it is not negative.
     private(set) var totalFree = ResourceVector()
 
+    private var index = FreeIndex()
+
     private(set) var constraints: [NodeConstraint] = []
     private var constraintIndices: [NodeConstraint: Int] = [:]
     /// By constraint and node: whether the node is allowed.
@@ -32,10 +34,28 @@ struct NodeTable: Sendable {
     private var grown: [Int] = []
     /// Counts changes of what there is, as opposed to what is free.
     private(set) var epoch = 0
+    /// The nodes that changed since the last ``takeChanged()``.
+    private var changed: Set<Int> = []
+    /// Whether one of them has more than before.
+    private var hasMore = false
+
+    mutating func takeChanged() -> (nodes: Set<Int>, hasMore: Bool) {
+        defer {
+            changed = []
+            hasMore = false
+        }
+        return (changed, hasMore)
+    }
 
     mutating func takeGrown() -> [Int] {
         defer { grown = [] }
         return grown
+    }
+
+    /// As if ``takeGrown()`` and ``takeChanged()`` had been called.
+    mutating func forgetChanges() {
+        grown = []
+        changed = []
     }
 
     /// Makes room in the arrays for so many resources.
@@ -52,6 +72,7 @@ struct NodeTable: Sendable {
         capacity = widened(capacity)
         free = widened(free)
         stride = wide
+        index.build(free, stride: stride)
     }
 
     /// Adds a node or changes it; what Sluice's pods use on it stays.
@@ -61,7 +82,10 @@ struct NodeTable: Sendable {
         let foreign = table.vector(spec.foreign)
         widen(table.count)
         let node = indices[spec.name] ?? newIndex(spec.name)
+        let old = specs[node]
         specs[node] = spec
+        changed.insert(node)
+        if old?.labels != spec.labels || old?.taints != spec.taints { hasMore = true }
         var rest = ResourceVector()
         if spec.schedulable {
             for resource in 0..<allocatable.count {
@@ -78,6 +102,7 @@ struct NodeTable: Sendable {
     mutating func remove(_ name: String) {
         guard let node = indices.removeValue(forKey: name) else { return }
         setCapacity(ResourceVector(), of: node)
+        changed.insert(node)
         for constraint in constraints.indices { allowed[constraint][node] = false }
         specs[node] = nil
         unused.append(node)
@@ -97,6 +122,7 @@ struct NodeTable: Sendable {
         free.append(contentsOf: repeatElement(0, count: stride))
         for constraint in constraints.indices { allowed[constraint].append(false) }
         indices[name] = specs.count - 1
+        if !index.holds(specs.count - 1) { index.build(free, stride: stride) }
         return specs.count - 1
     }
 
@@ -104,6 +130,7 @@ struct NodeTable: Sendable {
         for resource in 0..<stride {
             let at = node * stride + resource
             let change = amounts[resource] - capacity[at]
+            if change > 0 { hasMore = true }
             capacity[at] += change
             total[resource] += change
             changeFree(at, resource, by: change)
@@ -112,17 +139,30 @@ struct NodeTable: Sendable {
 
     private mutating func changeFree(_ at: Int, _ resource: Int, by change: Int64) {
         guard change != 0 else { return }
-        let before = max(0, free[at])
+        let before = free[at]
         free[at] += change
-        totalFree[resource] += max(0, free[at]) - before
+        totalFree[resource] += max(0, free[at]) - max(0, before)
+        index.change(node: at / stride, resource, from: before, to: free[at])
+    }
+
+    /// Calls with every node that has room for a pod of the group.
+    func forEachNode(for group: Shape.Group, _ body: (Int) -> Void) {
+        index.forEach(group.requests) { node in
+            if slots(group, on: node, limit: 1) > 0 { body(node) }
+        }
     }
 
     /// Takes what that many pods ask for, or with a negative number gives it back.
     mutating func use(_ requests: ResourceVector, times: Int64, on node: Int) {
+        suppose(requests, times: times, on: node)
+        if times < 0 { grown.append(node) }
+    }
+
+    /// The same for what is only supposed and taken back.
+    mutating func suppose(_ requests: ResourceVector, times: Int64, on node: Int) {
         for resource in 0..<requests.count {
             changeFree(node * stride + resource, resource, by: -requests[resource] * times)
         }
-        if times < 0 { grown.append(node) }
     }
 
     /// Like ``use(_:times:on:)`` for a plan that is taken back at once: no total changes.
@@ -135,7 +175,10 @@ struct NodeTable: Sendable {
     }
 
     /// As if no pod of Sluice's were there.
-    mutating func clear() { free = capacity }
+    mutating func clear() {
+        free = capacity
+        index.build(free, stride: stride)
+    }
 
     /// Puts ``order`` right after nodes came or went.
     mutating func sort() {

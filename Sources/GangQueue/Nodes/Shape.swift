@@ -32,6 +32,10 @@ struct Shape: Sendable {
     var epoch = -1
     /// Whether a search found no room, since when nothing grew for it.
     var hasNoRoom = false
+    /// What its classes were told last that there is too little of.
+    var lack: Block?
+    /// The resources of which too little was free when evictions were considered, as bits.
+    var lacked: UInt64 = 0
     /// The classes that wait with it.
     var classes: [Int] = []
 

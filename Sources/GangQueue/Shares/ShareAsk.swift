@@ -15,6 +15,13 @@ struct ShareAsk: Sendable {
     /// What an explicit share asks for.
     func asked(_ deserved: Int64) -> Int64 { max(low, min(deserved, high)) }
 
+    /// Whether the shares of all stay as they are when this one, whose share is given, asks so instead.
+    func changesNothing(_ other: ShareAsk, share: Int64) -> Bool {
+        if let deserved { return asked(deserved) == other.asked(deserved) }
+        // The level is below its high mark either way.
+        return share < high && share < other.high
+    }
+
     /// Q3: what each deserves of `available`, in whole units rounded down. Since usage is whole, comparing it with the rounded share
     /// is the same as comparing it with the exact fraction.
     ///
