@@ -238,7 +238,8 @@ public final class RunReconciler: Sendable {
             active.withLock { $0[key] = current }
         }
         let outcome: ActiveRun.Outcome
-        var first: ActiveRun.News? = ActiveRun.News(run: run, changes: changes)
+        var first: ActiveRun.News? = ActiveRun.News(
+            run: run, changes: changes, answers: admission?.takeAnswers(for: key) ?? [])
         do {
             outcome = try await current.advance {
                 if let news = first {
