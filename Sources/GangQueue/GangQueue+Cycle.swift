@@ -325,6 +325,7 @@ extension GangQueue {
         guard let plan = beside(found, gang, key, now) else { return reservedBlock(gang, key, now) }
         if key.surplus {
             join(gang, key.shape, plan, &decisions)
+            gangs[gang].joined = now
         } else {
             let pods = startPods(plan, shape)
             leaveLine(gang)

@@ -28,6 +28,12 @@ extension GangQueue {
     private mutating func findVictims(
         for gang: Int, _ key: LineClass.Key, _ now: Timestamp
     ) -> (victims: [Victim], plan: [PlannedPods])? {
+        let held = holding(gang, key, now: now)
+        let beside = BesideKey(shape: key.shape, held: held)
+        if roomLater.contains(beside), lacksQuota(gang, key, shapes[key.shape].required) == nil, leavesQuota(held, key)
+        {
+            return nil
+        }
         let short = shortage(key)
         let others = staysWithin(key.queue, shapes[key.shape].required, short) ? queuesThatLose(key, short) : []
         let ownPriority =
@@ -38,11 +44,13 @@ extension GangQueue {
         if let index { classes[index].missedVictims = false }
         guard hasOwn || !others.isEmpty else { return nil }
         if let index { classes[index].missedVictims = true }
-        let held = holding(gang, key, now: now)
         takeClaims(held, times: 1)
         defer { takeClaims(held, times: -1) }
         var trial = EvictionTrial(gang: gang, key: key, held: held, probe: FitProbe(shapes[key.shape], nodes))
-        guard fits(trial) == nil else { return nil }
+        if fits(trial) != nil {
+            if isSurvey { roomLater.insert(beside) }
+            return nil
+        }
         for queues in [others, hasOwn ? [own] : [], hasOwn && !others.isEmpty ? others + [own] : []]
         where !queues.isEmpty {
             defer {
@@ -202,6 +210,12 @@ extension GangQueue {
         let safe = Timestamp(microseconds: admitted.microseconds + settings.leastRunTime)
         guard safe <= now else {
             evictAgain = min(evictAgain ?? safe, safe)
+            return false
+        }
+        // What a decision adds to a gang is not taken away at the same instant.
+        if gangs[gang].joined == now {
+            let next = Timestamp(microseconds: now.microseconds + 1)
+            evictAgain = min(evictAgain ?? next, next)
             return false
         }
         let shape = gangs[gang].shape
@@ -477,7 +491,12 @@ extension GangQueue {
         defer { hasFreed = false }
         guard !evictionBlocked.isEmpty, all || hasFreed || !over.isEmpty || !moved.isEmpty else { return }
         supposeEnding()
-        defer { supposeEnding() }
+        isSurvey = true
+        defer {
+            supposeEnding()
+            isSurvey = false
+            roomLater = []
+        }
         let waiting = evictionBlocked
         evictionBlocked = []
         for index in waiting {

@@ -203,6 +203,9 @@ extension GangQueue {
         gangs[gang].admitted = time
         gangs[gang].isPending = isPending
         gangs[gang].told = nil
+        gangs[gang].joined = nil
+        // Its run is under way from now on, whatever it was in line.
+        gangs[gang].order.underWay = true
         gangs[gang].pods = pods
         var next = [Int](repeating: 0, count: shape.groups.count)
         for pod in pods {

@@ -50,6 +50,9 @@ public struct GangQueue: Sendable {
     var movedTops: Set<Int> = []
     /// Whether anything has been freed since.
     var hasFreed = false
+    /// While evictions are considered for all that wait: where room that is being freed is enough.
+    var roomLater: Set<BesideKey> = []
+    var isSurvey = false
     /// When somebody's least run time is over.
     var evictAgain: Timestamp?
     /// Queues that lost a gang to another one since their turns were put in order.

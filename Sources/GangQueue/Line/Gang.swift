@@ -20,6 +20,8 @@ struct Gang: Sendable {
     var lineClass: Int?
     /// Set while it is admitted.
     var admitted: Timestamp?
+    /// When a surplus pod joined last.
+    var joined: Timestamp?
     /// Counts admissions: no two have the same.
     var admission = 0
     /// Whether it is admitted to room that is still being freed: its pods may not be created yet.
