@@ -63,6 +63,7 @@ extension GangQueue {
         kinds = NodeTable.Kinds(table)
         cursors = [:]
         checkShapes()
+        placeRestored()
         startPending(now, &decisions)
         drain(now, &decisions)
         wakeRoomless()
@@ -77,7 +78,7 @@ extension GangQueue {
                 enterActive(&turns, now)
                 refresh(leaf, &turns)
                 // Whoever lost a gang has another share now.
-                for queue in reordered { refresh(queue, &turns) }
+                for queue in reordered.sorted() { refresh(queue, &turns) }
                 reordered = []
             }
             // What has started may be somebody's to take back.

@@ -28,7 +28,7 @@ extension GangQueue {
     mutating func considerReservations(_ now: Timestamp) {
         var starving: [OrderKey] = []
         var unseen: Set<Int> = []
-        for queue in touched {
+        for queue in touched.sorted() {
             guard let first = firstInLine(queue), let index = gangs[first.gang].lineClass, !isReserved(first.gang)
             else { continue }
             if classes[index].block == nil {
@@ -292,7 +292,7 @@ extension GangQueue {
         let waiting = reservedBlocked
         reservedBlocked = []
         besideFailed = [:]
-        for index in Set(waiting) {
+        for index in Set(waiting).sorted() {
             guard let block = classes[index].block, block.kind == .reserved, let first = classes[index].first else {
                 continue
             }

@@ -68,6 +68,27 @@ extension GangQueue {
         return plan
     }
 
+    /// Q9: keeps room for pods of restored workloads that are on no node yet, before anybody else gets it. The scheduler may choose
+    /// another node for them.
+    mutating func placeRestored() {
+        let keys = unplaced
+        unplaced = []
+        for gang in keys.sorted().compactMap({ gangIndices[$0] }) where gangs[gang].admitted != nil {
+            let shape = gangs[gang].shape
+            let without = gangs[gang].pods.indices.filter { gangs[gang].pods[$0].node == nil }
+            var counts = [Int64](repeating: 0, count: shapes[shape].groups.count)
+            for pod in without { counts[gangs[gang].pods[pod].group] += 1 }
+            guard !without.isEmpty, var plan = nodes.plan(shapes[shape], counts: counts, kinds) else { continue }
+            for pod in without {
+                let group = gangs[gang].pods[pod].group
+                guard let at = plan.firstIndex(where: { $0.group == group && $0.count > 0 }) else { continue }
+                plan[at].count -= 1
+                gangs[gang].pods[pod].node = plan[at].node
+                use(shapes[shape].groups[group].requests, times: 1, on: plan[at].node)
+            }
+        }
+    }
+
     /// Q10: too little of something, or enough of everything on the wrong nodes.
     func lackOfRoom(_ shape: Shape) -> Block {
         let short = (0..<shape.required.count).filter { shape.required[$0] > nodes.totalFree[$0] }

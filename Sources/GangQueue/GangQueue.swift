@@ -70,6 +70,8 @@ public struct GangQueue: Sendable {
     var timers = Heap<QueueTimer>()
     /// Queues whose first workload may be another one.
     var touched: Set<Int> = []
+    /// Workloads that were restored with pods on no node.
+    var unplaced: [String] = []
     let settings: QueueSettings
     /// The queue of each namespace that a Queue covers.
     var coverage: [String: String] = [:]
@@ -164,8 +166,8 @@ public struct GangQueue: Sendable {
         enterLine(gang)
     }
 
-    /// A workload that runs already, as live pods tell after a restart (Q9). Replicas without a pod are named with the node that is
-    /// planned for them, or none.
+    /// A workload that runs already, as live pods tell after a restart (Q9). Pods that are on no node yet are named with the one that is
+    /// planned for them, or with none: then the next decision keeps room for them where there is some.
     public mutating func restore(_ workload: Workload, pods: [PodPlacement], admitted: Timestamp) {
         if let known = gangIndices[workload.key] { remove(known) }
         let gang = add(workload)
@@ -175,6 +177,7 @@ public struct GangQueue: Sendable {
         let groups = shapes[gangs[gang].shape].groups
         _ = resolve(gang)
         start(gang, placed.filter { groups.indices.contains($0.group) }, at: admitted)
+        if gangs[gang].pods.contains(where: { $0.node == nil }) { unplaced.append(workload.key) }
     }
 
     /// A workload is over and none of its pods is left.

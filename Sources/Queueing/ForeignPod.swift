@@ -15,6 +15,8 @@ public struct ForeignPod: KubernetesObject, Hashable {
     public var run: String?
     /// The node that it is bound to; empty before that.
     public var nodeName = ""
+    /// The only node that its affinity allows by name: what is planned for a pod of ours.
+    public var plannedNode: String?
     public var phase = PodStatus.Phase.pending
     /// What it takes on its node: nothing without a node, or once it has ended.
     public var requests = PodRequests.none
@@ -43,6 +45,7 @@ public struct ForeignPod: KubernetesObject, Hashable {
                 try reader.readFields { key, reader in
                     switch key {
                     case "nodeName": nodeName = try reader.readOptional { try $0.readString() } ?? ""
+                    case "affinity": plannedNode = Self.plannedNode(try reader.readValue())
                     default: if try !sum.read(key, &reader) { try reader.skip() }
                     }
                 }
@@ -59,6 +62,13 @@ public struct ForeignPod: KubernetesObject, Hashable {
             }
         }
         if takesRoom { requests = sum.requests }
+    }
+
+    private static func plannedNode(_ affinity: JSONValue) -> String? {
+        let required = "requiredDuringSchedulingIgnoredDuringExecution"
+        let fields = affinity[path: "nodeAffinity", required]?["nodeSelectorTerms"]?[0]?["matchFields"]?.array
+        let names = fields?.last { $0["key"]?.string == "metadata.name" && $0["operator"]?.string == "In" }
+        return names?["values"]?[0]?.string
     }
 
     private mutating func readMetadata(from reader: inout JSONReader) throws {

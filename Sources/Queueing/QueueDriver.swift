@@ -97,12 +97,14 @@ public struct QueueDriver: Sendable {
         }
         let key = add(request, of: run)
         attempts[key]?.isAdmitted = true
+        // The nodes that its pods are on have to be known.
+        applyQueues()
+        applyNodes()
         var placements: [PodPlacement] = []
         var gone: [PodPlacement] = []
         for replica in 0..<request.replicas {
             let pod = podName(request.key, replica, of: run)
-            let other = others[pod]
-            placements.append(PodPlacement(replica: replica, node: other?.node))
+            placements.append(PodPlacement(replica: replica, node: others[pod]?.node ?? starting[pod] ?? nil))
             if ended.contains(pod) { gone.append(PodPlacement(replica: replica, node: nil)) }
         }
         queue.restore(
@@ -111,8 +113,13 @@ public struct QueueDriver: Sendable {
         for replica in 0..<request.replicas {
             let pod = podName(request.key, replica, of: run)
             guard !ended.contains(pod) else { continue }
-            let other = others[pod]
-            claim(pod, Claim(workload: key, replica: replica, isSeen: other != nil, isBound: other != nil))
+            let isBound = others[pod] != nil
+            claim(
+                pod,
+                Claim(
+                    workload: key, replica: replica, isSeen: isBound || starting[pod] != nil, isBound: isBound,
+                    node: others[pod]?.node ?? starting[pod] ?? nil))
+            starting[pod] = nil
             removeOther(pod)
         }
     }
@@ -175,6 +182,8 @@ public struct QueueDriver: Sendable {
 
     /// Pods of ours that have ended and still exist: those of attempts that are heard of later are known to take no room.
     private var ended: Set<ObjectName> = []
+    /// Pods of ours that are bound to no node yet and belong to no attempt that is known, with the nodes that are planned for them.
+    private var starting: [ObjectName: String?] = [:]
 
     /// A pod as it is now, ours or somebody else's.
     public mutating func podChanged(_ pod: ForeignPod) {
@@ -192,6 +201,11 @@ public struct QueueDriver: Sendable {
             claims[name] = claim
             return
         }
+        if pod.run != nil, pod.nodeName.isEmpty, !hasEnded {
+            starting[name] = .some(pod.plannedNode)
+        } else {
+            starting[name] = nil
+        }
         guard pod.takesRoom else { return removeOther(name) }
         let requests = Resources(pod.requests)
         guard others[name]?.node != pod.nodeName || others[name]?.requests != requests else { return }
@@ -204,6 +218,7 @@ public struct QueueDriver: Sendable {
     public mutating func podDeleted(namespace: String, name: String) {
         let name = ObjectName(namespace: namespace, name: name)
         ended.remove(name)
+        starting[name] = nil
         if claims[name] != nil { release(name) } else { removeOther(name) }
     }
 

@@ -53,7 +53,8 @@ import Testing
         let count = environment["SLUICE_OPERATOR_SEEDS"].flatMap { UInt64($0) } ?? 200
         let first = environment["SLUICE_FIRST_SEED"].flatMap { UInt64($0) } ?? 0
         let nested = first == 0 ? WorldScenario.firstNestedSeed..<WorldScenario.firstNestedSeed + count / 2 : 0..<0
-        return permanent.map(\.seed) + Array(first..<first + count) + Array(nested)
+        let queued = first == 0 ? WorldScenario.firstQueuedSeed..<WorldScenario.firstQueuedSeed + count / 2 : 0..<0
+        return permanent.map(\.seed) + Array(first..<first + count) + Array(nested) + Array(queued)
     }
 
     @Test

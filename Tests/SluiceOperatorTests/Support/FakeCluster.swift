@@ -25,6 +25,11 @@ final class FakeCluster: Sendable {
         var runs: [ObjectKey: JSONValue] = [:]
         var pods: [ObjectKey: JSONValue] = [:]
         var pipelines: [ObjectKey: JSONValue] = [:]
+        /// The nodes that the scheduler binds pods to; with none, pods get the name of some node.
+        var nodes: [ObjectKey: JSONValue] = [:]
+        var queues: [ObjectKey: JSONValue] = [:]
+        /// Pods that found no room when the scheduler looked at them first.
+        var unplaced: Set<ObjectKey> = []
         var log: [Change] = []
         /// How late watches of a kind tell of a change.
         var lags: [String: Duration] = [:]
@@ -210,6 +215,8 @@ final class FakeCluster: Sendable {
         switch kind {
         case "pods": state.pods[key] = object
         case "runs": state.runs[key] = object
+        case "nodes": state.nodes[key] = object
+        case "queues": state.queues[key] = object
         default: state.pipelines[key] = object
         }
         state.log.append(
@@ -253,6 +260,27 @@ final class FakeCluster: Sendable {
             let object = stamp(
                 &state, ["metadata": ["name": .string(name), "namespace": .string(namespace)], "spec": spec])
             _ = store(&state, "runs", object)
+        }
+    }
+
+    /// A node for so many pods.
+    func setNode(_ name: String, pods: Int, ready: Bool = true) {
+        state.withLock { state in
+            let ready: JSONValue = ["type": "Ready", "status": ready ? "True" : "False"]
+            _ = store(
+                &state, "nodes",
+                stamp(
+                    &state,
+                    [
+                        "metadata": ["name": .string(name)],
+                        "status": ["allocatable": ["pods": .int(Int64(pods))], "conditions": [ready]],
+                    ]))
+        }
+    }
+
+    func setQueue(_ name: String, spec: JSONValue) {
+        state.withLock { state in
+            _ = store(&state, "queues", stamp(&state, ["metadata": ["name": .string(name)], "spec": spec]))
         }
     }
 
@@ -346,9 +374,13 @@ final class FakeCluster: Sendable {
 
     /// Moves a pod on, as its kubelet does.
     func updatePod(_ key: ObjectKey, uid: String, _ change: (inout JSONValue) -> Void) {
+        updatePod(key, uid: uid) { pod, _ in change(&pod) }
+    }
+
+    func updatePod(_ key: ObjectKey, uid: String, _ change: (inout JSONValue, inout State) -> Void) {
         state.withLock { state in
             guard var pod = state.pods[key], pod["metadata"]?["uid"]?.string == uid else { return }
-            change(&pod)
+            change(&pod, &state)
             _ = store(&state, "pods", pod)
             collect(&state, key)
         }
@@ -538,7 +570,10 @@ struct FakeSource<Object: KubernetesObject>: ListWatch {
                 switch kind {
                 case "pods": state.pods
                 case "runs": state.runs
-                default: state.pipelines
+                case "nodes": state.nodes
+                case "queues": state.queues
+                case "pipelines": state.pipelines
+                default: [ObjectKey: JSONValue]()
                 }
             // In an order that does not depend on hashes, so that a seed gives the same run each time.
             let sorted = objects.sorted { $0.key < $1.key }

@@ -54,11 +54,15 @@ struct OperatorHarness {
     /// Lets the standby lead.
     func promote() { isPromoted.flag.withLock { $0 = true } }
 
+    /// Whether attempts are admitted by queues, as in an operator of a whole cluster.
+    var hasQueues = false
+
     /// Starts an operator that knows nothing; a standby follows the cluster and does nothing until ``promote()``.
     mutating func startOperator(asStandby: Bool = false, workers: Int = 4) {
         isPromoted.flag.withLock { $0 = !asStandby }
         let promotion = isPromoted
         let seen = observer
+        let hasQueues = hasQueues
         let cluster = cluster
         let clock = simulation.clock
         let random = simulation.random
@@ -72,10 +76,12 @@ struct OperatorHarness {
                 FakeSource(cluster: cluster, kind: "pods"), store: Store(indexes: [RunReconciler.podsByRun]),
                 clock: clock,
                 random: random, logger: logger)
+            let stores = QueueStores()
+            let admission = hasQueues ? AdmissionLoop(stores, clock: clock, logger: logger) : nil
             let reconciler = RunReconciler(
                 cluster: cluster, runs: runs.store, pipelines: pipelines.store, pods: pods.store,
                 events: { _, _, _, _ in cluster.state.withLock { $0.writesByKind["event", default: 0] += 1 } },
-                clock: clock, logger: logger)
+                admission: admission, clock: clock, logger: logger)
             let controller = reconciler.controller(workers: workers, random: random)
             seen.withLock { $0 = reconciler }
             await withTaskGroup(of: Void.self) { group in
@@ -83,8 +89,29 @@ struct OperatorHarness {
                 group.addTask { await pipelines.run() }
                 group.addTask { await pods.run() }
                 group.addTask { await reconciler.releaseFinishedPods() }
+                if let admission {
+                    func follow<Object: KubernetesObject>(_ store: Store<Object>, _ kind: String) {
+                        let informer = Informer<Object>(
+                            FakeSource(cluster: cluster, kind: kind), store: store, clock: clock, random: random,
+                            logger: logger)
+                        group.addTask { await informer.run() }
+                    }
+                    follow(stores.queues, "queues")
+                    follow(stores.nodes, "nodes")
+                    follow(stores.pods, "pods")
+                    follow(stores.priorityClasses, "priorityclasses")
+                    follow(stores.namespaces, "namespaces")
+                    group.addTask { await admission.run() }
+                }
                 group.addTask {
                     do {
+                        if admission != nil {
+                            try await stores.queues.waitUntilSynced()
+                            try await stores.nodes.waitUntilSynced()
+                            try await stores.pods.waitUntilSynced()
+                            try await stores.priorityClasses.waitUntilSynced()
+                            try await stores.namespaces.waitUntilSynced()
+                        }
                         try await runs.waitUntilSynced()
                         try await pipelines.waitUntilSynced()
                         try await pods.waitUntilSynced()

@@ -1,3 +1,4 @@
+import Clocks
 import JSON
 import KubernetesModel
 import KubernetesRuntime
@@ -47,11 +48,41 @@ final class RoughNodes: Sendable {
     }
 
     func podCreated(_ key: ObjectKey, _ pod: JSONValue, _ cluster: FakeCluster) {
-        let uid = pod["metadata"]?["uid"]?.string ?? ""
-        cluster.after(.milliseconds(Int64(5 + cluster.random() * 40))) { [self] in
-            cluster.updatePod(key, uid: uid) { pod in
+        bind(
+            key, pod["metadata"]?["uid"]?.string ?? "", cluster, after: .milliseconds(Int64(5 + cluster.random() * 40)))
+    }
+
+    /// Where the scheduler binds a pod: to the node that it has to be on, else to any with room; nil where there is none.
+    private func place(_ pod: JSONValue, _ key: ObjectKey, _ state: inout FakeCluster.State, _ random: RandomSource)
+        -> String?
+    {
+        guard !state.nodes.isEmpty else { return "node-\(Int(random() * 5))" }
+        let term = pod[
+            path: "spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution",
+            "nodeSelectorTerms"]
+        let planned = term?[0]?["matchFields"]?[0]?["values"]?[0]?.string
+        var free: [String: Int] = [:]
+        for (node, object) in state.nodes where object["status"]?["conditions"]?[0]?["status"] == "True" {
+            free[node.name] = Int(object["status"]?["allocatable"]?["pods"]?.int ?? 0)
+        }
+        for other in state.pods.values where !["Succeeded", "Failed"].contains(other["status"]?["phase"]) {
+            if let node = other["spec"]?["nodeName"]?.string { free[node]? -= 1 }
+        }
+        let able = free.keys.sorted().filter { free[$0, default: 0] > 0 && (planned == nil || planned == $0) }
+        if able.isEmpty { state.unplaced.insert(key) }
+        return able.isEmpty ? nil : able[Int(random() * Double(able.count))]
+    }
+
+    private func bind(_ key: ObjectKey, _ uid: String, _ cluster: FakeCluster, after delay: Duration) {
+        cluster.after(delay) { [self] in
+            let isBound = Mutex(true)
+            cluster.updatePod(key, uid: uid) { pod, state in
                 guard pod["metadata"]?["deletionTimestamp"] == nil else { return }
-                pod["spec"]?["nodeName"] = .string("node-\(Int(cluster.random() * 5))")
+                guard let node = place(pod, key, &state, cluster.random) else {
+                    isBound.withLock { $0 = false }
+                    return
+                }
+                pod["spec"]?["nodeName"] = .string(node)
                 pod["status"] = [
                     "phase": "Pending",
                     "conditions": [
@@ -62,6 +93,7 @@ final class RoughNodes: Sendable {
                     ],
                 ]
             }
+            guard isBound.withLock({ $0 }) else { return bind(key, uid, cluster, after: .milliseconds(500)) }
             cluster.after(.milliseconds(Int64(5 + cluster.random() * 80))) { [self] in start(key, uid, cluster) }
         }
     }

@@ -29,6 +29,11 @@ struct World {
             seed: seed, profile: profile,
             plan: scenario.plan)
         random = SeededGenerator(mixing: seed, 0xD0)
+        if seed >= WorldScenario.firstQueuedSeed {
+            leader.hasQueues = true
+            // Small enough that most worlds have to wait; the largest gang fits.
+            for number in 0..<3 { leader.cluster.setNode("node-\(number)", pods: random.pick(3...6)) }
+        }
         if tellsStory { leader.cluster.state.withLock { $0.story = [] } }
     }
 
@@ -90,6 +95,7 @@ struct World {
         let isHanded = profile.hasStandby && random.chance(0.6)
         if isHanded {
             var next = OperatorHarness(beside: leader)
+            next.hasQueues = leader.hasQueues
             next.startOperator(asStandby: true)
             leader.simulation.run(for: .milliseconds(Int64(random.pick(0...3000))))
             cluster.tell("the operator is killed, the standby leads")

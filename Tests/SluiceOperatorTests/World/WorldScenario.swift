@@ -64,6 +64,8 @@ struct WorldScenario: Sendable {
 
     /// From here on tasks may have items, or run pipelines.
     static let firstNestedSeed: UInt64 = 100_000
+    /// From here on attempts are besides admitted by a queue, to nodes with few places.
+    static let firstQueuedSeed: UInt64 = 200_000
 
     init(seed: UInt64) {
         var random = SeededGenerator(mixing: seed, 0x5CE4)
