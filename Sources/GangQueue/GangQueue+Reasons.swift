@@ -111,8 +111,25 @@ extension GangQueue {
         public var pending: Int
         /// Gangs, those of queues below included.
         public var admitted: Int
+        /// Runs with an admitted gang.
+        public var runs: Int
         public var used: Resources
         public var deserved: Resources
+        public var guaranteed: Resources
+        /// The largest part of what there is that is used, in thousandths, rounded down.
+        public var share: Int
+        public var hasChildren: Bool
+        /// Why it has no place in the tree.
+        public var problem: String?
+        /// The queue, itself or one above it, that is not open.
+        public var closedBy: String?
+    }
+
+    private func share(of usage: ResourceVector) -> Int {
+        (0..<usage.count).reduce(0) { largest, resource in
+            guard usage[resource] > 0, nodes.total[resource] > 0 else { return largest }
+            return max(largest, Int(clamping: Int128(usage[resource]) * 1000 / Int128(nodes.total[resource])))
+        }
     }
 
     /// How a queue stands as of the last decision; nil where it does not exist.
@@ -124,6 +141,11 @@ extension GangQueue {
         }
         return QueueReport(
             pending: lines[queue].classes.reduce(0) { $0 + (classes[$1].key.surplus ? 0 : classes[$1].count) },
-            admitted: lines[queue].admitted, used: resources(entry.usage), deserved: resources(entry.deserved))
+            admitted: lines[queue].admitted, runs: lines[queue].runs.count, used: resources(entry.usage),
+            deserved: resources(entry.deserved),
+            guaranteed: resources(tree.guaranteed(queue)), share: share(of: entry.usage),
+            hasChildren: !entry.children.isEmpty,
+            problem: tree.path(queue).compactMap { tree.queues[$0].problem }.first,
+            closedBy: closed(queue).map { tree.queues[$0].spec.name })
     }
 }

@@ -329,6 +329,30 @@ public struct QueueDriver: Sendable {
         return (answers, decisions)
     }
 
+    /// The statuses of all Queues as of the last decision, by name, but for generations and conditions. O(queues + pods).
+    public func statuses() -> [String: (status: QueueStatus, condition: QueueCondition)] {
+        var running: [String: Int] = [:]
+        for (key, pods) in claimsByWorkload where attempts[key] != nil {
+            guard pods.allSatisfy({ claims[$0]?.isBound ?? false }), let queue = queue.queue(of: key) else { continue }
+            running[queue, default: 0] += 1
+        }
+        var result: [String: (status: QueueStatus, condition: QueueCondition)] = [:]
+        for (name, known) in queues {
+            guard let report = queue.report(name) else { continue }
+            var status = QueueStatus()
+            status.pending = report.pending
+            status.admitted = report.admitted
+            status.running = running[name] ?? 0
+            status.runs = report.runs
+            status.allocated = report.used.quantities
+            status.deserved = report.deserved.quantities
+            status.guaranteed = report.guaranteed.quantities
+            status.share = report.share
+            result[name] = (status, QueueCondition(report, isValid: known.isValid))
+        }
+        return result
+    }
+
     /// How a queue stands as of the last decision; nil for one that does not exist.
     public func report(_ name: String) -> GangQueue.QueueReport? { queue.report(name) }
 

@@ -38,6 +38,11 @@ public struct APIServerAccess: ClusterAccess {
             .patchForMetadata(key.name, .json(patch), subresource: "status")
     }
 
+    public func writeStatus(_ status: JSONValue, ofQueue name: String) async throws -> ObjectMeta {
+        let patch: JSONValue = [["op": "add", "path": "/status", "value": status]]
+        return try await client.resource(Queue.self).patchForMetadata(name, .json(patch), subresource: "status")
+    }
+
     public func deleteRun(_ key: ObjectKey, uid: String) async throws {
         _ = try await client.resource(PipelineRun.self, namespace: key.namespace)
             .delete(key.name, DeleteOptions(uid: uid, propagation: .background))

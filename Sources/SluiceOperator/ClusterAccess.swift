@@ -14,6 +14,8 @@ public protocol ClusterAccess: Sendable {
     /// Replaces the status of the run at that resourceVersion: a conflict says that the run has changed since. Gives the metadata
     /// that it has now.
     func writeStatus(_ status: JSONValue, of key: ObjectKey, resourceVersion: String) async throws -> ObjectMeta
+    /// Replaces the status of a Queue. Gives the Queue's metadata after that.
+    func writeStatus(_ status: JSONValue, ofQueue name: String) async throws -> ObjectMeta
     func deleteRun(_ key: ObjectKey, uid: String) async throws
 
     func pod(_ key: ObjectKey) async throws -> Pod

@@ -1,5 +1,5 @@
-public import KubernetesClient
 public import GangQueue
+public import KubernetesClient
 import KubernetesModel
 public import KubernetesRuntime
 public import Logging
@@ -84,6 +84,8 @@ public struct Operator: Sendable {
         manager.add(Informer(client.resource(Namespace.self).listWatch, store: stores.namespaces, logger: logger))
         let admission = AdmissionLoop(stores, settings: configuration.queues, logger: logger)
         manager.add("admission", whileLeading: true) { await admission.run() }
+        let access = APIServerAccess(client)
+        manager.add("statuses of queues", whileLeading: true) { await admission.writeStatuses(access) }
         return admission
     }
 }

@@ -113,6 +113,13 @@ struct QueueTree: Sendable {
 
     // MARK: - Guarantees
 
+    /// What is kept free for a queue, as far as there is so much.
+    func guaranteed(_ queue: Int) -> ResourceVector {
+        var result = ResourceVector()
+        for resource in 0..<queues[queue].guarantee.count { result[resource] = guaranteed(queue, resource) }
+        return result
+    }
+
     /// What is guaranteed as far as there is so much.
     private func guaranteed(_ queue: Int, _ resource: Int) -> Int64 {
         min(queues[queue].guarantee[resource], queues[queue].deserved[resource])

@@ -77,9 +77,6 @@ public final class AdmissionLoop: Sendable {
     /// How many decisions were made since this process leads.
     var decisionCount: Int { state.withLock(\.decisions) }
 
-    /// How a queue stands as of the last decision.
-    func report(_ name: String) -> GangQueue.QueueReport? { state.withLock { $0.driver.report(name) } }
-
     // MARK: - The cluster
 
     private func change(_ body: (inout QueueDriver) -> Void) {
@@ -141,7 +138,9 @@ public final class AdmissionLoop: Sendable {
             state.wakeRun = wakeRun
         }
         // What changes while this is read is told by the handlers, before or after: the last word is the newest either way.
-        for entry in stores.namespaces.entries() { if let object = entry.object { change { $0.namespaceChanged(object) } } }
+        for entry in stores.namespaces.entries() {
+            if let object = entry.object { change { $0.namespaceChanged(object) } }
+        }
         for entry in stores.priorityClasses.entries() {
             if let object = entry.object { change { $0.priorityClassChanged(entry.key.name, object.value) } }
         }
@@ -157,7 +156,9 @@ public final class AdmissionLoop: Sendable {
     }
 
     /// The answers for a run since it was asked last.
-    func takeAnswers(for run: ObjectKey) -> [QueueAnswer] { state.withLock { $0.answers.removeValue(forKey: run) ?? [] } }
+    func takeAnswers(for run: ObjectKey) -> [QueueAnswer] {
+        state.withLock { $0.answers.removeValue(forKey: run) ?? [] }
+    }
 
     /// The run was looked at: what it asks for and what its pods use is known, or cannot be known now.
     func lookedAt(_ run: ObjectKey) {
@@ -170,6 +171,53 @@ public final class AdmissionLoop: Sendable {
         state.withLock { $0.answers[ObjectKey(namespace: run.namespace, name: run.name)] = nil }
         change { $0.runGone(run) }
     }
+
+    // MARK: - Statuses of Queues
+
+    /// Writes the statuses of Queues where they have changed, until the task is cancelled: a few a second, whatever changes. To be run
+    /// while this process leads.
+    public func writeStatuses(_ cluster: any ClusterAccess) async {
+        var seen = -1
+        /// The name of the Queue that was written last: the others come first.
+        var last = ""
+        while !Task.isCancelled {
+            let (decisions, statuses) = state.withLock { state in
+                (state.decisions, state.decisions == seen ? [:] : state.driver.statuses())
+            }
+            var changed: [(queue: Queue, status: QueueStatus)] = []
+            for name in statuses.keys.sorted() {
+                guard let known = statuses[name], let queue = stores.queues[ObjectKey(namespace: "", name: name)] else {
+                    continue
+                }
+                let status = known.status.completed(known.condition, of: queue, now: clock.now)
+                if status != queue.status { changed.append((queue, status)) }
+            }
+            let inTurn =
+                changed.filter { $0.queue.metadata.name > last } + changed.filter { $0.queue.metadata.name <= last }
+            var hasFailed = false
+            for (queue, status) in inTurn.prefix(Self.statusBatch) {
+                do {
+                    let metadata = try await cluster.writeStatus(status.json, ofQueue: queue.metadata.name)
+                    stores.queues.noteWritten(Queue(metadata: metadata, spec: queue.spec, status: status))
+                } catch let status as APIStatus where status.isNotFound {
+                    // Gone meanwhile.
+                } catch {
+                    hasFailed = true
+                    logger.warning(
+                        "the status of a queue was not written, trying again",
+                        metadata: ["queue": "\(queue.metadata.name)", "error": "\(error)"])
+                    break
+                }
+                last = queue.metadata.name
+            }
+            if !hasFailed, inTurn.count <= Self.statusBatch { seen = decisions }
+            do { try await clock.sleep(for: hasFailed ? .seconds(5) : Self.statusInterval) } catch { return }
+        }
+    }
+
+    /// How often statuses are looked at, and how many are written each time at most.
+    private static let statusInterval: Duration = .seconds(1)
+    private static let statusBatch = 20
 
     // MARK: - Deciding
 

@@ -457,6 +457,19 @@ extension FakeCluster: ClusterAccess {
         state.writesByKind[kind, default: 0] += 1
     }
 
+    func writeStatus(_ status: JSONValue, ofQueue name: String) async throws -> ObjectMeta {
+        try await request("queue status \(name)") { [self] in
+            try state.withLock { state in
+                guard var queue = state.queues[ObjectKey(namespace: "", name: name)] else {
+                    throw APIStatus(code: 404, reason: "NotFound", message: "not found")
+                }
+                queue["status"] = status
+                count("queue status", &state)
+                return try Queue(store(&state, "queues", queue)).metadata
+            }
+        }
+    }
+
     func deleteRun(_ key: ObjectKey, uid: String) async throws {
         try await request("delete run \(key.name)") { [self] in
             let is404 = state.withLock { $0.runs[key]?["metadata"]?["uid"]?.string != uid }

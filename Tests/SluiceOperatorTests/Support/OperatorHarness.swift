@@ -102,6 +102,7 @@ struct OperatorHarness {
                     follow(stores.priorityClasses, "priorityclasses")
                     follow(stores.namespaces, "namespaces")
                     group.addTask { await admission.run() }
+                    group.addTask { await admission.writeStatuses(cluster) }
                 }
                 group.addTask {
                     do {
