@@ -100,7 +100,9 @@ let package = Package(
         module("PipelineEngine", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL", "SluiceAPI", heap]),
         module("GangQueue", ["KubernetesModel", heap]),
         module("Queueing", ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine", "GangQueue"]),
-        module("Simulator", ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine", heap]),
+        module(
+            "Simulator",
+            ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine", "GangQueue", "Queueing", heap]),
 
         module(
             "SluiceOperator",

@@ -328,7 +328,34 @@ struct ValidatorTests {
             "{pipelineRef: {name: x}, timeout: soon}",
             [#"spec.timeout: Invalid value: "soon": must be a duration such as 90s, 10m or 1h30m"#]
         ),
-        ("{pipelineRef: {name: x}, queue: q}", ["spec.queue: Forbidden: not supported by this version of Sluice yet"]),
+        ("{pipelineRef: {name: x}, queue: team-a, priority: -5}", []),
+        ("{pipelineRef: {name: x}, queue: a.b, priorityClassName: system.high}", []),
+        (
+            "{pipelineRef: {name: x}, queue: Team}",
+            [
+                #"spec.queue: Invalid value: "Team": must consist of lower case letters, digits, - and ., and begin and end with a letter or digit"#
+            ]
+        ),
+        (
+            "{pipelineRef: {name: x}, queue: \(String(repeating: "q", count: 64))}",
+            [
+                #"spec.queue: Invalid value: "\#(String(repeating: "q", count: 64))": must be no more than 63 characters"#
+            ]
+        ),
+        (
+            "{pipelineRef: {name: x}, priority: high}",
+            [#"spec.priority: Invalid value: "string": spec.priority in body must be of type integer: "string""#]
+        ),
+        (
+            "{pipelineRef: {name: x}, priorityClassName: a_b}",
+            [
+                #"spec.priorityClassName: Invalid value: "a_b": must consist of lower case letters, digits, - and ., and begin and end with a letter or digit"#
+            ]
+        ),
+        (
+            "{pipelineRef: {name: x}, priority: 1, priorityClassName: high}",
+            ["spec.priorityClassName: Forbidden: only one of priority and priorityClassName may be set"]
+        ),
         (
             "{pipelineRef: {name: x}, gangScope: Run}",
             ["spec.gangScope: Forbidden: Run is not supported by this version of Sluice yet"]

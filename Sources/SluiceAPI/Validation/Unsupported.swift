@@ -4,7 +4,6 @@ import KubernetesModel
 /// Fields that are part of the resources and that this version does not act on: refused, never ignored.
 enum Unsupported {
     private static let task: Set<String> = ["framework", "topology"]
-    private static let run: Set<String> = ["queue", "priority", "priorityClassName"]
 
     private static let detail = "not supported by this version of Sluice yet"
 
@@ -16,10 +15,6 @@ enum Unsupported {
     }
 
     static func errors(inRun spec: JSONValue, _ path: FieldPath) -> [FieldError] {
-        var errors = (spec.object ?? JSONObject()).compactMap { field -> FieldError? in
-            run.contains(field.key) ? .forbidden(path.field(field.key), detail) : nil
-        }
-        if spec["gangScope"] == "Run" { errors.append(.forbidden(path.field("gangScope"), "Run is \(detail)")) }
-        return errors
+        spec["gangScope"] == "Run" ? [.forbidden(path.field("gangScope"), "Run is \(detail)")] : []
     }
 }

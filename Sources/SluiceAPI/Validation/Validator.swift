@@ -132,6 +132,7 @@ public enum Validator {
         for field in ["timeout", "queueTimeout"] {
             checkDuration(spec[field], path.field(field), allowsZero: true, &report)
         }
+        checkQueueing(spec, path, &report)
         if let template = spec["podTemplate"] {
             PodTemplateCheck.check(template: template, path.field("podTemplate"), &report)
         }
@@ -148,6 +149,23 @@ public enum Validator {
             if let inline { scope.declare(inline) } else { scope.isOpen = true }
             scope.allowsTasks = false
             scope.check(template, path.field("podTemplate"), &report)
+        }
+    }
+
+    /// Checks where a run waits and what goes before it.
+    private static func checkQueueing(_ spec: JSONValue, _ path: FieldPath, _ report: inout ValidationReport) {
+        let limits = ["queue": Names.maximumLabelLength, "priorityClassName": Names.maximumSubdomainLength]
+        for field in ["queue", "priorityClassName"] {
+            guard let value = spec[field], let name = value.string, let limit = limits[field],
+                let problem = Names.plainSubdomainProblem(name, maximumLength: limit)
+            else { continue }
+            // What the schema says of its length is said here in words.
+            report.errors.removeAll { $0.path == path.field(field) }
+            report.add(.invalid(path.field(field), value, problem))
+        }
+        if spec["priority"] != nil, spec["priorityClassName"] != nil {
+            report.add(
+                .forbidden(path.field("priorityClassName"), "only one of priority and priorityClassName may be set"))
         }
     }
 
