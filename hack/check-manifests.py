@@ -41,6 +41,7 @@ OPERATOR_CLUSTER_WIDE = {
     ("", "namespaces"): {"get", "list", "watch"},
     ("scheduling.k8s.io", "priorityclasses"): {"get", "list", "watch"},
     ("", "pods"): {"get", "list", "watch", "create", "patch", "delete"},
+    ("", "services"): {"get", "create"},
     ("", "events"): {"create", "patch"},
 }
 OPERATOR_OWN_NAMESPACE = {

@@ -4,8 +4,8 @@ import SluiceAPI
 
 /// Something that the engine wants done. Each is safe to do again.
 public enum EngineAction: Sendable, Hashable {
-    /// Create that pod; answer with ``RunEngine/podCreated(_:)`` or ``RunEngine/podCreateFailed(_:_:now:)``.
-    case createPod(PodIdentity, name: String, JSONValue)
+    /// Create that pod, and before it the Service by which the pods of its attempt find each other, if any; answer with ``RunEngine/podCreated(_:)`` or ``RunEngine/podCreateFailed(_:_:now:)``.
+    case createPod(PodIdentity, name: String, JSONValue, HeadlessService?)
     /// Read the pod from the API server, not from a cache: a time of it is over, and its end may only not have been heard of. Answer with
     /// ``RunEngine/podConfirmed(_:now:)`` or ``RunEngine/podDeleted(name:uid:)``.
     case confirmPod(name: String, uid: String)

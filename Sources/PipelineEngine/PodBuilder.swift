@@ -43,6 +43,7 @@ struct PodBuilder {
         metadata.finalizers = [Sluice.podFinalizer]
 
         var spec = template["spec"] ?? [:]
+        PodGang(identity, of: task.spec, in: run)?.join(&main, &metadata, &spec)
         // Containers of the template are sidecars. As native ones they end with the task; as plain ones they would keep the
         // pod alive.
         let sidecars = (spec["containers"]?.array ?? []).map { sidecar in

@@ -46,9 +46,20 @@ public struct PodIdentity: Sendable, Hashable {
     /// AlreadyExists (rule E4). `run-path-HASH-attempt-replica`; run and path are cut short where they are too long, the hash of
     /// run UID and path, 64 bits in 13 digits, keeps names apart all the same.
     public func name(in run: RunIdentity) -> String {
-        let suffix = "-\(Self.hash(run.uid, path))-\(attempt)-\(replica)"
+        label("\(run.name)-\(path)", "-\(Self.hash(run.uid, path))-\(attempt)-\(replica)")
+    }
+
+    /// The name of what the pods of the attempt have in common, made likewise: `run-path-HASH-attempt`, and begins with a letter, as
+    /// the name of a Service must.
+    public func gangName(in run: RunIdentity) -> String {
+        let startsWithDigit = run.name.utf8.first.map { (0x30...0x39).contains($0) } ?? false
+        return label(
+            "\(startsWithDigit ? "r" : "")\(run.name)-\(path)", "-\(Self.hash(run.uid, path))-\(attempt)")
+    }
+
+    private func label(_ name: String, _ suffix: String) -> String {
         var prefix: [UInt8] = []
-        for byte in "\(run.name)-\(path)".utf8.prefix(Self.maximumNameLength - suffix.utf8.count) {
+        for byte in name.utf8.prefix(Self.maximumNameLength - suffix.utf8.count) {
             switch byte {
             case UInt8(ascii: "."), UInt8(ascii: "["), UInt8(ascii: "/"): prefix.append(UInt8(ascii: "-"))
             case UInt8(ascii: "]"): break

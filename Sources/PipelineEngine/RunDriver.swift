@@ -49,6 +49,9 @@ public struct RunDriver: Sendable {
         public var identity: PodIdentity
         public var name: String
         public var manifest: JSONValue
+        /// Created before the pod, once for all pods of the attempt; one that exists and belongs to the run will do. Where it cannot be
+        /// had, the pod is not created, and its create has failed.
+        public var service: HeadlessService?
     }
 
     /// A status to write: answer with ``statusWritten(_:monotonic:)`` or ``statusWriteFailed(_:)``.
@@ -301,8 +304,8 @@ public struct RunDriver: Sendable {
         if output.statusChanged { isDirty = true }
         for action in output.actions {
             switch action {
-            case .createPod(let identity, let name, let manifest):
-                queued.append(Create(identity: identity, name: name, manifest: manifest))
+            case .createPod(let identity, let name, let manifest, let service):
+                queued.append(Create(identity: identity, name: name, manifest: manifest, service: service))
             case .confirmPod(let name, let uid): allowed.append(.confirm(name: name, uid: uid))
             case .stopPod(let name, let uid): deferred.append(.stop(name: name, uid: uid))
             case .deletePod(let name, let uid): deferred.append(.delete(name: name, uid: uid))

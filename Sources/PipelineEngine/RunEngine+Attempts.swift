@@ -241,6 +241,7 @@ extension RunEngine {
             }
             nodes[index].createAfter = nil
         }
+        let service = service(of: index)
         for replica in replicas {
             let name = podName(index, replica: replica)
             guard pods.beginCreate(name) else { continue }
@@ -248,7 +249,7 @@ extension RunEngine {
                 let pod = try pod(of: index, replica: replica)
                 let identity = PodIdentity(
                     path: nodes[index].path, attempt: nodes[index].status.attempt, replica: replica)
-                output.actions.append(.createPod(identity, name: name, pod))
+                output.actions.append(.createPod(identity, name: name, pod, service))
             } catch {
                 pods.endCreate(name)
                 let message = (error as? ReferenceProblem)?.message ?? "\(error)"

@@ -23,6 +23,13 @@ extension RunEngine {
         return PodBuilder.bound(pod, to: planned)
     }
 
+    /// The Service by which the pods of the current attempt find each other; nil where they do not look for each other.
+    func service(of index: Int) -> HeadlessService? {
+        let node = nodes[index]
+        let identity = PodIdentity(path: node.path, attempt: node.status.attempt, replica: 0)
+        return PodGang(identity, of: node.task.spec, in: run)?.service
+    }
+
     /// The value of a reference of a task; nil for what is left unchanged in the text. `identity` is the pod that it is for, if any.
     func resolve(_ reference: Reference, of index: Int, in identity: PodIdentity?) throws -> JSONValue? {
         guard case .item = reference.root else { return try resolve(reference, inScope: nodes[index].scope, identity) }

@@ -47,6 +47,9 @@ struct ContainerEnvironment: Sendable {
     /// Sets or replaces a variable.
     mutating func set(_ name: String, _ value: String) { variables[name] = value }
 
+    /// Replaces every value.
+    mutating func mapValues(_ transform: (String) -> String) { variables = variables.mapValues(transform) }
+
     /// Replaces the value of every variable whose value is `value`.
     mutating func replaceValues(_ value: String, by replacement: String) {
         for (name, old) in variables where old == value { variables[name] = replacement }

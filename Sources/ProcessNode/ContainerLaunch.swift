@@ -2,6 +2,7 @@ import AsyncPrimitives
 import CProcess
 import FoundationEssentials
 import Glibc
+import JSON
 import KubernetesModel
 
 /// Computes the process to start for a container.
@@ -28,6 +29,8 @@ struct ContainerLaunch: Sendable {
     /// The paths of the volumes, by name.
     var volumes: [String: String]
     var attempt: Int
+    /// How the pod finds others by their names; nil for one that looks for none.
+    var gang: GangAddresses?
 
     /// The process for the container. Throws ``ContainerProblem`` when it cannot be started, or not yet.
     func prepared(from source: ConfigurationSource) async throws -> Ready {
@@ -36,6 +39,10 @@ struct ContainerLaunch: Sendable {
         // Set the volume variables first: $(NAME) in the container's own values may refer to them.
         for (name, path) in volumes { environment.set("SLUICE_VOLUME_" + Self.variableName(name), path) }
         try await environment.add(container, of: pod, from: source)
+        gang?.rewrite(&environment)
+        for (mounted, path) in describedPaths {
+            environment.mapValues { $0.hasPrefix(mounted) ? path + $0.dropFirst(mounted.count) : $0 }
+        }
         let message = files.message(container.name)
         environment.replaceValues(container.terminationMessagePath, by: message)
         let arguments = (container.command + container.arguments).map(environment.expand)
@@ -68,6 +75,19 @@ struct ContainerLaunch: Sendable {
             path: try Self.find(program, path: environment.variables["PATH"] ?? "", directory: directory),
             arguments: arguments, environment: environment.variables.map { "\($0.key)=\($0.value)" }.sorted(),
             directory: directory, log: files.log(container.name, attempt))
+    }
+
+    /// Where the files that tell a pod of itself are mounted, and where they are: variables that name them are all that a program
+    /// knows of them.
+    private var describedPaths: [(mounted: String, path: String)] {
+        let described = (pod.spec["volumes"]?.array ?? []).filter { $0["downwardAPI"] != nil }
+            .compactMap { $0["name"]?.string }
+        return (container.json["volumeMounts"]?.array ?? []).compactMap { mount in
+            guard let name = mount["name"]?.string, described.contains(name), let path = volumes[name],
+                let mounted = mount["mountPath"]?.string
+            else { return nil }
+            return (mounted + "/", path + "/")
+        }
     }
 
     /// A volume's name as part of a variable's name: `my-volume` becomes `MY_VOLUME`.

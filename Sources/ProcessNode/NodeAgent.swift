@@ -69,7 +69,9 @@ public final class NodeAgent: Sendable {
             requests: .init(client: client, node: configuration.name, clock: clock, logger: logger),
             node: configuration.name, labels: labels, allocatable: allocatable)
         let node = PodWorker.Node(
-            client: client, supervisor: supervisor, directory: configuration.directory, clock: clock, logger: logger)
+            client: client, supervisor: supervisor, ports: GangPorts(), directory: configuration.directory,
+            clock: clock,
+            logger: logger)
         let informer = Informer(client.resource(NodePod.self).listWatch, logger: logger)
         let events = AsyncStream.makeStream(of: StoreEvent<NodePod>.self)
         let rings = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))

@@ -26,17 +26,32 @@ struct PodFiles: Sendable {
         for container in containers { try Self.makeDirectory("\(root)/containers/\(container)") }
     }
 
-    /// Creates the pod's volumes and returns their paths by name. Skips kinds that a process node does not support
+    /// Creates the pod's volumes, with files that tell of it as `text` has them, and returns their paths by name. Skips kinds that a process node does not support
     /// (projected tokens, claims).
     ///
     /// Throws ``ContainerProblem`` when a ConfigMap or Secret is missing, a system error when a file cannot be written,
     /// and what `source` throws.
-    func materialise(_ volumes: [JSONValue], from source: ConfigurationSource) async throws -> [String: String] {
+    func materialise(
+        _ pod: NodePod, from source: ConfigurationSource, text: (String) -> String = { $0 }
+    ) async throws -> [String: String] {
         var paths: [String: String] = [:]
-        for volume in volumes {
+        for volume in pod.spec["volumes"]?.array ?? [] {
             guard let name = volume["name"]?.string else { continue }
             if let path = volume[path: "hostPath", "path"]?.string {
                 paths[name] = path
+                continue
+            }
+            if let items = volume["downwardAPI"]?["items"]?.array {
+                try Self.makeDirectory(self.volume(name))
+                paths[name] = self.volume(name)
+                for item in items {
+                    guard let path = item["path"]?.string,
+                        let value = item[path: "fieldRef", "fieldPath"]?.string.flatMap({
+                            ContainerEnvironment.field($0, of: pod)
+                        })
+                    else { continue }
+                    try write(Array(text(value).utf8), to: path, in: name)
+                }
                 continue
             }
             guard volume["emptyDir"] != nil || volume["configMap"] != nil || volume["secret"] != nil else { continue }
@@ -64,13 +79,17 @@ struct PodFiles: Sendable {
                     return (item["path"]?.string ?? key, bytes)
                 }
             }
-            for file in files where !file.path.hasPrefix("/") && !file.path.split(separator: "/").contains("..") {
-                let path = "\(self.volume(name))/\(file.path)"
-                try Self.makeDirectory(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
-                try Data(file.bytes).write(to: URL(filePath: path), options: .atomic)
-            }
+            for file in files { try write(file.bytes, to: file.path, in: name) }
         }
         return paths
+    }
+
+    /// Writes a file of a volume; a path that would lead out of it is passed over.
+    private func write(_ bytes: [UInt8], to file: String, in volume: String) throws {
+        guard !file.hasPrefix("/"), !file.split(separator: "/").contains("..") else { return }
+        let path = "\(self.volume(volume))/\(file)"
+        try Self.makeDirectory(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
+        try Data(bytes).write(to: URL(filePath: path), options: .atomic)
     }
 
     /// Removes all files of the pod. Throws a system error.

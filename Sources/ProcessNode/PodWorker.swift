@@ -16,6 +16,7 @@ actor PodWorker {
     struct Node: Sendable {
         var client: APIClient
         var supervisor: ProcessSupervisor
+        var ports: GangPorts
         var directory: String
         var clock: any RuntimeClock
         var logger: Logger
@@ -65,6 +66,7 @@ actor PodWorker {
 
     let node: Node
     let files: PodFiles
+    private let gang: GangAddresses?
     private let inbox: AsyncStream<Message>
     nonisolated let post: @Sendable (Message) -> Void
     var pod: NodePod
@@ -97,6 +99,7 @@ actor PodWorker {
         let metadata = pod.metadata
         files = PodFiles(
             node: node.directory, namespace: metadata.namespace, name: metadata.name, uid: metadata.uid)
+        gang = GangAddresses(pod, ports: node.ports)
         let stream = AsyncStream.makeStream(of: Message.self)
         inbox = stream.stream
         let continuation = stream.continuation
@@ -124,6 +127,8 @@ actor PodWorker {
     /// Runs until the pod is gone or the task is cancelled. In the second case ``ProcessSupervisor/stop()`` has to end
     /// the processes.
     func run() async {
+        if let gang { gang.ports.join(gang.gang, pod: gang.pod) }
+        defer { if let gang { gang.ports.leave(gang.gang, pod: gang.pod) } }
         await withDiscardingTaskGroup { group in
             if !isOver { prepare() }
             take(.pod(pod))
@@ -274,10 +279,12 @@ actor PodWorker {
 
     /// Creates the pod's files; the outcome arrives as `prepared`.
     private func prepare() {
-        work.append { [files, pod, post, containers] in
+        work.append { [files, pod, post, containers, gang] in
             do {
                 try await DetachedThread.run { try files.prepare(containers: containers.map(\.spec.name)) }
-                let paths = try await files.materialise(pod.spec["volumes"]?.array ?? [], from: self.source)
+                let paths = try await files.materialise(pod, from: self.source) { text in
+                    gang?.rewrite(text, withPorts: false) ?? text
+                }
                 post(.prepared(.success(paths)))
             } catch {
                 post(.prepared(.failure(Self.problem(error))))
@@ -332,7 +339,7 @@ actor PodWorker {
         containers[index].activity = .starting
         let launch = ContainerLaunch(
             container: containers[index].spec, pod: pod, files: files, volumes: volumes ?? [:],
-            attempt: containers[index].attempt)
+            attempt: containers[index].attempt, gang: gang)
         work.append { [node, post, source] in
             do {
                 let ready = try await launch.prepared(from: source)

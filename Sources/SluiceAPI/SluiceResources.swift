@@ -19,6 +19,8 @@ public enum Sluice {
         public static let attempt = "sluice.dev/attempt"
         public static let replica = "sluice.dev/replica"
         public static let queue = "sluice.dev/queue"
+        /// The attempt whose pods find each other, by the name of their Service; on the pods of tasks with a framework only.
+        public static let gang = "sluice.dev/gang"
         public static let managedBy = "app.kubernetes.io/managed-by"
         /// The value of ``managedBy`` on everything that Sluice creates.
         public static let manager = "sluice"
@@ -40,6 +42,9 @@ public enum Sluice {
     public static let podFinalizer = "sluice.dev/track"
     /// The annotation of a pod that names its task in full, where the label cannot: `outer[2]/inner`.
     public static let pathAnnotation = "sluice.dev/path"
+    /// The annotations that hold the hosts of an MPI task: as Open MPI reads them, and as Hydra does (MPICH, Intel MPI).
+    public static let hostfileAnnotation = "sluice.dev/hostfile"
+    public static let hydraHostfileAnnotation = "sluice.dev/hydra-hostfile"
     /// The name of the container that is the task; every other one is a sidecar.
     public static let mainContainer = "main"
     /// The environment variable that names the file for results (rule E12).

@@ -56,6 +56,16 @@ public struct APIServerAccess: ClusterAccess {
         try await client.resource(Pod.self, namespace: namespace).create(pod)
     }
 
+    private static let services = ResourceType(version: "v1", kind: "Service", plural: "services")
+
+    public func service(_ key: ObjectKey) async throws -> ObjectMeta {
+        try await client.dynamic(Self.services, namespace: key.namespace).get(key.name).metadata
+    }
+
+    public func createService(_ service: JSONValue, namespace: String) async throws {
+        _ = try await client.dynamic(Self.services, namespace: namespace).create(service)
+    }
+
     public func stopPod(_ key: ObjectKey, uid: String) async throws {
         let patch: JSONValue = ["metadata": ["uid": .string(uid)], "spec": ["activeDeadlineSeconds": 1]]
         _ = try await client.resource(Pod.self, namespace: key.namespace).patchForMetadata(key.name, .merge(patch))

@@ -37,6 +37,8 @@ actor ActiveRun {
     private let wake: @Sendable () -> Void
 
     private var driver: RunDriver
+    /// Services of gangs that are known to exist.
+    private var services: Set<String> = []
     /// The run as it was read or written last.
     private var latest: PipelineRun
 
@@ -142,7 +144,8 @@ actor ActiveRun {
         var result: Result<Pod, any Error>
     }
 
-    private func create(_ creates: [RunDriver.Create]) async {
+    private func create(_ all: [RunDriver.Create]) async {
+        let creates = await withServices(all)
         await withTaskGroup(of: Answer.self) { group in
             var next = creates.makeIterator()
             func addNext() {
@@ -170,6 +173,37 @@ actor ActiveRun {
         }
     }
 
+    /// Those pods whose Service exists, after the missing ones have been created; the creates of the others have failed with it.
+    private func withServices(_ creates: [RunDriver.Create]) async -> [RunDriver.Create] {
+        var failures: [String: PodCreateFailure] = [:]
+        for case let service? in creates.map(\.service)
+        where failures[service.name] == nil && !services.contains(service.name) {
+            do {
+                try await createOrAdopt(service)
+                services.insert(service.name)
+            } catch {
+                failures[service.name] = Self.failure(error)
+            }
+        }
+        return creates.filter { create in
+            guard let failure = create.service.flatMap({ failures[$0.name] }) else { return true }
+            driver.podCreateFailed(create.identity, failure, now: clock.now)
+            return false
+        }
+    }
+
+    private func createOrAdopt(_ service: HeadlessService) async throws {
+        do {
+            try await cluster.createService(service.manifest, namespace: key.namespace)
+        } catch let status as APIStatus where status.isAlreadyExists {
+            let existing = try await cluster.service(ObjectKey(namespace: key.namespace, name: service.name))
+            guard existing.controller?.uid != uid else { return }
+            throw APIStatus(
+                code: 422, reason: Reasons.serviceNameTaken,
+                message: "a Service named \(service.name) exists and does not belong to this run")
+        }
+    }
+
     /// The pod under that name: made now, or by an earlier create whose answer was lost. Never one that belongs to others.
     private nonisolated func createOrAdopt(_ name: String, _ json: JSONValue) async throws -> Pod {
         do {
@@ -193,7 +227,8 @@ actor ActiveRun {
         switch status.code {
         case 400 where !isDenial, 413 where !isDenial, 422 where !isDenial:
             return .invalid(
-                reason: status.reason == Reasons.podNameTaken ? status.reason : Reasons.podRejected,
+                reason: [Reasons.podNameTaken, Reasons.serviceNameTaken].contains(status.reason)
+                    ? status.reason : Reasons.podRejected,
                 message: status.message)
         case 400, 403, 413, 422:
             let isQuota = status.message.contains("exceeded quota")

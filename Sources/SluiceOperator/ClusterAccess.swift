@@ -20,6 +20,8 @@ public protocol ClusterAccess: Sendable {
 
     func pod(_ key: ObjectKey) async throws -> Pod
     func createPod(_ pod: JSONValue, namespace: String) async throws -> Pod
+    func service(_ key: ObjectKey) async throws -> ObjectMeta
+    func createService(_ service: JSONValue, namespace: String) async throws
     /// Has the kubelet end the pod of that UID within its grace period, and keep it: its deadline becomes one second.
     func stopPod(_ key: ObjectKey, uid: String) async throws
     func deletePod(_ key: ObjectKey, uid: String) async throws

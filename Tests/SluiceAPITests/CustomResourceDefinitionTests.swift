@@ -80,7 +80,8 @@ struct CustomResourceDefinitionTests {
     private static let samples: [String: JSONValue] = [
         "description": "d", "parameters": [["name": "p"]], "tasks": [["name": "t"]], "finally": [["name": "f"]],
         "results": [["name": "r", "value": 1]], "container": ["image": "x"], "podTemplate": ["spec": ["hostname": "h"]],
-        "dependsOn": ["x"], "replicas": 2, "successPolicy": "Leader", "retry": ["limit": 1], "timeout": "1s",
+        "dependsOn": ["x"], "replicas": 2, "successPolicy": "Leader", "framework": "mpi", "retry": ["limit": 1],
+        "timeout": "1s",
         "onFailure": "Ignore", "pipelineRef": ["name": "p"], "pipelineSpec": ["description": "d"], "parallelism": 2,
         "failurePolicy": "Cancel", "state": "Suspended", "ttlSecondsAfterFinished": 5, "type": "number", "default": 5,
         "enum": [1], "limit": 3, "backoff": ["initial": "9s"], "on": ["Failed"], "exitCodes": [7], "initial": "2s",
@@ -108,7 +109,7 @@ struct CustomResourceDefinitionTests {
             ["results": ["r"], "forEach": ["items": [1]], "parameters": ["p": 1], "minAvailable": 2]
         ) { TaskSpec(validated: $0) }
         #expect(
-            ignoredByTask == ["framework", "topology"])
+            ignoredByTask == ["topology"])
         let ignoredByRun = unread(
             PipelineRunSpec.schema, ["parameters": ["p": 1], "queueTimeout": "7s"]
         ) { PipelineRunSpec(validated: $0) }
@@ -127,7 +128,7 @@ struct CustomResourceDefinitionTests {
 
     @Test(
         arguments: [
-            ("framework", "mpi"), ("topology", ["key": "k"]),
+            ("topology", ["key": "k"])
         ] as [(String, JSONValue)])
     func `What a task's Swift type does not read is refused`(field: String, value: JSONValue) {
         let task: JSONValue = ["name": "a", "container": ["image": "x"], "replicas": 2, field: value]

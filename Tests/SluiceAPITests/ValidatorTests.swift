@@ -447,6 +447,62 @@ struct ValidatorTests {
         #expect(!report(String(repeating: "a", count: 64)).isValid)
     }
 
+    @Test(arguments: [
+        ("framework: pytorch, replicas: 4, container: {image: x}", []),
+        ("framework: none, replicas: 4, container: {image: x}", []),
+        ("framework: jax, container: {image: x}", []),
+        ("framework: pytorch, replicas: 10000, container: {image: x}", []),
+        (
+            "framework: torch, container: {image: x}",
+            [
+                #"spec.tasks[0].framework: Unsupported value: "torch": supported values: "none", "pytorch", "tensorflow", "mpi", "jax""#
+            ]
+        ),
+        (
+            "framework: mpi, pipelineRef: {name: p}",
+            ["spec.tasks[0].framework: Forbidden: is for tasks with a container; this one runs a pipeline"]
+        ),
+        (
+            "framework: jax, pipelineSpec: {tasks: [{name: b, container: {image: x}}]}",
+            ["spec.tasks[0].framework: Forbidden: is for tasks with a container; this one runs a pipeline"]
+        ),
+        (
+            "framework: tensorflow, replicas: 801, container: {image: x}",
+            [
+                "spec.tasks[0].replicas: Invalid value: 801: must not be more than 800 with framework tensorflow, where each is told of all"
+            ]
+        ),
+        (
+            "framework: mpi, replicas: 2, container: {image: x}, podTemplate: {spec: {hostname: h, subdomain: s}}",
+            [
+                "spec.tasks[0].podTemplate.spec.hostname: Forbidden: framework mpi names the pods",
+                "spec.tasks[0].podTemplate.spec.subdomain: Forbidden: framework mpi names the pods",
+            ]
+        ),
+    ])
+    func `A framework is for a task with a container, and is one that is known`(
+        fields: String, errors: [String]
+    ) throws {
+        let text = "tasks: [{name: a, \(fields)}]"
+        let report = Validator.validate(pipelineSpec: try #require(try YAMLReader.parse(text).first).value)
+        #expect(report.errors.map(\.description) == errors)
+    }
+
+    @Test
+    func `A gang that may begin with fewer than its framework waits for is warned of`() throws {
+        func warnings(_ container: String) throws -> [String] {
+            let text =
+                "tasks: [{name: a, framework: pytorch, replicas: 4, minAvailable: 2, container: \(container)}]"
+            return Validator.validate(pipelineSpec: try #require(try YAMLReader.parse(text).first).value)
+                .warnings.map(\.description)
+        }
+        #expect(
+            try warnings("{image: x}") == [
+                "spec.tasks[0].minAvailable: Invalid value: 2: is less than replicas, and framework pytorch waits for all 4 of them"
+            ])
+        #expect(try warnings("{image: x, env: [{name: PET_NNODES, value: '2:4'}]}") == [])
+    }
+
     @Test
     func `A parameter that nothing uses is warned of`() throws {
         let text =

@@ -2,6 +2,7 @@ import JSON
 import KubernetesModel
 import KubernetesRuntime
 import KubernetesTesting
+import PipelineEngine
 import SluiceAPI
 import Synchronization
 import Testing
@@ -56,6 +57,41 @@ import Testing
         #expect(run.status.message.contains("exit code 3"))
         #expect(run.status.tasks.first { $0.name == "d" }?.phase == .skipped)
         #expect(run.status.conditions.first { $0.type == "Stalled" }?.status == "True")
+    }
+
+    @Test func `The Service of a gang is made once, before its pods, and one of a killed operator will do`() throws {
+        var harness = OperatorHarness(seed: 4)
+        defer { harness.end() }
+        let gang = Self.task("g", ["replicas": 100, "framework": "pytorch"])
+        harness.cluster.addRun("train", spec: ["pipelineSpec": ["tasks": [gang]]])
+        harness.startOperator()
+        #expect(harness.runUntilDone())
+        #expect(try harness.cluster.run(named: "train")?.status.phase == .succeeded)
+        let state = harness.cluster.state.withLock { $0 }
+        #expect(state.violations == [])
+        #expect(state.services.count == 1)
+        #expect(state.writesByKind["service"] == 1)
+        #expect(state.created.count == 100)
+    }
+
+    @Test func `A Service of that name that belongs to others fails the attempt, and says so`() throws {
+        var harness = OperatorHarness(seed: 5)
+        defer { harness.end() }
+        let gang = Self.task("g", ["replicas": 2, "framework": "jax"])
+        harness.cluster.addRun("train", spec: ["pipelineSpec": ["tasks": [gang]]])
+        let uid = try #require(try harness.cluster.run(named: "train")?.metadata.uid)
+        let name = PodIdentity(path: "g", attempt: 0, replica: 0)
+            .gangName(in: RunIdentity(namespace: "team", name: "train", uid: uid))
+        harness.cluster.state.withLock {
+            $0.services[ObjectKey(namespace: "team", name: name)] = ["metadata": ["name": .string(name)]]
+        }
+        harness.startOperator()
+        #expect(harness.runUntilDone())
+        let run = try #require(try harness.cluster.run(named: "train"))
+        #expect(run.status.phase == .failed)
+        #expect(run.status.tasks.first?.reason == "ServiceNameTaken")
+        #expect(run.status.tasks.first?.message == "a Service named \(name) exists and does not belong to this run")
+        #expect(harness.cluster.state.withLock { $0.created.isEmpty })
     }
 
     @Test func `A run waits for a Pipeline that comes later, and keeps it as it was`() throws {

@@ -58,7 +58,7 @@ enum EngineStep {
             let output = fresh.step(now: now)
             firsts.append((clock.now - begin).milliseconds)
             pods = []
-            for case .createPod(_, _, let manifest) in output.actions {
+            for case .createPod(_, _, let manifest, _) in output.actions {
                 var pod = Pod()
                 pod.metadata = try ObjectMeta(manifest["metadata"] ?? [:])
                 pod.metadata.uid = "uid-\(pods.count)"

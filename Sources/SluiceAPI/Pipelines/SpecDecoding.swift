@@ -39,6 +39,7 @@ extension TaskSpec {
         forEach = json["forEach"].map(ForEachSpec.init(validated:))
         minAvailable = json["minAvailable"]?.int.map(Int.init)
         replicas = json["replicas"]?.int.map(Int.init) ?? 1
+        framework = json["framework"]?.string.flatMap(Framework.init(rawValue:))
         successPolicy = json["successPolicy"]?.string.flatMap(SuccessPolicy.init(rawValue:)) ?? .all
         retry = json["retry"].map(RetrySpec.init(validated:))
         timeout = json["timeout"]?.string.flatMap(Duration.init(goText:))

@@ -23,6 +23,8 @@ public struct TaskSpec: Sendable, Hashable {
     /// Pods of the gang that suffice to begin; nil: all of them.
     public var minAvailable: Int?
     public var successPolicy = SuccessPolicy.all
+    /// What the replicas find each other for; nil: nothing is done about it.
+    public var framework: Framework?
     public var retry: RetrySpec?
     /// Longest time of one attempt.
     public var timeout: Duration?
@@ -88,6 +90,19 @@ public enum SuccessPolicy: String, Sendable, Hashable, CaseIterable {
     case all = "All"
     /// Replica 0 has; the others are then stopped.
     case leader = "Leader"
+}
+
+/// What runs across the replicas of a task: each expects to be told of the others in its own way.
+public enum Framework: String, Sendable, Hashable, CaseIterable {
+    case pytorch, tensorflow, mpi, jax
+
+    /// Most replicas where each is told of all others by name, in one variable or file that Kubernetes limits in size; nil: any number.
+    public var maximumReplicas: Int? {
+        switch self {
+        case .pytorch, .jax: nil
+        case .tensorflow, .mpi: 800
+        }
+    }
 }
 
 /// What a failed task does to its run.

@@ -73,6 +73,8 @@ public enum Reasons {
     public static let podCreateFailed = "PodCreateFailed"
     /// The pod's name belongs to an object of somebody else.
     public static let podNameTaken = "PodNameTaken"
+    /// The name of the Service by which the pods of an attempt find each other belongs to an object of somebody else.
+    public static let serviceNameTaken = "ServiceNameTaken"
     public static let quotaExceeded = "QuotaExceeded"
     /// A disruption whose condition gives no reason.
     public static let disrupted = "Disrupted"

@@ -39,7 +39,7 @@ extension TaskSpec {
                 ]),
             "framework": .string(
                 "Makes the replicas find each other the way this framework expects.",
-                oneOf: ["none", "pytorch", "tensorflow", "mpi", "jax"]),
+                oneOf: ["none"] + Framework.allCases.map(\.rawValue)),
             "successPolicy": .string(
                 "When the gang has succeeded: All (default) or Leader (replica 0).",
                 oneOf: SuccessPolicy.allCases.map(\.rawValue)),

@@ -216,7 +216,8 @@ extension Validator {
             }
             return
         }
-        for field in ["podTemplate", "replicas", "minAvailable", "successPolicy", "results"] where task[field] != nil {
+        for field in ["podTemplate", "replicas", "minAvailable", "framework", "successPolicy", "results"]
+        where task[field] != nil {
             report.add(.forbidden(path.field(field), "is for tasks with a container; this one runs a pipeline"))
         }
         if let name = task["pipelineRef"]?["name"]?.string, let problem = Names.plainSubdomainProblem(name) {
@@ -286,9 +287,38 @@ extension Validator {
                 .invalid(
                     path.field("minAvailable"), .int(minimum), "must not be more than replicas, which is \(replicas)"))
         }
+        if let framework = task["framework"]?.string.flatMap(Framework.init(rawValue:)) {
+            checkFramework(framework, task, replicas: replicas, path, &report)
+        }
         guard let retry = task["retry"], retry.object != nil else { return }
         let backoff = path.field("retry").field("backoff")
         checkDuration(retry["backoff"]?["initial"], backoff.field("initial"), allowsZero: true, &report)
         checkDuration(retry["backoff"]?["max"], backoff.field("max"), allowsZero: true, &report)
+    }
+
+    private static func checkFramework(
+        _ framework: Framework, _ task: JSONValue, replicas: Int64, _ path: FieldPath, _ report: inout ValidationReport
+    ) {
+        if let maximum = framework.maximumReplicas, replicas > maximum {
+            report.add(
+                .invalid(
+                    path.field("replicas"), .int(replicas),
+                    "must not be more than \(maximum) with framework \(framework.rawValue), where each is told of all"))
+        }
+        for field in ["hostname", "subdomain", "setHostnameAsFQDN"] {
+            guard task["podTemplate"]?["spec"]?[field] != nil else { continue }
+            report.add(
+                .forbidden(
+                    path.field("podTemplate").field("spec").field(field),
+                    "framework \(framework.rawValue) names the pods"))
+        }
+        // torchrun alone has jobs that grow and shrink, as PET_NNODES says then.
+        let isElastic = task["container"]?["env"]?.array?.contains { $0["name"] == "PET_NNODES" } ?? false
+        if let minimum = task["minAvailable"]?.int, minimum < replicas, !isElastic {
+            report.warn(
+                .invalid(
+                    path.field("minAvailable"), .int(minimum),
+                    "is less than replicas, and framework \(framework.rawValue) waits for all \(replicas) of them"))
+        }
     }
 }

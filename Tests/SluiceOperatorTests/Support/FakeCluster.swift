@@ -30,6 +30,7 @@ final class FakeCluster: Sendable {
         var queues: [ObjectKey: JSONValue] = [:]
         /// Pods that found no room when the scheduler looked at them first.
         var unplaced: Set<ObjectKey> = []
+        var services: [ObjectKey: JSONValue] = [:]
         var log: [Change] = []
         /// How late watches of a kind tell of a change.
         var lags: [String: Duration] = [:]
@@ -492,6 +493,7 @@ extension FakeCluster: ClusterAccess {
                     throw APIStatus(code: 409, reason: "AlreadyExists", message: "pods \"\(key.name)\" already exists")
                 }
                 try checkSize(pod)
+                checkService(pod, key, &state)
                 var pod = stamp(&state, pod)
                 pod["status"] = ["phase": "Pending"]
                 state.created[key.name, default: 0] += 1
@@ -507,6 +509,30 @@ extension FakeCluster: ClusterAccess {
             }
         }
         return try Pod(created)
+    }
+
+    func service(_ key: ObjectKey) async throws -> ObjectMeta {
+        try await delay()
+        try mayFail()
+        guard let service = state.withLock({ $0.services[key] }) else {
+            throw APIStatus(code: 404, reason: "NotFound", message: "not found")
+        }
+        return try ObjectMeta(service["metadata"] ?? [:])
+    }
+
+    func createService(_ service: JSONValue, namespace: String) async throws {
+        try await request("create \(Self.key(service).name)") { [self] in
+            try state.withLock { state in
+                let key = Self.key(service)
+                guard state.services[key] == nil else {
+                    throw APIStatus(
+                        code: 409, reason: "AlreadyExists", message: "services \"\(key.name)\" already exists")
+                }
+                if state.story != nil { state.story?.append("\(clock.monotonic) created Service \(key.name)") }
+                count("service", &state)
+                state.services[key] = stamp(&state, service)
+            }
+        }
     }
 
     func stopPod(_ key: ObjectKey, uid: String) async throws {

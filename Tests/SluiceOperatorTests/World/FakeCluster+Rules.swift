@@ -56,6 +56,15 @@ extension FakeCluster {
         }
     }
 
+    /// Pods that look for each other find their Service there from the first moment.
+    func checkService(_ pod: JSONValue, _ key: ObjectKey, _ state: inout State) {
+        guard let name = pod["spec"]?["subdomain"]?.string else { return }
+        let service = state.services[ObjectKey(namespace: key.namespace, name: name)]
+        if service.flatMap(Self.owner) != Self.owner(pod) {
+            state.violations.append("pod \(key.name) was created before the Service \(name)")
+        }
+    }
+
     func checkStatus(_ old: JSONValue?, _ new: JSONValue, _ key: ObjectKey, _ state: inout State) {
         guard let old else { return }
         if old["phase"]?.string.flatMap(RunPhase.init(rawValue:))?.isFinished == true {

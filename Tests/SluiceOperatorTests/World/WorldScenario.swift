@@ -120,6 +120,7 @@ struct WorldScenario: Sendable {
             if random.chance(0.3) {
                 task.hasLeader = true
                 task.spec["successPolicy"] = "Leader"
+                task.spec["framework"] = "pytorch"
             }
         }
         if random.chance(0.4) {
