@@ -130,7 +130,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceOperator", "LocalCluster", "KubernetesRuntime", "KubernetesClient", "KubernetesModel", "Clocks",
+                "SluiceOperator", "LocalCluster", "Queueing", "KubernetesRuntime", "KubernetesClient", "KubernetesModel", "Clocks",
                 "JSON", "SluiceAPI", "SluiceLint", "PipelineEngine", "Simulator", "YAML", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),

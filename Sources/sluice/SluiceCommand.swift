@@ -10,13 +10,14 @@ struct SluiceCommand: AsyncParsableCommand {
               sluice run config/samples/hello.yaml      run a pipeline here and now
               sluice simulate runs.yaml scenario.yaml   see what would happen, in virtual time
               sluice up                                 a small cluster for kubectl on this machine
+              sluice queue                              who waits in the cluster, and why
               sluice lint pipelines/*.yaml              find mistakes before a cluster does
               sluice crds | kubectl apply -f -          teach a cluster the resources
             """,
         version: Version.text,
         subcommands: [
-            RunCommand.self, SimulateCommand.self, UpCommand.self, OperatorCommand.self, LintCommand.self,
-            CRDsCommand.self,
+            RunCommand.self, SimulateCommand.self, UpCommand.self, OperatorCommand.self, QueueCommand.self,
+            LintCommand.self, CRDsCommand.self,
         ])
 }
 

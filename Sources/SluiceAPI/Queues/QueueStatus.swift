@@ -123,7 +123,7 @@ extension QueueStatus: JSONReadable, JSONWritable {
     }
 
     /// 420 is "0.42", 425 is "0.425", 1000 is "1.00".
-    static func shareText(_ thousandths: Int) -> String {
+    public static func shareText(_ thousandths: Int) -> String {
         let value = max(thousandths, 0)
         let digits = String(1000 + value % 1000).dropFirst()
         return "\(value / 1000).\(digits.last == "0" ? digits.dropLast() : digits)"
