@@ -5,32 +5,6 @@ import Testing
 /// What a graph can say, with real processes on the embedded cluster; each once in peace, and once under an operator that is killed
 /// by SIGKILL again and again.
 @Suite(.serialized, .enabled(if: Tools.kubectl != nil, "no kubectl: set KUBECTL")) struct EngineTests {
-    /// An operator beside the cluster, which is killed and started anew until it is stopped where that is asked for.
-    private static func withOperator(kills: Bool, _ body: (LocalUp) async throws -> Void) async throws {
-        try await LocalUp.with(["--no-operator"]) { cluster in
-            let killer = Task {
-                while !Task.isCancelled {
-                    let operation = try Program(
-                        Tools.sluice, ["operator", "--kubeconfig", cluster.kubeconfig, "--no-leader-election"])
-                    do {
-                        try await Task.sleep(for: kills ? .milliseconds(700) : .seconds(600))
-                    } catch {}
-                    operation.signal(SIGKILL)
-                    _ = await operation.waitForEnd()
-                }
-            }
-            do {
-                try await body(cluster)
-            } catch {
-                killer.cancel()
-                _ = await killer.result
-                throw error
-            }
-            killer.cancel()
-            _ = await killer.result
-        }
-    }
-
     /// Applies a run named `r` and waits for its end.
     private static func finish(
         _ cluster: LocalUp, _ spec: String, meanwhile: () async throws -> Void = {}
@@ -63,7 +37,7 @@ import Testing
     @Test(arguments: [false, true])
     func `E7: a task that succeeds on the third attempt, and one that is killed on its first`(kills: Bool) async throws
     {
-        try await Self.withOperator(kills: kills) { cluster in
+        try await LocalUp.withOperator(kills: kills) { cluster in
             let run = try await Self.finish(
                 cluster,
                 """
@@ -84,7 +58,7 @@ import Testing
 
     @Test(arguments: [false, true])
     func `E13: a task that takes too long is stopped, and its log can be read`(kills: Bool) async throws {
-        try await Self.withOperator(kills: kills) { cluster in
+        try await LocalUp.withOperator(kills: kills) { cluster in
             let mark = "sleep 86\(Int.random(in: 100_000...999_999))"
             let run = try await Self.finish(
                 cluster,
@@ -105,7 +79,7 @@ import Testing
 
     @Test(arguments: [false, true])
     func `E13: a cancel half way ends the processes at every depth, and finally runs`(kills: Bool) async throws {
-        try await Self.withOperator(kills: kills) { cluster in
+        try await LocalUp.withOperator(kills: kills) { cluster in
             let mark = "sleep 87\(Int.random(in: 100_000...999_999))"
             let run = try await Self.finish(
                 cluster,
@@ -142,7 +116,7 @@ import Testing
 
     @Test(arguments: [false, true])
     func `E13: a suspended run starts nothing, and goes on where it was`(kills: Bool) async throws {
-        try await Self.withOperator(kills: kills) { cluster in
+        try await LocalUp.withOperator(kills: kills) { cluster in
             let run = try await Self.finish(
                 cluster,
                 """
@@ -164,7 +138,7 @@ import Testing
 
     @Test(arguments: [false, true])
     func `E10: 200 items, their results in order, conditions for each of them`(kills: Bool) async throws {
-        try await Self.withOperator(kills: kills) { cluster in
+        try await LocalUp.withOperator(kills: kills) { cluster in
             let items = (0..<200).map(String.init).joined(separator: ",")
             let run = try await Self.finish(
                 cluster,
@@ -195,7 +169,7 @@ import Testing
     func `E11: a Pipeline for each item, which comes after the run, and a retry of the whole of it`(kills: Bool)
         async throws
     {
-        try await Self.withOperator(kills: kills) { cluster in
+        try await LocalUp.withOperator(kills: kills) { cluster in
             let run = try await Self.finish(
                 cluster,
                 """

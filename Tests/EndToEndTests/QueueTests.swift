@@ -1,0 +1,99 @@
+import Foundation
+import JSON
+import KubernetesModel
+import Testing
+
+/// Queues with real processes on the embedded cluster, in peace and under an operator that is killed again and again.
+@Suite(.serialized, .enabled(if: Tools.kubectl != nil, "no kubectl: set KUBECTL")) struct QueueTests {
+    private static let tenants = [("a", 1), ("b", 1), ("c", 2)]
+
+    private static func manifests(gangs: Int) -> String {
+        var documents: [String] = []
+        for (name, weight) in tenants {
+            documents.append("{apiVersion: v1, kind: Namespace, metadata: {name: team-\(name)}}")
+            documents.append(
+                """
+                apiVersion: sluice.dev/v1alpha1
+                kind: Queue
+                metadata: {name: \(name)}
+                spec: {weight: \(weight), namespaces: [team-\(name)]}
+                """)
+        }
+        // An eighth of the machine for each gang, whatever machine it is.
+        let cpu = ProcessInfo.processInfo.activeProcessorCount * 1000 / 16
+        for number in 0..<gangs {
+            for (name, _) in tenants {
+                documents.append(
+                    """
+                    apiVersion: sluice.dev/v1alpha1
+                    kind: PipelineRun
+                    metadata: {name: r\(number), namespace: team-\(name)}
+                    spec:
+                      pipelineSpec:
+                        tasks:
+                          - name: gang
+                            replicas: 2
+                            container: {image: x, command: [sleep, "1"], resources: {requests: {cpu: \(cpu)m}}}
+                    """)
+            }
+        }
+        return documents.joined(separator: "\n---\n")
+    }
+
+    private static func list(_ cluster: LocalUp, _ kind: String, _ selector: String = "") async throws -> [JSONValue] {
+        let text = try await cluster.kubectl("get", kind, "-A", "--field-selector=\(selector)", "-o", "json")
+        return try JSONValue(parsing: text)["items"]?.array ?? []
+    }
+
+    @Test(arguments: [false, true])
+    func `Q3, Q5 and Q9: tenants of the weights 1, 1 and 2 get their shares, and every gang runs whole`(kills: Bool)
+        async throws
+    {
+        try await LocalUp.withOperator(kills: kills, every: .seconds(2)) { cluster in
+            try await cluster.kubectl("apply", "-f", "-", input: Self.manifests(gangs: 20))
+            // Replicas that run, by run and at every look; and how much of what is used each tenant has while all wait.
+            var shares: [String: Double] = [:]
+            var looks = 0
+            var most = 0
+            let end = ContinuousClock.now + .seconds(100)
+            while ContinuousClock.now < end {
+                let runs = try await Self.list(cluster, "prun")
+                if runs.allSatisfy({ $0["status"]?["completionTime"] != nil }) { break }
+                let pods = try await Self.list(cluster, "pods", "status.phase=Running")
+                most = max(most, pods.count)
+                let waiting = Set(
+                    runs.filter { $0["status"]?["phase"] == "Queued" }.compactMap {
+                        $0["metadata"]?["namespace"]?.string
+                    })
+                if waiting.count == Self.tenants.count, pods.count >= 12 {
+                    looks += 1
+                    for pod in pods {
+                        let namespace = pod["metadata"]?["namespace"]?.string ?? ""
+                        shares[namespace, default: 0] += 1 / Double(pods.count)
+                    }
+                }
+                try await Task.sleep(for: .milliseconds(150))
+            }
+            let runs = try await Self.list(cluster, "prun")
+            #expect(runs.count == 60)
+            for run in runs {
+                let task = run["status"]?["tasks"]?[0]
+                #expect(run["status"]?["phase"] == "Succeeded", "\(run["status"]?.text ?? "")")
+                // Nothing was taken down since a part of it found no room, and nothing ran twice.
+                #expect(task?["attempt"] == nil || task?["attempt"] == 0, "\(task?.text ?? "")")
+            }
+            #expect(most <= 16, "never more pods than there is room for")
+            if !kills {
+                #expect(looks >= 3)
+                for (name, weight) in Self.tenants {
+                    let share = shares["team-\(name)", default: 0] / Double(max(1, looks))
+                    // Within one gang of eight of the ideal.
+                    #expect(abs(share - Double(weight) / 4) < 0.125, "\(name): \(share) of \(looks) looks")
+                }
+            }
+            let text = try await Program.run(Tools.sluice, ["queue", "--kubeconfig", cluster.kubeconfig])
+            #expect(text.output.contains("No run waits."))
+            #expect(text.output.hasPrefix("QUEUE  WEIGHT  STATE"))
+        }
+    }
+}
