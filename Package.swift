@@ -158,7 +158,7 @@ let package = Package(
         tests("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         tests("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
         tests("GangQueue", ["KubernetesModel"]),
-        tests("Queueing", ["GangQueue", "JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
+        tests("Queueing", ["PipelineEngine", "GangQueue", "JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         tests("Simulator", ["JSON", "KubernetesModel", "YAML"]),
         tests(
             "SluiceOperator",

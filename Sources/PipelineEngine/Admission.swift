@@ -1,5 +1,6 @@
 public import JSON
 public import KubernetesModel
+public import SluiceAPI
 
 /// Whether attempts of pods wait for somebody's word before they begin.
 public enum AdmissionMode: Sendable, Hashable {
@@ -36,6 +37,8 @@ public struct AdmissionRequest: Sendable, Hashable {
     public var timeLimit: Duration?
     /// The manifest of replica 0; those of the others ask for the same.
     public var pod: JSONValue = .null
+    /// One domain of nodes for all its pods.
+    public var topology: TopologySpec?
     /// Whether the run has had pods before (rule Q4).
     public var isUnderWay = false
     /// How many tasks follow one on the other from this one to the end of the run, itself among them.

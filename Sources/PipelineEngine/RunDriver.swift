@@ -181,6 +181,9 @@ public struct RunDriver: Sendable {
         engine.admitted(key, nodes: nodes, now: now)
     }
 
+    /// How long the pods of the attempt may wait for their nodes: longer than usual where nodes are added for them (rule Q11).
+    public mutating func setGangTimeout(_ key: AttemptKey, _ timeout: Duration) { engine.setGangTimeout(key, timeout) }
+
     /// Why the attempt waits for admission, and where.
     public mutating func waiting(
         _ key: AttemptKey, reason: String, message: String, queue: String = "", position: Int? = nil

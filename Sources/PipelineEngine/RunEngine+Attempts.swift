@@ -294,12 +294,13 @@ extension RunEngine {
             }
         }
         if spec.replicas - unscheduled < nodes[index].task.minAvailable {
-            check(began, settings.gangTimeout) {
+            let gangTimeout = nodes[index].gangTimeout ?? settings.gangTimeout
+            check(began, gangTimeout) {
                 let why = unschedulable.map { ": \($0.message)" } ?? ""
                 return PodFailure(
                     .infrastructure, reason: Reasons.gangTimeout,
                     message: "\(unscheduled) of \(spec.replicas) pods were not scheduled within "
-                        + "\(settings.gangTimeout.goText)\(why)")
+                        + "\(gangTimeout.goText)\(why)")
             }
         }
         guard let failure else { return false }

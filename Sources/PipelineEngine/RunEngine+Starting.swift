@@ -247,6 +247,7 @@ extension RunEngine {
             replicas: task.spec.replicas, minAvailable: task.minAvailable,
             timeLimit: task.spec.timeout.flatMap { $0 > .zero ? $0 : nil })
         request.pod = try pod(of: index, replica: 0)
+        request.topology = task.spec.topology
         request.isUnderWay = startTime != nil
         request.remainingPath = task.height
         var above = nodes[index].owner ?? scopes[nodes[index].scope].owner
@@ -283,6 +284,7 @@ extension RunEngine {
         if nodes[index].admission == .waiting { waitingCount -= 1 }
         nodes[index].admission = .none
         nodes[index].plannedNodes = []
+        nodes[index].gangTimeout = nil
         output.withdrawn.append(AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt))
     }
 
@@ -303,6 +305,13 @@ extension RunEngine {
             queuePlace = QueuePlace(name: queuePlace?.name ?? "", admittedTime: now.wholeSecond)
         }
         if nodes[index].status.phase == .pending { begin(index, now: now) } else { list(index) }
+    }
+
+    /// How long the pods of the attempt may wait for their nodes: longer than usual where nodes are added for them (rule Q11).
+    public mutating func setGangTimeout(_ key: AttemptKey, _ timeout: Duration) {
+        guard let index = node(of: key), nodes[index].gangTimeout != timeout else { return }
+        nodes[index].gangTimeout = timeout
+        list(index)
     }
 
     /// Why the attempt waits, in one word and in one sentence.

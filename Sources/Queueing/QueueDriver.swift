@@ -28,6 +28,8 @@ public struct QueueDriver: Sendable {
     private var hasChangedQueues = false
     /// Attempts whose PriorityClass is not there, by its name.
     private var withoutPriority: [String: Set<String>] = [:]
+    /// Attempts that are held since the last decision.
+    private var newlyHeld: [String] = []
     private var answers: [QueueAnswer] = []
 
     private struct ObjectName: Hashable, Comparable {
@@ -122,6 +124,7 @@ public struct QueueDriver: Sendable {
             starting[pod] = nil
             removeOther(pod)
         }
+        newlyHeld.append(key)
     }
 
     /// An attempt asks no more, or has no need of what it was given. Its pods count until they end.
@@ -170,7 +173,8 @@ public struct QueueDriver: Sendable {
             key, namespace: run.identity.namespace, queue: run.queue,
             run: "\(run.identity.namespace)/\(run.identity.name)", priority: priority, arrival: run.arrival,
             underWay: request.isUnderWay, criticalPath: Int64(request.remainingPath),
-            timeLimit: request.timeLimit.map(\.microseconds), pods: [group])
+            timeLimit: request.timeLimit.map(\.microseconds), pods: [group],
+            topology: request.topology.map { Topology($0.key, required: $0.mode == .required) })
     }
 
     private func podName(_ attempt: AttemptKey, _ replica: Int, of run: QueuedRun) -> ObjectName {
@@ -228,13 +232,12 @@ public struct QueueDriver: Sendable {
     }
 
     private mutating func count(_ requests: Resources, on node: String, times: Int64) {
-        for entry in requests.entries {
-            let sum = othersByNode[node, default: [:]][entry.name, default: 0] + times * entry.amount
-            othersByNode[node]?[entry.name] = sum == 0 ? nil : sum
+        var sums = othersByNode[node] ?? [:]
+        for entry in requests.entries + [Resources.Entry("pods", 1)] {
+            let sum = sums[entry.name, default: 0] + times * entry.amount
+            sums[entry.name] = sum == 0 ? nil : sum
         }
-        let pods = othersByNode[node, default: [:]]["pods", default: 0] + times
-        othersByNode[node]?["pods"] = pods == 0 ? nil : pods
-        if othersByNode[node]?.isEmpty ?? false { othersByNode[node] = nil }
+        othersByNode[node] = sums.isEmpty ? nil : sums
         changedNodes.insert(node)
     }
 
@@ -316,6 +319,8 @@ public struct QueueDriver: Sendable {
         applyQueues()
         applyNodes()
         let decisions = queue.cycle(now: now)
+        for key in newlyHeld { allowForProvisioning(key) }
+        newlyHeld = []
         for eviction in decisions.evictions { revoke(eviction.key, Reasons.preempted, eviction.text) }
         for admission in decisions.admissions { admit(admission) }
         for waiting in decisions.waiting where attempts[waiting.key]?.isAdmitted == false {
@@ -405,6 +410,15 @@ public struct QueueDriver: Sendable {
         }
         // With one node the scheduler has no choice that could break the plan.
         answer(admission.key, .admitted(nodes: nodes.count > 1 ? planned : []))
+        if admission.pods.contains(where: { $0.node == nil }) { allowForProvisioning(admission.key) }
+    }
+
+    /// Rule Q11: nodes that are added take their time.
+    private mutating func allowForProvisioning(_ key: String) {
+        guard let spec = queue.queue(of: key).flatMap({ queues[$0] })?.spec, spec.provisioning == .autoscaler else {
+            return
+        }
+        answer(key, .provisioning(timeout: spec.provisioningTimeout))
     }
 
     private mutating func answer(_ key: String, _ kind: QueueAnswer.Kind) {

@@ -40,6 +40,8 @@ public struct QueueAnswer: Sendable, Hashable {
     public enum Kind: Sendable, Hashable {
         /// It may begin, each replica on its node where those are named.
         case admitted(nodes: [String?])
+        /// How long the pods of one that has its admission may wait for nodes that are added for them.
+        case provisioning(timeout: Duration)
         /// Why it waits, in one word and one sentence, in which queue and at which place.
         case waiting(reason: String, message: String, queue: String, position: Int?)
         /// Its room is taken back: its pods are to be stopped.
@@ -54,6 +56,7 @@ public struct QueueAnswer: Sendable, Hashable {
     public func tell(_ driver: inout RunDriver, now: Timestamp) {
         switch kind {
         case .admitted(let nodes): driver.admitted(attempt, nodes: nodes, now: now)
+        case .provisioning(let timeout): driver.setGangTimeout(attempt, timeout)
         case .waiting(let reason, let message, let queue, let position):
             driver.waiting(attempt, reason: reason, message: message, queue: queue, position: position)
         case .revoked(let reason, let message): driver.revoked(attempt, reason: reason, message: message, now: now)

@@ -306,6 +306,11 @@ public final class RunReconciler: Sendable {
             pipeline: { [pipelines] name in pipelines[ObjectKey(namespace: run.metadata.namespace, name: name)]?.spec })
         switch preparation {
         case .ready(let spec, let pipeline, let parameters, let snapshot):
+            if admission == nil, let field = Self.needsQueues(run, pipeline) {
+                let message = "this operator looks after one namespace and has no queues: \(field) cannot be honoured"
+                try await write(run, .failed, reason: Reasons.invalidSpec, message: message)
+                return nil
+            }
             return RunEngine(
                 run: RunIdentity(run.metadata), created: run.metadata.creationTimestamp,
                 generation: run.metadata.generation, spec: spec, pipeline: pipeline,
@@ -322,6 +327,19 @@ public final class RunReconciler: Sendable {
                     message: "\(message), nor did it come within \(settings.pipelineDeadline.goText)")
             } else {
                 try await write(run, .pending, reason: Reasons.pipelineNotFound, message: "\(message); waiting for it")
+            }
+        }
+        return nil
+    }
+
+    /// What of a run only queues can do.
+    private static func needsQueues(_ run: PipelineRun, _ pipeline: PipelineSpec) -> String? {
+        for field in ["queue", "priority", "priorityClassName"] where run.spec[field] != nil { return "spec.\(field)" }
+        var open = [pipeline]
+        while let next = open.popLast() {
+            for task in next.tasks + next.finally {
+                if task.topology != nil { return "the topology of task \(task.name)" }
+                if let inner = task.pipelineSpec { open.append(inner) }
             }
         }
         return nil

@@ -106,10 +106,12 @@ struct CustomResourceDefinitionTests {
         #expect(unread(BackoffSpec.schema) { BackoffSpec(validated: $0) }.isEmpty)
         let ignoredByTask = unread(
             TaskSpec.schema,
-            ["results": ["r"], "forEach": ["items": [1]], "parameters": ["p": 1], "minAvailable": 2]
+            [
+                "results": ["r"], "forEach": ["items": [1]], "parameters": ["p": 1], "minAvailable": 2,
+                "topology": ["key": "k"],
+            ]
         ) { TaskSpec(validated: $0) }
-        #expect(
-            ignoredByTask == ["topology"])
+        #expect(ignoredByTask.isEmpty)
         let ignoredByRun = unread(
             PipelineRunSpec.schema, ["parameters": ["p": 1], "queueTimeout": "7s"]
         ) { PipelineRunSpec(validated: $0) }
@@ -126,14 +128,18 @@ struct CustomResourceDefinitionTests {
             ) { QueueSpec(validated: $0) }.isEmpty)
     }
 
-    @Test(
-        arguments: [
-            ("topology", ["key": "k"])
-        ] as [(String, JSONValue)])
-    func `What a task's Swift type does not read is refused`(field: String, value: JSONValue) {
-        let task: JSONValue = ["name": "a", "container": ["image": "x"], "replicas": 2, field: value]
+    @Test(arguments: ["", "a b", "/x", "zone/"])
+    func `A topology names a label`(key: String) {
+        let topology: JSONValue = ["key": .string(key)]
+        let task: JSONValue = ["name": "a", "container": ["image": "x"], "replicas": 2, "topology": topology]
         let report = Validator.validate(pipelineSpec: ["tasks": [task]])
-        #expect(report.errors.contains { $0.detail.contains("not supported by this version of Sluice yet") })
+        #expect(report.errors.map { "\($0.path)" } == ["spec.tasks[0].topology.key"])
+    }
+
+    @Test func `A topology is for tasks with a container`() {
+        let task: JSONValue = ["name": "a", "pipelineRef": ["name": "p"], "topology": ["key": "zone"]]
+        let report = Validator.validate(pipelineSpec: ["tasks": [task]])
+        #expect(report.errors.map { "\($0.path)" } == ["spec.tasks[0].topology"])
     }
 
     @Test

@@ -39,6 +39,11 @@ extension TaskSpec {
         forEach = json["forEach"].map(ForEachSpec.init(validated:))
         minAvailable = json["minAvailable"]?.int.map(Int.init)
         replicas = json["replicas"]?.int.map(Int.init) ?? 1
+        topology = json["topology"].map { topology in
+            TopologySpec(
+                key: topology["key"]?.string ?? "",
+                mode: topology["mode"]?.string.flatMap(TopologySpec.Mode.init(rawValue:)) ?? .required)
+        }
         framework = json["framework"]?.string.flatMap(Framework.init(rawValue:))
         successPolicy = json["successPolicy"]?.string.flatMap(SuccessPolicy.init(rawValue:)) ?? .all
         retry = json["retry"].map(RetrySpec.init(validated:))

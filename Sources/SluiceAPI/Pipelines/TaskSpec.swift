@@ -22,6 +22,8 @@ public struct TaskSpec: Sendable, Hashable {
     public var replicas = 1
     /// Pods of the gang that suffice to begin; nil: all of them.
     public var minAvailable: Int?
+    /// One domain for all its pods.
+    public var topology: TopologySpec?
     public var successPolicy = SuccessPolicy.all
     /// What the replicas find each other for; nil: nothing is done about it.
     public var framework: Framework?
@@ -40,6 +42,26 @@ public struct TaskSpec: Sendable, Hashable {
 
     /// What the item of its `forEach` is called; nil where there is none.
     public var itemName: String? { forEach?.itemName }
+}
+
+/// `topology` of a task: one domain of nodes for the whole gang (rule Q5).
+public struct TopologySpec: Sendable, Hashable {
+    public enum Mode: String, Sendable, Hashable, CaseIterable {
+        /// The gang waits for a domain that holds it.
+        case required = "Required"
+        /// One domain if that can be.
+        case preferred = "Preferred"
+    }
+
+    /// The label of nodes whose value names the domain.
+    public var key: String
+    public var mode: Mode
+
+    /// A wish for one domain.
+    public init(key: String, mode: Mode = .required) {
+        self.key = key
+        self.mode = mode
+    }
 }
 
 /// `forEach` of a task.

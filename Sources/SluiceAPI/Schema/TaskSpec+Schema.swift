@@ -34,8 +34,9 @@ extension TaskSpec {
                 "One topology domain for the whole gang.", required: ["key"],
                 [
                     "key": .string("The label of nodes that names the domain.", maximumLength: 317),
-                    "required": .boolean("The gang waits for one domain."),
-                    "preferred": .boolean("One domain if that can be."),
+                    "mode": .string(
+                        "Required (default): the gang waits for a domain that holds it. Preferred: one domain if that can be.",
+                        oneOf: TopologySpec.Mode.allCases.map(\.rawValue)),
                 ]),
             "framework": .string(
                 "Makes the replicas find each other the way this framework expects.",

@@ -3,15 +3,7 @@ import KubernetesModel
 
 /// Fields that are part of the resources and that this version does not act on: refused, never ignored.
 enum Unsupported {
-    private static let task: Set<String> = ["topology"]
-
     private static let detail = "not supported by this version of Sluice yet"
-
-    static func errors(inTask task: JSONValue, _ path: FieldPath) -> [FieldError] {
-        (task.object ?? JSONObject()).compactMap { field -> FieldError? in
-            Self.task.contains(field.key) ? .forbidden(path.field(field.key), detail) : nil
-        }
-    }
 
     static func errors(inRun spec: JSONValue, _ path: FieldPath) -> [FieldError] {
         spec["gangScope"] == "Run" ? [.forbidden(path.field("gangScope"), "Run is \(detail)")] : []

@@ -92,7 +92,6 @@ extension Validator {
         _ report: inout ValidationReport
     ) {
         let name = task["name"]?.string
-        report.errors += Unsupported.errors(inTask: task, path)
         let kinds = ["container", "pipelineRef", "pipelineSpec"].filter { task[$0] != nil }
         if kinds.count != 1 {
             let rule = "exactly one of container, pipelineRef and pipelineSpec must be set"
@@ -216,7 +215,7 @@ extension Validator {
             }
             return
         }
-        for field in ["podTemplate", "replicas", "minAvailable", "framework", "successPolicy", "results"]
+        for field in ["podTemplate", "replicas", "minAvailable", "topology", "framework", "successPolicy", "results"]
         where task[field] != nil {
             report.add(.forbidden(path.field(field), "is for tasks with a container; this one runs a pipeline"))
         }
@@ -286,6 +285,9 @@ extension Validator {
             report.add(
                 .invalid(
                     path.field("minAvailable"), .int(minimum), "must not be more than replicas, which is \(replicas)"))
+        }
+        if let key = task["topology"]?["key"]?.string, let problem = Names.qualifiedNameProblem(key) {
+            report.add(.invalid(path.field("topology").field("key"), .string(key), problem))
         }
         if let framework = task["framework"]?.string.flatMap(Framework.init(rawValue:)) {
             checkFramework(framework, task, replicas: replicas, path, &report)

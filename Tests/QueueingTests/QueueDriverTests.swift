@@ -1,0 +1,237 @@
+import GangQueue
+import JSON
+import KubernetesModel
+import PipelineEngine
+import Queueing
+import SluiceAPI
+import Testing
+
+/// Runs, nodes and pods on one side, the queue on the other.
+struct QueueDriverTests {
+    private static let start = Timestamp(seconds: 1_800_000_000)
+    private static let run = RunIdentity(namespace: "team", name: "r", uid: "u")
+
+    private static func queued(_ run: RunIdentity = run, _ change: (inout QueuedRun) -> Void = { _ in }) -> QueuedRun {
+        var queued = QueuedRun(run, arrival: start)
+        change(&queued)
+        return queued
+    }
+
+    private static func request(_ path: String, replicas: Int = 1, cpu: String = "1", attempt: Int = 0)
+        -> AdmissionRequest
+    {
+        var request = AdmissionRequest(
+            key: AttemptKey(path: path, attempt: attempt), replicas: replicas, minAvailable: replicas)
+        let container: JSONValue = ["name": "main", "resources": ["requests": ["cpu": .string(cpu)]]]
+        request.pod = ["spec": ["containers": [container]]]
+        return request
+    }
+
+    private static func node(_ name: String, cpu: Int64 = 4, zone: String? = nil) -> NodeSpec {
+        NodeSpec(
+            name, allocatable: ["cpu": cpu * 1000, "pods": 110], labels: zone.map { ["zone": $0] } ?? [:])
+    }
+
+    private static func pod(
+        _ name: String, node: String = "", planned: String? = nil, cpu: String = "1", ours: Bool = false,
+        phase: PodStatus.Phase = .running
+    ) throws -> ForeignPod {
+        let container: JSONValue = ["name": "main", "resources": ["requests": ["cpu": .string(cpu)]]]
+        var spec: JSONValue = ["containers": [container]]
+        if !node.isEmpty { spec["nodeName"] = .string(node) }
+        if let planned {
+            let term: JSONValue = [
+                "matchFields": [["key": "metadata.name", "operator": "In", "values": [.string(planned)]]]
+            ]
+            spec["affinity"] = [
+                "nodeAffinity": ["requiredDuringSchedulingIgnoredDuringExecution": ["nodeSelectorTerms": [term]]]
+            ]
+        }
+        return try ForeignPod([
+            "metadata": [
+                "name": .string(name), "namespace": "team", "uid": .string(name),
+                "labels": ours ? [Sluice.Label.run: "r"] : [:],
+            ], "spec": spec, "status": ["phase": .string(phase.rawValue)],
+        ])
+    }
+
+    private static func name(_ path: String, _ replica: Int = 0, attempt: Int = 0) -> String {
+        PodIdentity(path: path, attempt: attempt, replica: replica).name(in: run)
+    }
+
+    /// The answers of one decision: "a: admitted n1 n2", "b: Reason".
+    private static func decide(_ driver: inout QueueDriver, after seconds: Int64 = 0) -> [String] {
+        driver.cycle(now: start + .seconds(seconds)).answers.map { answer in
+            switch answer.kind {
+            case .admitted(let nodes):
+                "\(answer.attempt.path): admitted " + nodes.map { $0 ?? "-" }.joined(separator: " ")
+            case .provisioning(let timeout): "\(answer.attempt.path): may take \(timeout.goText)"
+            case .waiting(let reason, _, _, _): "\(answer.attempt.path): \(reason)"
+            case .revoked(let reason, _): "\(answer.attempt.path): revoked \(reason)"
+            }
+        }
+    }
+
+    @Test func `Q2: what others have on a node is not there for us, until they end`() throws {
+        var driver = QueueDriver()
+        driver.setNode(Self.node("n1"))
+        driver.setNode(Self.node("n2"))
+        driver.podChanged(try Self.pod("other", node: "n1", cpu: "3"))
+        driver.submit(Self.request("a", replicas: 2, cpu: "4"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: NeverFits"])
+        driver.podChanged(try Self.pod("other", node: "n1", cpu: "3", phase: .succeeded))
+        #expect(Self.decide(&driver) == ["a: admitted n1 n2"])
+    }
+
+    @Test func `Q9: a pod counts once, as planned, as bound and as held after a take-over`() throws {
+        var driver = QueueDriver()
+        driver.setNode(Self.node("n1"))
+        driver.setNode(Self.node("n2"))
+        driver.submit(Self.request("a", cpu: "3"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: admitted n1"])
+        // The scheduler bound it elsewhere: that is where its room is.
+        driver.podChanged(try Self.pod(Self.name("a"), node: "n2", cpu: "3", ours: true))
+        driver.submit(Self.request("b", cpu: "4"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["b: admitted n1"])
+
+        var next = QueueDriver()
+        next.setNode(Self.node("n1"))
+        next.setNode(Self.node("n2"))
+        next.podChanged(try Self.pod(Self.name("a"), node: "n2", cpu: "3", ours: true))
+        // Not bound yet: its room is where it was planned.
+        next.podChanged(try Self.pod(Self.name("b"), planned: "n1", cpu: "4", ours: true, phase: .pending))
+        next.hold(Self.request("a", cpu: "3"), of: Self.queued())
+        next.hold(Self.request("b", cpu: "4"), of: Self.queued())
+        next.submit(Self.request("c", cpu: "2"), of: Self.queued())
+        #expect(Self.decide(&next) == ["c: WaitingForResources"])
+        #expect(next.report("team")?.used["cpu"] == 7000)
+        next.podDeleted(namespace: "team", name: Self.name("b"))
+        next.withdraw(AttemptKey(path: "b", attempt: 0), of: Self.run)
+        #expect(Self.decide(&next) == ["c: admitted n1"])
+        #expect(next.report("team")?.used["cpu"] == 5000)
+    }
+
+    @Test func `Q9: a pod that was never made takes no room once its attempt asks no more`() throws {
+        var driver = QueueDriver()
+        driver.setNode(Self.node("n1"))
+        driver.submit(Self.request("a", cpu: "4"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: admitted "])
+        driver.withdraw(AttemptKey(path: "a", attempt: 0), of: Self.run)
+        driver.submit(Self.request("b", cpu: "4"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["b: admitted "])
+        // One that was seen takes it until it ends.
+        driver.podChanged(try Self.pod(Self.name("b"), node: "n1", cpu: "4", ours: true))
+        driver.withdraw(AttemptKey(path: "b", attempt: 0), of: Self.run)
+        driver.submit(Self.request("c", cpu: "4"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["c: WaitingForResources"])
+        driver.podChanged(try Self.pod(Self.name("b"), node: "n1", cpu: "4", ours: true, phase: .failed))
+        #expect(Self.decide(&driver) == ["c: admitted "])
+    }
+
+    @Test func `Q5: a gang gets one topology domain where it asks for one`() {
+        var driver = QueueDriver()
+        for (name, zone) in [("n1", "x"), ("n2", "y"), ("n3", "y")] { driver.setNode(Self.node(name, zone: zone)) }
+        var request = Self.request("a", replicas: 2, cpu: "3")
+        request.topology = TopologySpec(key: "zone")
+        driver.submit(request, of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: admitted n2 n3"])
+        var second = Self.request("b", replicas: 2, cpu: "1")
+        second.topology = TopologySpec(key: "rack")
+        driver.submit(second, of: Self.queued())
+        #expect(Self.decide(&driver) == ["b: NeverFits"])
+        second.topology = TopologySpec(key: "rack", mode: .preferred)
+        second.key = AttemptKey(path: "c", attempt: 0)
+        driver.submit(second, of: Self.queued())
+        #expect(Self.decide(&driver).first?.hasPrefix("c: admitted") == true)
+    }
+
+    @Test func `Q4: a PriorityClass that is not there is waited for, and then it counts`() throws {
+        var driver = QueueDriver()
+        driver.setNode(Self.node("n1"))
+        driver.submit(Self.request("a", cpu: "4"), of: Self.queued { $0.priorityClassName = "high" })
+        #expect(Self.decide(&driver) == ["a: Misconfigured"])
+        driver.submit(Self.request("b", cpu: "4"), of: Self.queued())
+        driver.priorityClassChanged("high", 100)
+        #expect(Self.decide(&driver).first == "a: admitted ")
+    }
+
+    @Test func `Q11: pods wait for nodes that are added as long as their queue says, after a take-over too`() {
+        let spec: JSONValue = [
+            "provisioning": "Autoscaler", "capability": ["cpu": 8, "pods": 10], "provisioningTimeout": "20m",
+            "namespaces": ["team"],
+        ]
+        var driver = QueueDriver()
+        driver.queueChanged(Queue(metadata: ObjectMeta(name: "q"), spec: spec))
+        driver.submit(Self.request("a", replicas: 2), of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: admitted ", "a: may take 20m0s"])
+        var next = QueueDriver()
+        next.queueChanged(Queue(metadata: ObjectMeta(name: "q"), spec: spec))
+        next.hold(Self.request("a", replicas: 2), of: Self.queued())
+        #expect(Self.decide(&next) == ["a: may take 20m0s"])
+    }
+
+    @Test func `A node that goes takes the admission of what was planned for it, and is not waited for`() throws {
+        var driver = QueueDriver()
+        driver.setNode(Self.node("n1"))
+        driver.setNode(Self.node("n2", cpu: 1))
+        driver.submit(Self.request("a", cpu: "3"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: admitted n1"])
+        driver.nodeDeleted("n1")
+        #expect(Self.decide(&driver) == ["a: revoked NodeFailure"])
+        driver.setNode(Self.node("n3"))
+        driver.submit(Self.request("a", cpu: "3", attempt: 1), of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: admitted n3"])
+    }
+
+    @Test func `A Queue that is not valid keeps what runs and starts nothing`() throws {
+        var driver = QueueDriver()
+        driver.setNode(Self.node("n1"))
+        driver.queueChanged(Queue(metadata: ObjectMeta(name: "q"), spec: ["namespaces": ["team"]]))
+        driver.submit(Self.request("a"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: admitted "])
+        driver.queueChanged(Queue(metadata: ObjectMeta(name: "q"), spec: ["namespaces": ["team"], "weight": -1]))
+        driver.submit(Self.request("b"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["b: QueueClosed"])
+        #expect(driver.statuses()["q"]?.condition.reason == QueueReasons.invalidSpec)
+        #expect(driver.statuses()["q"]?.status.admitted == 1)
+    }
+
+    @Test func `sluice queue: a tree, what is used of what is deserved, and who waits`() {
+        func queue(_ name: String, _ spec: JSONValue, _ change: (inout QueueStatus) -> Void) -> Queue {
+            var queue = Queue(metadata: ObjectMeta(name: name), spec: spec)
+            change(&queue.status)
+            return queue
+        }
+        var run = PipelineRun(metadata: ObjectMeta(name: "r", namespace: "team"), spec: [:])
+        run.metadata.creationTimestamp = Self.start
+        run.status.phase = .queued
+        run.status.queue = QueuePlace(
+            name: "vision", position: 1, reason: "it asks for 2 nvidia.com/gpu, 1 of 8 are free")
+        let text = QueueOverview(
+            queues: [
+                queue("vision", ["parent": "all"]) {
+                    $0.pending = 1
+                    $0.admitted = 2
+                    $0.share = 875
+                    $0.allocated = ["nvidia.com/gpu": Quantity(7), "cpu": Quantity(milli: 1500), "pods": Quantity(2)]
+                    $0.deserved = ["nvidia.com/gpu": Quantity(4)]
+                },
+                queue("all", ["weight": 3]) { $0.share = 875 },
+                queue("lost", ["parent": "nobody"]) {
+                    $0.setReady(
+                        false, reason: QueueReasons.unknownParent, message: "", previous: [], now: Self.start)
+                },
+            ], runs: [run], now: Self.start + .seconds(90)
+        ).text
+        #expect(
+            text == """
+                QUEUE     WEIGHT  STATE          PENDING  ADMITTED  SHARE  CPU USED/DESERVED  NVIDIA.COM/GPU USED/DESERVED
+                all       3       Open           0        0         0.875  0/-                0/-
+                  vision  1       Open           1        2         0.875  1500m/-            7/4
+                lost      1       UnknownParent  0        0         -      0/-                0/-
+
+                WAITING  QUEUE   PLACE  AGE  REASON
+                team/r   vision  1      90s  it asks for 2 nvidia.com/gpu, 1 of 8 are free
+                """)
+    }
+}
