@@ -28,16 +28,19 @@ struct PodGang {
     private let identity: PodIdentity
     private let replicas: Int
     private let run: RunIdentity
+    /// The names of all pods of the attempt, where they are known already.
+    private let names: [String]
     /// The name of the attempt: of its Service, and the value of its label.
     let name: String
 
     /// nil for a task without a framework.
-    init?(_ identity: PodIdentity, of task: TaskSpec, in run: RunIdentity) {
+    init?(_ identity: PodIdentity, of task: TaskSpec, in run: RunIdentity, names: [String] = []) {
         guard let framework = task.framework else { return nil }
         self.framework = framework
         self.identity = identity
         self.run = run
         replicas = task.replicas
+        self.names = names
         name = identity.gangName(in: run)
     }
 
@@ -84,6 +87,7 @@ struct PodGang {
     /// The address of a replica.
     private func host(_ replica: Int) -> String {
         guard replicas > 1 else { return "localhost" }
+        if replica < names.count { return "\(names[replica]).\(name)" }
         return PodIdentity(path: identity.path, attempt: identity.attempt, replica: replica).name(in: run) + "." + name
     }
 

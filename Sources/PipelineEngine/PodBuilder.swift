@@ -10,10 +10,10 @@ struct PodBuilder {
     var run: RunIdentity
     var runTemplate: JSONValue?
 
-    /// The pod of one replica. `inRun` and `inTask` give the values of the references of the run's template and of the task, and their
+    /// The pod of one replica. `names` are those of all pods of the attempt, as far as they are known. `inRun` and `inTask` give the values of the references of the run's template and of the task, and their
     /// errors pass through. Throws `StrategicMergeError` when the templates cannot be merged.
     func pod(
-        _ identity: PodIdentity, of task: TaskPlan, inRun: Resolver, inTask: Resolver
+        _ identity: PodIdentity, of task: TaskPlan, names: [String], inRun: Resolver, inTask: Resolver
     ) throws -> JSONValue {
         var template = try runTemplate.map { try Self.filled(template: $0, ForEachSpec.defaultItemName, inRun) } ?? [:]
         if let overlay = task.spec.podTemplate {
@@ -43,7 +43,7 @@ struct PodBuilder {
         metadata.finalizers = [Sluice.podFinalizer]
 
         var spec = template["spec"] ?? [:]
-        PodGang(identity, of: task.spec, in: run)?.join(&main, &metadata, &spec)
+        PodGang(identity, of: task.spec, in: run, names: names)?.join(&main, &metadata, &spec)
         // Containers of the template are sidecars. As native ones they end with the task; as plain ones they would keep the
         // pod alive.
         let sidecars = (spec["containers"]?.array ?? []).map { sidecar in

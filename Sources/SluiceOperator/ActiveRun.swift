@@ -144,6 +144,12 @@ actor ActiveRun {
         var result: Result<Pod, any Error>
     }
 
+    /// The answer to the create of a Service.
+    private struct ServiceAnswer: Sendable {
+        var name: String
+        var failure: PodCreateFailure?
+    }
+
     private func create(_ all: [RunDriver.Create]) async {
         let creates = await withServices(all)
         await withTaskGroup(of: Answer.self) { group in
@@ -175,14 +181,32 @@ actor ActiveRun {
 
     /// Those pods whose Service exists, after the missing ones have been created; the creates of the others have failed with it.
     private func withServices(_ creates: [RunDriver.Create]) async -> [RunDriver.Create] {
+        var missing: [HeadlessService] = []
+        for case let service? in creates.map(\.service) where services.insert(service.name).inserted {
+            missing.append(service)
+        }
+        guard !missing.isEmpty else { return creates }
         var failures: [String: PodCreateFailure] = [:]
-        for case let service? in creates.map(\.service)
-        where failures[service.name] == nil && !services.contains(service.name) {
-            do {
-                try await createOrAdopt(service)
-                services.insert(service.name)
-            } catch {
-                failures[service.name] = Self.failure(error)
+        await withTaskGroup(of: ServiceAnswer.self) { group in
+            var next = missing.makeIterator()
+            func addNext() {
+                guard let service = next.next() else { return }
+                group.addTask { [self] in
+                    do {
+                        try await createOrAdopt(service)
+                        return ServiceAnswer(name: service.name, failure: nil)
+                    } catch {
+                        return ServiceAnswer(name: service.name, failure: Self.failure(error))
+                    }
+                }
+            }
+            for _ in 0..<settings.concurrentWrites { addNext() }
+            while let answer = await group.next() {
+                if let failure = answer.failure {
+                    services.remove(answer.name)
+                    failures[answer.name] = failure
+                }
+                addNext()
             }
         }
         return creates.filter { create in
@@ -192,7 +216,7 @@ actor ActiveRun {
         }
     }
 
-    private func createOrAdopt(_ service: HeadlessService) async throws {
+    private nonisolated func createOrAdopt(_ service: HeadlessService) async throws {
         do {
             try await cluster.createService(service.manifest, namespace: key.namespace)
         } catch let status as APIStatus where status.isAlreadyExists {

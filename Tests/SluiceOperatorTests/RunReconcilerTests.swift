@@ -1,4 +1,5 @@
 import JSON
+import KubernetesClient
 import KubernetesModel
 import KubernetesRuntime
 import KubernetesTesting
@@ -92,6 +93,33 @@ import Testing
         #expect(run.status.tasks.first?.reason == "ServiceNameTaken")
         #expect(run.status.tasks.first?.message == "a Service named \(name) exists and does not belong to this run")
         #expect(harness.cluster.state.withLock { $0.created.isEmpty })
+    }
+
+    @Test(arguments: [
+        (503, "the server is busy", "Succeeded", 0, 4), (500, "etcdserver: no leader", "Succeeded", 0, 4),
+        (403, #"admission webhook "guard" denied the request: not now"#, "Succeeded", 1, 4),
+        (403, "exceeded quota: services", "Succeeded", 1, 4), (422, "Service is invalid", "Failed", 0, 0),
+    ])
+    func `Q8: A Service that is not made is as a pod that is not made: asked for again, or the end of the attempt`(
+        code: Int, message: String, phase: String, attempt: Int, pods: Int
+    ) throws {
+        var harness = OperatorHarness(seed: 9)
+        defer { harness.end() }
+        let gang = Self.task("g", ["replicas": 4, "framework": "pytorch"])
+        harness.cluster.addRun("train", spec: ["pipelineSpec": ["tasks": [gang]]])
+        harness.cluster.state.withLock {
+            $0.serviceFailures = [APIStatus(code: code, reason: "", message: message)]
+        }
+        harness.startOperator()
+        #expect(harness.runUntilDone())
+        let status = try #require(try harness.cluster.run(named: "train")).status
+        #expect(status.phase.rawValue == phase)
+        #expect(status.tasks.first?.attempt == attempt)
+        #expect(status.tasks.first?.failures == (phase == "Failed" ? 1 : 0), "what is refused costs no attempt")
+        let state = harness.cluster.state.withLock { $0 }
+        #expect(state.violations == [])
+        #expect(state.created.count == pods)
+        #expect(state.created.values.allSatisfy { $0 == 1 })
     }
 
     @Test func `A run waits for a Pipeline that comes later, and keeps it as it was`() throws {

@@ -25,6 +25,9 @@ final class FakeCluster: Sendable {
         var runs: [ObjectKey: JSONValue] = [:]
         var pods: [ObjectKey: JSONValue] = [:]
         var pipelines: [ObjectKey: JSONValue] = [:]
+        var services: [ObjectKey: JSONValue] = [:]
+        /// What creates of Services are answered, one after the other, before any is made.
+        var serviceFailures: [APIStatus] = []
         /// The nodes that the scheduler binds pods to; with none, pods get the name of some node.
         var nodes: [ObjectKey: JSONValue] = [:]
         var queues: [ObjectKey: JSONValue] = [:]
@@ -524,6 +527,7 @@ extension FakeCluster: ClusterAccess {
         try await request("create \(Self.key(service).name)") { [self] in
             try state.withLock { state in
                 let key = Self.key(service)
+                if !state.serviceFailures.isEmpty { throw state.serviceFailures.removeFirst() }
                 guard state.services[key] == nil else {
                     throw APIStatus(
                         code: 409, reason: "AlreadyExists", message: "services \"\(key.name)\" already exists")
