@@ -33,7 +33,6 @@ final class FakeCluster: Sendable {
         var queues: [ObjectKey: JSONValue] = [:]
         /// Pods that found no room when the scheduler looked at them first.
         var unplaced: Set<ObjectKey> = []
-        var services: [ObjectKey: JSONValue] = [:]
         var log: [Change] = []
         /// How late watches of a kind tell of a change.
         var lags: [String: Duration] = [:]
