@@ -158,8 +158,8 @@ let package = Package(
         tests("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         tests("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
         tests("GangQueue", ["KubernetesModel"]),
-        tests("Queueing", ["PipelineEngine", "GangQueue", "JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
-        tests("Simulator", ["JSON", "KubernetesModel", "YAML"]),
+        tests("Queueing", ["GangQueue", "JSON", "KubernetesModel", "PipelineEngine", "SluiceAPI", "YAML"]),
+        tests("Simulator", ["GangQueue", "JSON", "KubernetesModel", "Queueing", "SluiceAPI", "YAML"]),
         tests(
             "SluiceOperator",
             [

@@ -270,7 +270,10 @@ extension RunEngine {
                 key: AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt),
                 replicas: nodes[index].task.spec.replicas, minAvailable: nodes[index].task.minAvailable)
         request.isUnderWay = true
-        request.startTime = nodes[index].status.startTime
+        // That of the attempt, not of the task: work is safe from eviction for a while after it was let in (rule Q7).
+        request.startTime =
+            nodes[index].status.pods.compactMap { pods[$0]?.pod.metadata.creationTimestamp }.min()
+            ?? nodes[index].status.startTime
         output.held.append(request)
     }
 
@@ -288,6 +291,16 @@ extension RunEngine {
         output.withdrawn.append(AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt))
     }
 
+    /// Nothing new starts in a suspended run (rule E13), so that none of it may wait for room or hold it. It asks again, in its place,
+    /// when the run goes on.
+    mutating func askLater(_ index: Int) {
+        releaseSlot(index)
+        setWaitingReason(index, reason: "", message: "")
+        nodes[index].position = nil
+        output.statusChanged = true
+        enqueue(index)
+    }
+
     private func node(of key: AttemptKey) -> Int? {
         nodeByPath[key.path].flatMap { nodes[$0].status.attempt == key.attempt ? $0 : nil }
     }
@@ -295,6 +308,7 @@ extension RunEngine {
     /// The attempt may begin. `nodes` are those that its replicas are to be bound to, where the queue says so.
     public mutating func admitted(_ key: AttemptKey, nodes planned: [String?] = [], now: Timestamp) {
         guard let index = node(of: key), nodes[index].admission == .waiting else { return }
+        if desired == .suspended { return askLater(index) }
         setAdmitted(index)
         nodes[index].plannedNodes = planned
         if queuePlace?.admittedTime == nil {

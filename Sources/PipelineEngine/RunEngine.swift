@@ -235,6 +235,9 @@ public struct RunEngine: Sendable {
         default: desired = state
         }
         if state == .cancelled || state == .terminated { noteCommonDecision() }
+        if desired == .suspended {
+            for index in nodes.indices where nodes[index].admission == .waiting { askLater(index) }
+        }
         listAll()
     }
 

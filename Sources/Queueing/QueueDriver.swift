@@ -22,6 +22,8 @@ public struct QueueDriver: Sendable {
     private var othersByNode: [String: [String: Int64]] = [:]
     private var nodes: [String: NodeSpec] = [:]
     private var changedNodes: Set<String> = []
+    /// The nodes that the queue has been told of.
+    private var toldNodes: Set<String> = []
     private var priorities: [String: Int64] = [:]
     private var queues: [String: (spec: QueueSpec, isValid: Bool)] = [:]
     private var namespaces: [String: Namespace] = [:]
@@ -161,7 +163,8 @@ public struct QueueDriver: Sendable {
         return key
     }
 
-    private static func key(_ attempt: AttemptKey, of run: RunIdentity) -> String {
+    /// The key of the workload that an attempt is, as decisions name it: attempts of one task have the same.
+    public static func key(_ attempt: AttemptKey, of run: RunIdentity) -> String {
         "\(run.namespace)/\(run.name)/\(attempt.path)"
     }
 
@@ -358,6 +361,12 @@ public struct QueueDriver: Sendable {
         return result
     }
 
+    /// The queue in which a workload is, as of the last decision; nil for one that is in none.
+    public func queue(of key: String) -> String? { queue.queue(of: key) }
+
+    /// Why a workload waits, with the numbers of now; nil for one that does not, or that no decision looked at yet.
+    public func reason(of key: String) -> WaitingReason? { queue.reason(key) }
+
     /// How a queue stands as of the last decision; nil for one that does not exist.
     public func report(_ name: String) -> GangQueue.QueueReport? { queue.report(name) }
 
@@ -370,19 +379,28 @@ public struct QueueDriver: Sendable {
 
     private mutating func applyNodes() {
         guard !changedNodes.isEmpty else { return }
+        var new: Set<String> = []
         for name in changedNodes.sorted() {
             guard var spec = nodes[name] else {
                 queue.removeNode(name)
+                toldNodes.remove(name)
                 leaveNode(name, "node \(name), which was planned for a pod, is gone")
                 continue
             }
             spec.foreign = Resources((othersByNode[name] ?? [:]).map { Resources.Entry($0.key, $0.value) })
             queue.setNode(spec)
+            if toldNodes.insert(name).inserted { new.insert(name) }
             if !spec.schedulable {
                 leaveNode(name, "node \(name), which was planned for a pod, takes no pods any more")
             }
         }
         changedNodes = []
+        guard !new.isEmpty else { return }
+        // Pods may have been heard of before their node.
+        for claim in claims.values {
+            guard let node = claim.node, new.contains(node) else { continue }
+            queue.podsBound(claim.workload, [PodPlacement(replica: claim.replica, node: node)])
+        }
     }
 
     /// Attempts with pods that are to be bound to a node which takes none: they would wait for it in vain.

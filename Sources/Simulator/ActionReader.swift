@@ -9,7 +9,8 @@ extension Scenario {
         "state", "pod", "apply", "delete", "patch", "restartOperator", "operator", "clock", "trigger",
     ]
     /// Kinds of objects that are part of the design, and whose time comes.
-    static let futureKinds: Set<String> = ["Queue", "ScheduledRun", "Node", "PriorityClass", "Pod"]
+    static let futureKinds: Set<String> = ["ScheduledRun"]
+    private static let clusterKinds = ClusterObject.Kind.allCases.map(\.rawValue)
 
     static func readAction(_ value: JSONValue, _ path: FieldPath, _ reader: inout ScenarioReader) -> TimedAction? {
         guard let object = reader.fields(value, path, known: ["at", "run", "failure"] + actionKinds) else { return nil }
@@ -53,23 +54,26 @@ extension Scenario {
                 return .pod(run: run, task: task, replica: replica, failure)
             }
         case "apply":
-            if checkKind(value, path.field(kind), ["PipelineRun", "Pipeline"], &reader) { return .apply(value) }
+            if checkKind(value, path.field(kind), ["PipelineRun", "Pipeline"] + clusterKinds, &reader) {
+                return .apply(value)
+            }
         case "delete":
             guard let target = reader.fields(value, path.field(kind), known: ["kind", "name"]),
-                checkKind(value, path.field(kind), ["PipelineRun"], &reader)
+                checkKind(value, path.field(kind), ["PipelineRun"] + clusterKinds, &reader),
+                let name = reader.runName(target, "name", path.field(kind))
             else { return nil }
-            return reader.runName(target, "name", path.field(kind)).map(Action.delete)
+            return .delete(Target(kind: target["kind"]?.string ?? "", name: name))
         case "patch":
             guard let target = reader.fields(value, path.field(kind), known: ["kind", "name", "spec"]),
-                checkKind(value, path.field(kind), ["PipelineRun"], &reader)
+                checkKind(value, path.field(kind), ["PipelineRun", "Queue", "Node"], &reader)
             else { return nil }
-            let run = reader.runName(target, "name", path.field(kind))
+            let name = reader.runName(target, "name", path.field(kind))
             guard let spec = target["spec"], spec.object != nil else {
                 reader.errors.append(
                     .required(path.field(kind).field("spec"), "must be an object: what changes in the spec"))
                 return nil
             }
-            return run.map { .patch($0, spec: spec) }
+            return name.map { .patch(Target(kind: target["kind"]?.string ?? "", name: $0), spec: spec) }
         case "restartOperator":
             if value == true { return .restartOperator }
             reader.errors.append(.invalid(path.field(kind), value, "must be true"))

@@ -13,6 +13,8 @@ struct EventQueue {
         case action(Int)
         /// The operator looks at a run, unless it has another time for it by now.
         case wake(run: Int)
+        /// The operator's queue decides, unless it has another time for that by now.
+        case decide
 
         fileprivate var rank: Int {
             switch self {
@@ -20,6 +22,7 @@ struct EventQueue {
             case .arrival: 2
             case .action: 3
             case .wake: 4
+            case .decide: 5
             }
         }
     }
@@ -40,6 +43,9 @@ struct EventQueue {
     private var added = 0
     /// Entries that are not mere wake-ups of the operator.
     private(set) var ownCount = 0
+    private var decisionCount = 0
+    /// Whether nothing is to come but that the queue thinks again.
+    var hasOnlyDecisions: Bool { heap.count == decisionCount }
 
     /// When the next one is; nil when nothing is to come. O(1).
     var nextTime: Timestamp? { heap.min?.time }
@@ -48,6 +54,7 @@ struct EventQueue {
     mutating func add(_ time: Timestamp, _ event: Event) {
         added += 1
         if event.rank < 4 { ownCount += 1 }
+        if event.rank == 5 { decisionCount += 1 }
         heap.insert(Entry(time: time, number: added, event: event))
     }
 
@@ -56,6 +63,7 @@ struct EventQueue {
         guard let first = heap.min, first.time <= time else { return nil }
         let event = heap.removeMin().event
         if event.rank < 4 { ownCount -= 1 }
+        if event.rank == 5 { decisionCount -= 1 }
         return event
     }
 }

@@ -12,7 +12,6 @@ extension Pod {
     }
 
     mutating func run(at time: Timestamp) {
-        nodeName = "node"
         status.phase = .running
         status.startTime = time
         setMain(.running(startedAt: time))
@@ -20,7 +19,6 @@ extension Pod {
 
     /// Bound to a node that cannot start it.
     mutating func wait(reason: String, message: String) {
-        nodeName = "node"
         setMain(.waiting(reason: reason, message: message))
     }
 

@@ -14,7 +14,7 @@ extension SimulationReport {
             + "\(Self.count(podsCreated, "pod")), makespan \(makespan.goText)"
     }
 
-    /// A table of runs with their tasks, why runs failed, and what was refused.
+    /// A table of runs with their tasks, why runs failed, what the queues did, and what was refused.
     public var table: String {
         var rows = [["RUN/TASK", "PHASE", "ARRIVED", "STARTED", "FINISHED", "ATTEMPTS", "REASON"]]
         var left = Self.maximumRows
@@ -40,6 +40,7 @@ extension SimulationReport {
         for run in runs.filter({ $0.phase != "Succeeded" && !$0.message.isEmpty }).prefix(20) {
             lines.append("\(run.namespace)/\(run.name): \(run.message)")
         }
+        lines += queueLines
         for refusal in refused { lines.append("refused: \(refusal.kind) \(refusal.name): \(refusal.message)") }
         return lines.joined(separator: "\n")
     }
@@ -54,10 +55,10 @@ extension SimulationReport {
 
     private static func text(_ time: Duration?) -> String { time?.goText ?? "" }
 
-    private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+    static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 
     /// Rows whose columns begin below each other.
-    private static func columns(_ rows: [[String]]) -> [String] {
+    static func columns(_ rows: [[String]]) -> [String] {
         var widths: [Int] = []
         for row in rows {
             for (index, cell) in row.enumerated() {

@@ -41,18 +41,25 @@ public struct Scenario: Sendable, Hashable {
         case state(RunName, DesiredState)
         /// Something befalls pods of the running attempt of a task: all of them where no replica is named.
         case pod(run: RunName, task: String, replica: Int?, PodEnd)
-        /// A PipelineRun or a Pipeline is made or changed.
+        /// A PipelineRun, a Pipeline or an object of the cluster is made or changed.
         case apply(JSONValue)
-        /// A run is deleted.
-        case delete(RunName)
-        /// The spec of a run is changed by a JSON merge patch.
-        case patch(RunName, spec: JSONValue)
+        /// A run or an object of the cluster is deleted; a node goes with its pods.
+        case delete(Target)
+        /// The spec of a run, a Queue or a Node is changed by a JSON merge patch.
+        case patch(Target, spec: JSONValue)
         /// The operator dies and comes up again at once.
         case restartOperator
         /// The operator goes away, or comes back.
         case operatorRuns(Bool)
         /// The operator's wall clock jumps; the world's time does not.
         case clock(Duration)
+    }
+
+    /// An object that something is done with.
+    public struct Target: Sendable, Hashable {
+        public var kind: String
+        /// Of a kind that is in no namespace, the name alone counts.
+        public var name: RunName
     }
 }
 

@@ -95,7 +95,7 @@ struct ScenarioReader {
         guard let text = string(object, name, path, isRequired: true) else { return nil }
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, parts.allSatisfy({ !$0.isEmpty }) else {
-            errors.append(.invalid(path.field(name), .string(text), "must be the name of a run: NAMESPACE/NAME"))
+            errors.append(.invalid(path.field(name), .string(text), "must be a name: NAMESPACE/NAME"))
             return nil
         }
         return RunName(parsing: text)

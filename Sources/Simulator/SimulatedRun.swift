@@ -13,6 +13,10 @@ final class SimulatedRun {
         /// When it ended or, never having run, was deleted.
         var ended: Timestamp?
         var isGone = false
+        /// What it asks for; known where there is a queue.
+        var requests = PodRequests.none
+        /// What it takes on its node while it is bound and has not ended.
+        var room: Usage.Room?
     }
 
     /// A driver under way.

@@ -5,10 +5,12 @@
 /// it judges real ones, and drives each run's `RunDriver`: the same value as the operator's, with an API server that answers at once.
 ///
 /// All that happens in one instant is seen in one step: ends of pods first, then runs that come, then actions, then time-outs, then
-/// starts. The capacity has no end: pods run from the moment that they are created.
+/// starts. Where there are nodes or queues a `QueueDriver`, the same value as the operator's as well, decides after that, once a
+/// step, and what it says is done in the same instant. Admitted pods are bound to their planned nodes and run from the moment that
+/// they are created. With no node the capacity has no end.
 ///
-/// Not simulated: `ttlSecondsAfterFinished`, since a dry run is to show what became of its runs; grace periods; and until their issues are
-/// done, queues, nodes and schedules.
+/// Not simulated: `ttlSecondsAfterFinished`, since a dry run is to show what became of its runs; grace periods; evictions by taints
+/// (NoExecute); and until their issue is done, schedules.
 ///
 /// What the module must never do:
 /// - No I/O, no clock, no random numbers. Same input, same bytes, on any machine: nothing depends on the order of a dictionary.

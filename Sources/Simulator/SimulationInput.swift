@@ -24,6 +24,12 @@ public struct SimulationInput: Sendable {
 
     public private(set) var scenario = Scenario()
     private(set) var pipelines: [Object] = []
+    /// What the cluster has in the beginning, in the order of the documents.
+    private(set) var cluster: [ClusterObject] = []
+    /// Whether there is a Node, or one comes: else the capacity has no end.
+    private(set) var hasNodes = false
+    /// Whether there is anything that a queue decides by.
+    private(set) var usesQueue = false
     /// In the order in which they come; those of one instant in the order of their documents.
     private(set) var arrivals: [Arrival] = []
     private(set) var refused: [SimulationReport.Refusal] = []
@@ -31,7 +37,10 @@ public struct SimulationInput: Sendable {
     /// Whether no run ever comes, and none was refused.
     public var isEmpty: Bool {
         arrivals.isEmpty && refused.isEmpty
-            && !scenario.actions.contains { if case .apply = $0.action { true } else { false } }
+            && !scenario.actions.contains { action in
+                guard case .apply(let object) = action.action else { return false }
+                return object["kind"]?.string.flatMap(ClusterObject.Kind.init(rawValue:)) == nil
+            }
     }
 
     /// Sorts and checks documents. `fallback` holds for pods that no outcome of the scenario matches. Objects of other groups, such as
@@ -61,6 +70,20 @@ public struct SimulationInput: Sendable {
                 note(.forbidden("kind", "\(kind) is \(ScenarioReader.unsupported)"))
                 continue
             }
+            if let known = ClusterObject.Kind(rawValue: kind) {
+                guard ClusterObject.isKind(known, document["apiVersion"]) else { continue }
+                input.note(known, document)
+                switch ClusterObject.read(known, document) {
+                case .failure(let problem): input.refused.append(problem.refusal)
+                case .success(let object):
+                    if seen.insert("\(kind)/\(object.identity.title)").inserted {
+                        input.cluster.append(object)
+                    } else {
+                        note(.duplicate("metadata.name", .string(object.identity.name.name)))
+                    }
+                }
+                continue
+            }
             guard group == Sluice.group || document["apiVersion"] == nil else { continue }
             switch kind {
             case Scenario.kind:
@@ -84,7 +107,17 @@ public struct SimulationInput: Sendable {
             default:
                 note(
                     .notSupported(
-                        "kind", .string(kind), [Sluice.pipelineRuns.kind, Sluice.pipelines.kind, Scenario.kind]))
+                        "kind", .string(kind),
+                        [Sluice.pipelineRuns.kind, Sluice.pipelines.kind, Sluice.queues.kind, Scenario.kind]))
+            }
+        }
+        for run in runs { input.note(run: run.document) }
+        for action in input.scenario.actions {
+            guard case .apply(let object) = action.action, let kind = object["kind"]?.string else { continue }
+            if let known = ClusterObject.Kind(rawValue: kind) {
+                input.note(known, object)
+            } else {
+                input.note(run: object)
             }
         }
         if runs.isEmpty, input.scenario.actions.isEmpty, input.pipelines.count == 1, mistakes.isEmpty {
@@ -96,6 +129,16 @@ public struct SimulationInput: Sendable {
         }
         if let fallback { input.scenario.outcomes.append(OutcomeRule(fallback)) }
         return (input, mistakes)
+    }
+
+    /// A document of that kind is there or comes, good or bad: with a bad Node the capacity has an end all the same.
+    private mutating func note(_ kind: ClusterObject.Kind, _ document: JSONValue) {
+        if kind == .node { hasNodes = true }
+        if kind == .node || kind == .queue { usesQueue = true }
+    }
+
+    private mutating func note(run document: JSONValue) {
+        if document["spec"]?["queue"] != nil || document["spec"]?["priorityClassName"] != nil { usesQueue = true }
     }
 
     /// Namespace and name of a document; one with generateName gets a name by its place among the documents.
@@ -172,24 +215,37 @@ public struct SimulationInput: Sendable {
     private func checkActions(known: Set<RunName>, refused: Set<String>) -> [FieldError] {
         var errors: [FieldError] = []
         var known = known
+        var objects = Set(cluster.map(\.identity))
         for action in scenario.actions {
-            guard case .apply(let object) = action.action, object["kind"]?.string == Sluice.pipelineRuns.kind else {
-                continue
-            }
-            known.insert(Self.name(of: object, number: 0))
+            guard case .apply(let object) = action.action, let kind = object["kind"]?.string else { continue }
+            let name = Self.name(of: object, number: 0)
+            if kind == Sluice.pipelineRuns.kind { known.insert(name) }
+            if let kind = ClusterObject.Kind(rawValue: kind) { objects.insert(ClusterObject.Identity(kind, name)) }
         }
         for (index, action) in scenario.actions.enumerated() {
             let path = FieldPath("actions").index(index)
-            let target: (RunName, FieldPath)? =
+            let target: (Scenario.Target, FieldPath)? =
                 switch action.action {
-                case .state(let run, _): (run, path.field("run"))
-                case .pod(let run, _, _, _): (run, path.field("pod").field("run"))
-                case .delete(let run): (run, path.field("delete").field("name"))
-                case .patch(let run, _): (run, path.field("patch").field("name"))
+                case .state(let run, _): (Scenario.Target(kind: "PipelineRun", name: run), path.field("run"))
+                case .pod(let run, _, _, _):
+                    (Scenario.Target(kind: "PipelineRun", name: run), path.field("pod").field("run"))
+                case .delete(let target): (target, path.field("delete").field("name"))
+                case .patch(let target, _): (target, path.field("patch").field("name"))
                 case .apply, .restartOperator, .operatorRuns, .clock: nil
                 }
-            guard let (run, place) = target, !known.contains(run), !refused.contains(run.description) else { continue }
-            errors.append(unknown(run, place, among: known.map(\.description)))
+            guard let (target, place) = target else { continue }
+            if let kind = ClusterObject.Kind(rawValue: target.kind) {
+                let identity = ClusterObject.Identity(kind, target.name)
+                let isRefused = self.refused.contains { $0.kind == target.kind && $0.name == identity.title }
+                guard !objects.contains(identity), !isRefused else { continue }
+                let names = objects.filter { $0.kind == kind }.map(\.title)
+                errors.append(
+                    .notFound(
+                        place, .string(identity.title),
+                        "there is no such \(target.kind)" + Suggestion.phrase(for: identity.title, in: names)))
+            } else if !known.contains(target.name), !refused.contains(target.name.description) {
+                errors.append(unknown(target.name, place, among: known.map(\.description)))
+            }
         }
         return errors
     }

@@ -43,8 +43,8 @@ public struct SimulationReport: Sendable, Hashable {
         public var tasks: [Task] = []
     }
 
-    /// An attempt that was let in. As long as there is no queue, every one is, at once, and its queue is `default`: the one that
-    /// namespaces without a Queue have.
+    /// An attempt that was let in. Where there is no Node, no Queue and no run that names one, every one is, at once, and its queue
+    /// is `default`.
     public struct Admission: Sendable, Hashable {
         public var at: Duration
         public var namespace: String
@@ -53,8 +53,8 @@ public struct SimulationReport: Sendable, Hashable {
         public var attempt: Int
         public var pods: Int
         public var queue = "default"
-        /// The node of each pod; empty where there are no nodes and the capacity has no end.
-        public var nodes: [String] = []
+        /// The node of each pod, nil for one that has none yet; empty where there are no nodes and the capacity has no end.
+        public var nodes: [String?] = []
     }
 
     /// An object that admission refused.
@@ -69,6 +69,13 @@ public struct SimulationReport: Sendable, Hashable {
     public var podsCreated = 0
     public var runs: [Run] = []
     public var admissions: [Admission] = []
+    public var preemptions: [Preemption] = []
+    /// In the order of their queues, there in that of their runs.
+    public var waiting: [Waiting] = []
+    /// By name.
+    public var queues: [QueueUse] = []
+    /// What was used of what there was while anything waited or ran, from 0 to 1, by resource and in the order of the names.
+    public var utilisation: [Amount] = []
     public var refused: [Refusal] = []
     /// When the simulation ended.
     public var ended = Duration.zero
@@ -80,9 +87,11 @@ public struct SimulationReport: Sendable, Hashable {
 extension SimulationReport: JSONWritable {
     public var json: JSONValue {
         [
-            "makespanSeconds": Self.seconds(makespan), "podsCreated": .int(Int64(podsCreated)), "utilisation": [:],
-            "runs": .array(runs.map(\.json)), "admissions": .array(admissions.map(\.json)), "preemptions": [],
-            "waiting": [], "schedules": [], "queues": [],
+            "makespanSeconds": Self.seconds(makespan), "podsCreated": .int(Int64(podsCreated)),
+            "utilisation": .object(JSONObject(utilisation.map { ($0.resource, Self.number($0.units)) })),
+            "runs": .array(runs.map(\.json)), "admissions": .array(admissions.map(\.json)),
+            "preemptions": .array(preemptions.map(\.json)), "waiting": .array(waiting.map(\.json)), "schedules": [],
+            "queues": .array(queues.map(\.json)),
             "refused": .array(
                 refused.map {
                     ["kind": .string($0.kind), "name": .string($0.name), "message": .string($0.message)]
@@ -131,7 +140,7 @@ extension SimulationReport.Admission {
         [
             "at": SimulationReport.seconds(at), "namespace": .string(namespace), "run": .string(run),
             "task": .string(task), "attempt": .int(Int64(attempt)), "pods": .int(Int64(pods)), "queue": .string(queue),
-            "nodes": JSONValue(nodes),
+            "nodes": .array(nodes.map { $0.map(JSONValue.string) ?? .null }),
         ]
     }
 }

@@ -5,7 +5,7 @@ extension SimulationReport {
     /// More rows than this are not drawn.
     static let maximumBars = 60
 
-    /// A row a task that had attempts, scaled to so many columns.
+    /// A row a task that had attempts, and below them one a queue with its share, scaled to so many columns.
     public func timeline(width: Int) -> String {
         let bars = runs.flatMap { run in
             run.tasks.filter { !$0.attempts.isEmpty }.map { ("\(run.name)/\($0.name)", $0.attempts) }
@@ -14,8 +14,10 @@ extension SimulationReport {
         let shown = bars.prefix(Self.maximumBars)
         let total = max(
             .microseconds(1), shown.flatMap(\.1).map { $0.finished ?? ended }.max() ?? .zero, makespan)
-        let labels = shown.map { Self.shortened($0.0, to: max(12, width / 3)) }
-        let labelWidth = labels.map(\.count).max() ?? 0
+        func shortened(_ label: String) -> String { Self.shortened(label, to: max(12, width / 3)) }
+        let labels = shown.map { shortened($0.0) }
+        let sharing = queues.filter { !$0.shares.isEmpty }.map { shortened($0.name) }
+        let labelWidth = (labels + sharing).map(\.count).max() ?? 0
         let columns = max(10, width - labelWidth - 3)
         var lines: [String] = []
         for (label, bar) in zip(labels, shown) {
@@ -27,6 +29,9 @@ extension SimulationReport {
         lines.append(String(repeating: " ", count: labelWidth + 2) + "0s" + gap + end)
         if bars.count > shown.count { lines.append("... and \(bars.count - shown.count) more; -o json has all") }
         lines.append("= succeeded   x failed   - cancelled   > goes on   . waits for the next attempt")
+        guard !sharing.isEmpty else { return lines.joined(separator: "\n") }
+        lines += shareLines(labelWidth: labelWidth, columns: columns, total: total, label: shortened)
+        lines.append("a queue's part of the cluster in tenths, # for all of it; of the resource of which it has most")
         return lines.joined(separator: "\n")
     }
 

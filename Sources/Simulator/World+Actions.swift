@@ -1,6 +1,7 @@
 import JSON
 import KubernetesModel
 import PipelineEngine
+import Queueing
 import SluiceAPI
 
 /// What people, nodes and the operator's fate do.
@@ -12,20 +13,21 @@ extension World {
             change(index) { $0["state"] = .string(state.rawValue) }
         case .pod(let name, let task, let replica, let failure): befall(name, task, replica, failure)
         case .apply(let document): apply(SimulationInput.object(of: document))
-        case .delete(let name): delete(name)
-        case .patch(let name, let patch):
-            guard let index = runByName[name] else { return }
-            change(index) { $0 = Self.merged($0, patch) }
+        case .delete(let target): delete(target)
+        case .patch(let target, let patch): self.patch(target, patch)
         case .restartOperator:
             guard isOperatorRunning else { return }
+            noteDeserved()
             dropDrivers()
             takeOver()
         case .operatorRuns(let runs):
             guard runs != isOperatorRunning else { return }
+            noteDeserved()
             isOperatorRunning = runs
             if runs { takeOver() } else { dropDrivers() }
         case .clock(let jump):
             clockOffset += jump
+            tellQueue { _ in }
             for index in runs.indices { touch(index) }
         }
     }
@@ -57,6 +59,14 @@ extension World {
     }
 
     private func apply(_ object: SimulationInput.Object) {
+        let document = object.document
+        if let kind = document["kind"]?.string.flatMap(ClusterObject.Kind.init(rawValue:)) {
+            switch ClusterObject.read(kind, document) {
+            case .failure(let problem): refused.append(problem.refusal)
+            case .success(let object): set(object)
+            }
+            return
+        }
         if let refusal = SimulationInput.refusal(of: object) { return refused.append(refusal) }
         if object.document["kind"]?.string == Sluice.pipelines.kind {
             pipelines[object.name] = object.document["spec"] ?? [:]
@@ -68,9 +78,51 @@ extension World {
         }
     }
 
+    private func set(_ object: ClusterObject) {
+        cluster.set(object)
+        tellQueue { SimulatedCluster.tell(object, &$0) }
+        if object.identity.kind == .queue || object.identity.kind == .namespace { admission.haveQueuesChanged = true }
+    }
+
+    private func delete(_ target: Scenario.Target) {
+        guard let kind = ClusterObject.Kind(rawValue: target.kind) else { return delete(target.name) }
+        let identity = ClusterObject.Identity(kind, target.name)
+        guard cluster.objects[identity] != nil else { return }
+        if kind == .node { losePods(on: identity.name.name) }
+        cluster.remove(identity)
+        tellQueue { SimulatedCluster.tellDeleted(identity, &$0) }
+        if kind == .queue || kind == .namespace { admission.haveQueuesChanged = true }
+    }
+
+    /// A node goes with what is on it, whoever's it is.
+    private func losePods(on node: String) {
+        for identity in cluster.pods(on: node) {
+            cluster.remove(identity)
+            tellQueue { SimulatedCluster.tellDeleted(identity, &$0) }
+        }
+        for index in runs.indices where !runs[index].isDeleted {
+            for pod in runs[index].pods.indices where runs[index].pods[pod].room?.node == node {
+                runs[index].pods[pod].pod.meet(.nodeLost, at: now)
+                podChanged(index, pod)
+                touch(index)
+            }
+        }
+    }
+
+    private func patch(_ target: Scenario.Target, _ patch: JSONValue) {
+        guard let kind = ClusterObject.Kind(rawValue: target.kind) else {
+            guard let index = runByName[target.name] else { return }
+            return change(index) { $0 = Self.merged($0, patch) }
+        }
+        guard var document = cluster.objects[ClusterObject.Identity(kind, target.name)]?.document else { return }
+        document["spec"] = Self.merged(document["spec"] ?? [:], patch)
+        apply(SimulationInput.object(of: document))
+    }
+
     /// A run goes with its pods.
     private func delete(_ name: RunName) {
         guard let index = runByName.removeValue(forKey: name) else { return }
+        forgetInQueue(index)
         runs[index].isDeleted = true
         runs[index].work = nil
         runs[index].wakeAt = nil

@@ -28,6 +28,7 @@ extension World {
         while true {
             let isAnswered = run.hasPipelines && answerPipelines(run, work)
             let effects = work.driver.next(now: operatorNow, monotonic: monotonic)
+            tellQueue(effects, of: index)
             for create in effects.creates { work.driver.podCreated(createPod(create, index)) }
             if let write = effects.write {
                 run.noteWritten(write.status, now: now)
@@ -74,7 +75,8 @@ extension World {
                 run: run.identity, created: run.metadata.creationTimestamp, generation: run.metadata.generation,
                 spec: spec,
                 pipeline: pipeline,
-                parameters: parameters, status: status, pipelineSnapshot: snapshot)
+                parameters: parameters, status: status, pipelineSnapshot: snapshot,
+                admission: usesQueue ? .queue : .always)
             let writesSeldom = Self.mayWriteSeldom(pipeline)
             let work = SimulatedRun.Work(
                 RunDriver(engine, written: run.written, settings: Self.driverSettings(writesSeldom: writesSeldom)),
@@ -162,6 +164,7 @@ extension World {
 
     /// The operator has come up.
     func takeOver() {
+        rebuildQueue()
         for index in runs.indices { touch(index) }
     }
 }

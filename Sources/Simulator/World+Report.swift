@@ -1,6 +1,8 @@
+import GangQueue
 import JSON
 import KubernetesModel
 import PipelineEngine
+import Queueing
 import SluiceAPI
 
 /// What came of it all.
@@ -12,8 +14,47 @@ extension World {
         report.makespan = report.runs.compactMap(\.finished).max() ?? .zero
         report.admissions = admissions
         report.refused = refused
+        report.preemptions = preemptions
+        if usesQueue {
+            report.waiting = waiting
+            report.queues = queueUses
+            report.utilisation = usage.utilisation.map { SimulationReport.Amount(resource: $0.0, units: $0.1) }
+        }
         report.ended = now - start
         return report
+    }
+
+    private var waiting: [SimulationReport.Waiting] {
+        let all = admission.waiting.sorted {
+            ($0.value.queue, $0.value.run, $0.value.attempt) < ($1.value.queue, $1.value.run, $1.value.attempt)
+        }
+        return all.map { key, waiting in
+            let name = runs[waiting.run].name
+            let reason = isOperatorRunning ? admission.driver.reason(of: key)?.text : nil
+            return SimulationReport.Waiting(
+                workload: SimulationReport.Workload(
+                    namespace: name.namespace, run: name.name, task: waiting.attempt.path, queue: waiting.queue),
+                since: waiting.since - start, reason: reason ?? waiting.reason)
+        }
+    }
+
+    private var queueUses: [SimulationReport.QueueUse] {
+        usage.queues.sorted { $0.key < $1.key }.map { name, use in
+            func amounts(_ entries: [String: Int64]) -> [SimulationReport.Amount] {
+                entries.filter { $0.value > 0 }.sorted { $0.key < $1.key }
+                    .map { SimulationReport.Amount(resource: $0.key, units: Double($0.value)) }
+            }
+            var report = SimulationReport.QueueUse(name: name)
+            report.deserved = (admission.deserved[name]?.entries ?? []).filter { $0.amount > 0 }
+                .map { SimulationReport.Amount(resource: $0.name, units: Double($0.amount)) }
+            report.allocated = amounts(use.now)
+            report.peak = amounts(use.peak)
+            report.average = usage.averages(name).map { SimulationReport.Amount(resource: $0.0, units: $0.1) }
+            report.shares = use.shares.map {
+                SimulationReport.Share(from: $0.from - start, thousandths: $0.share)
+            }
+            return report
+        }
     }
 
     private func offset(_ time: Timestamp?) -> Duration? { time.map { $0 - start } }

@@ -1,3 +1,4 @@
+import GangQueue
 import JSON
 import KubernetesModel
 import PipelineEngine
@@ -19,6 +20,28 @@ final class World {
     var refused: [SimulationReport.Refusal]
     var podsCreated = 0
 
+    /// Whether anything is there that a queue decides by: a Node, a Queue, or a run that names one. Without, every attempt begins at
+    /// once.
+    let usesQueue: Bool
+    /// Whether no Node ever is: then the capacity has no end.
+    let isEndless: Bool
+    var cluster = SimulatedCluster()
+    var admission = SimulatedAdmission()
+    var usage: Usage
+    var preemptions: [SimulationReport.Preemption] = []
+    /// Pods that were let in and have no node.
+    var unbound: [UnboundPod] = []
+    /// For tests: all that happened in an instant has happened.
+    var onInstant: ((World) -> Void)?
+    private var knownChanges = -1
+
+    struct UnboundPod {
+        var run: Int
+        var pod: Int
+        var manifest: JSONValue
+        var queue: String
+    }
+
     var isOperatorRunning = true
     /// By how much the operator's wall clock is ahead of the world's time.
     var clockOffset = Duration.zero
@@ -37,40 +60,70 @@ final class World {
         self.input = input
         now = input.scenario.start
         refused = input.refused
+        usesQueue = input.usesQueue
+        isEndless = !input.hasNodes
+        usage = Usage(start: now)
+        for object in input.cluster { cluster.set(object) }
         for pipeline in input.pipelines { pipelines[pipeline.name] = pipeline.document["spec"] ?? [:] }
         for (index, arrival) in input.arrivals.enumerated() { queue.add(now + arrival.at, .arrival(index)) }
         for (index, action) in input.scenario.actions.enumerated() { queue.add(now + action.at, .action(index)) }
+        rebuildQueue()
+        noteUsage()
     }
 
     /// Lets everything happen.
     func run() {
         let limit = input.scenario.until.map { start + $0 }
         while let time = queue.nextTime {
-            if let limit, time > limit {
-                now = limit
-                return
-            }
+            if let limit, time > limit { break }
             if limit == nil, time > start + Self.defaultLimit, neverEnds {
                 now = max(now, start + Self.defaultLimit)
-                return
+                break
             }
+            if usesQueue { usage.advance(to: time, isBusy: isBusy) }
             now = time
             while let event = queue.take(at: time) { handle(event) }
-            guard isOperatorRunning else { continue }
-            let looked = touched.sorted()
-            touched = []
-            for index in looked {
-                runs[index].isTouched = false
-                settle(index)
-            }
+            repeat {
+                if !unbound.isEmpty { bindPods() }
+                if isOperatorRunning { settleTouched() }
+            } while decide()
+            noteUsage()
+            onInstant?(self)
         }
         if let limit { now = limit }
+        if usesQueue { usage.advance(to: now, isBusy: isBusy) }
+        noteDeserved()
+    }
+
+    private func settleTouched() {
+        let looked = touched.sorted()
+        touched = []
+        for index in looked {
+            runs[index].isTouched = false
+            settle(index)
+        }
+    }
+
+    /// Whether anything waits or runs.
+    private var isBusy: Bool { usage.pods > 0 || !admission.waiting.isEmpty }
+
+    private func noteUsage() {
+        guard usesQueue else { return }
+        let isChanged = knownChanges != cluster.changes
+        guard isChanged || usage.isChanged else { return }
+        knownChanges = cluster.changes
+        if isChanged { for name in cluster.queues.keys { usage.know(name) } }
+        if !isEndless, isChanged || cluster.nodes.values.contains(where: { !$0.schedulable }) {
+            usage.setCapacity(cluster.nodes, foreign: cluster.foreign)
+        }
+        usage.note(parents: cluster.queues.compactMapValues(\.parent))
     }
 
     /// Whether all that is left to happen is that pods ask for nodes which never come.
     private var neverEnds: Bool {
-        queue.ownCount == 0
-            && runs.contains { $0.mayWaitForEver && !$0.isDeleted && !$0.written.phase.isFinished }
+        queue.hasOnlyDecisions
+            || queue.ownCount == 0
+                && runs.contains { $0.mayWaitForEver && !$0.isDeleted && !$0.written.phase.isFinished }
     }
 
     /// Has the operator look at a run in this instant.
@@ -89,6 +142,10 @@ final class World {
             guard runs[index].wakeAt == now else { return }
             runs[index].wakeAt = nil
             touch(index)
+        case .decide:
+            guard admission.wakeAt == now else { return }
+            admission.wakeAt = nil
+            if isOperatorRunning { admission.isDue = true }
         }
     }
 

@@ -55,6 +55,32 @@ struct AdmissionTests {
         #expect(bench.withdrawn == [Self.key("a")])
     }
 
+    @Test func `E13: a suspended run asks for no room and takes none, and asks again when it goes on`() {
+        var bench = Self.bench([task("a"), task("b")], run: ["parallelism": 1])
+        bench.driver.waiting(Self.key("a"), reason: "WaitingForQuota", message: "2 GPUs of 8 are free")
+        bench.want(.suspended)
+        #expect(bench.withdrawn == [Self.key("a")])
+        #expect(bench.state("a") == "Pending" && bench.outcome() == "Suspended/Suspended")
+        // Admitted just before.
+        bench.admit("a")
+        #expect(bench.created.isEmpty)
+        bench.enqueued = []
+        bench.want(.running)
+        #expect(bench.enqueued.map(\.key) == [Self.key("a")])
+        bench.admit("a")
+        #expect(bench.created.count == 1)
+    }
+
+    @Test func `Q7: after a restart an attempt is as young as its pods, whatever came before it`() {
+        var bench = Self.bench([task("a", ["retry": ["limit": 1, "backoff": ["initial": "0s"]]])])
+        bench.admit("a")
+        bench.pass(100)
+        bench.fail("a", code: 1)
+        bench.admit("a", 1)
+        bench.restart()
+        #expect(bench.held.map(\.startTime) == [bench.now])
+    }
+
     @Test func `Q9: an attempt whose pod comes to light while it waits is admitted`() {
         var bench = Self.bench([task("a", ["replicas": 2])])
         let before = bench.persisted
