@@ -66,12 +66,14 @@ let package = Package(
         module("JSON"),
         module("KubernetesModel", ["JSON"]),
         module("KubernetesSchema", ["JSON", "KubernetesModel"]),
+        module("CronSchedule", ["KubernetesModel"]),
         module("YAML", ["JSON", "KubernetesModel", .product(name: "Yams", package: "Yams")]),
         module("CEL", ["JSON", "KubernetesSchema"]),
 
         // Waiting, threads and time, for what does I/O.
         module("AsyncPrimitives", ["CThread"]),
         module("Clocks", ["KubernetesModel"]),
+        module("ZoneInfo", ["CronSchedule"]),
 
         // What client-go and controller-runtime are for Go. They know nothing of Sluice.
         module("CurlHTTP", ["CLibcurl", "AsyncPrimitives"]),
@@ -130,18 +132,22 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceOperator", "LocalCluster", "Queueing", "KubernetesRuntime", "KubernetesClient", "KubernetesModel", "Clocks",
-                "JSON", "SluiceAPI", "SluiceLint", "PipelineEngine", "Simulator", "YAML", log,
+                "SluiceOperator", "LocalCluster", "Queueing", "KubernetesRuntime", "KubernetesClient",
+                "KubernetesModel", "Clocks",
+                "JSON", "SluiceAPI", "SluiceLint", "PipelineEngine", "Simulator", "YAML", "CronSchedule", "ZoneInfo",
+                log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
 
         tests("JSON"),
         tests("KubernetesModel", ["JSON"]),
         tests("KubernetesSchema", ["JSON", "KubernetesModel"]),
+        tests("CronSchedule", ["KubernetesModel", "ZoneInfo"]),
         tests("YAML", ["JSON", "KubernetesModel"]),
         tests("CEL", ["JSON"]),
         tests("AsyncPrimitives"),
         tests("Clocks", ["KubernetesModel"]),
+        tests("ZoneInfo", ["CronSchedule", "KubernetesModel"]),
         tests("CurlHTTP", ["LoopbackTesting"], resources: [.copy("Resources")]),
         tests(
             "KubernetesClient", ["Clocks", "CurlHTTP", "JSON", "KubernetesModel", "LoopbackTesting", log],

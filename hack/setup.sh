@@ -42,6 +42,8 @@ has openssl || packages+=(openssl)
 has bwrap || packages+=(bubblewrap)
 # The samples, and the checks of the manifests.
 has python3 || packages+=(python3)
+# Schedules.
+[[ -e ${TZDIR:-/usr/share/zoneinfo}/Europe/Berlin ]] || packages+=(tzdata)
 [[ -e /etc/ssl/certs/ca-certificates.crt || -e /etc/pki/tls/certs/ca-bundle.crt ]] || packages+=(ca-certificates)
 if [[ $tests = yes ]]; then
   python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)

@@ -11,13 +11,14 @@ struct SluiceCommand: AsyncParsableCommand {
               sluice simulate runs.yaml scenario.yaml   see what would happen, in virtual time
               sluice up                                 a small cluster for kubectl on this machine
               sluice queue                              who waits in the cluster, and why
+              sluice schedule next '30 2 * * MON-FRI'   what a cron expression means, and when it fires
               sluice lint pipelines/*.yaml              find mistakes before a cluster does
               sluice crds | kubectl apply -f -          teach a cluster the resources
             """,
         version: Version.text,
         subcommands: [
             RunCommand.self, SimulateCommand.self, UpCommand.self, OperatorCommand.self, QueueCommand.self,
-            LintCommand.self, CRDsCommand.self,
+            ScheduleCommand.self, LintCommand.self, CRDsCommand.self,
         ])
 }
 

@@ -52,7 +52,7 @@ extension Duration {
 }
 
 extension Int64 {
-    func floorDivided(by divisor: Int64) -> Int64 {
+    package func floorDivided(by divisor: Int64) -> Int64 {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? quotient - 1 : quotient
     }
@@ -136,7 +136,7 @@ extension Timestamp: CustomStringConvertible {
 
     static func isLeap(_ year: Int64) -> Bool { year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) }
 
-    static func days(inMonth month: Int64, of year: Int64) -> Int64 {
+    package static func days(inMonth month: Int64, of year: Int64) -> Int64 {
         switch month {
         case 2: isLeap(year) ? 29 : 28
         case 4, 6, 9, 11: 30
@@ -146,7 +146,7 @@ extension Timestamp: CustomStringConvertible {
 
     /// Days from 1970-01-01 to a date of the proleptic Gregorian calendar. (Counts years from March, in eras of 400
     /// years.)
-    static func day(year: Int64, month: Int64, day: Int64) -> Int64 {
+    package static func day(year: Int64, month: Int64, day: Int64) -> Int64 {
         let year = month <= 2 ? year - 1 : year
         let era = year.floorDivided(by: 400)
         let yearOfEra = year - era * 400
@@ -155,7 +155,7 @@ extension Timestamp: CustomStringConvertible {
     }
 
     /// The inverse of ``day(year:month:day:)``.
-    static func civil(fromDay day: Int64) -> (year: Int64, month: Int64, day: Int64) {
+    package static func civil(fromDay day: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let shifted = day + 719_468
         let era = shifted.floorDivided(by: 146_097)
         let dayOfEra = shifted - era * 146_097

@@ -1,0 +1,4 @@
+import Testing
+import ZoneInfo
+
+@Test func names() { #expect(ZoneDatabase().names.contains("Europe/London")) }
