@@ -52,11 +52,11 @@ extension World {
             }
             admissions.append(admission)
         }
-        tellQueue { $0.podChanged(Self.asForeign(run.pods[place], of: run)) }
+        tellQueueOfPod(place, of: run)
         return run.pods[place].pod
     }
 
-    private func plan(of identity: PodIdentity, in run: SimulatedRun) -> SimulatedAdmission.Plan? {
+    func plan(of identity: PodIdentity, in run: SimulatedRun) -> SimulatedAdmission.Plan? {
         let attempt = AttemptKey(path: identity.path, attempt: identity.attempt)
         let plan = admission.plans[QueueDriver.key(attempt, of: run.identity)]
         return plan?.attempt == attempt ? plan : nil
@@ -170,7 +170,7 @@ extension World {
             }
         }
         run.work?.driver.podObserved(state)
-        tellQueue { $0.podChanged(Self.asForeign(run.pods[pod], of: run)) }
+        tellQueueOfPod(pod, of: run)
         if state.metadata.isBeingDeleted, !state.isLive, state.metadata.finalizers.isEmpty {
             run.pods[pod].isGone = true
             run.work?.driver.podDeleted(name: state.metadata.name, uid: state.metadata.uid)

@@ -57,6 +57,13 @@ extension World {
         admission.isDue = true
     }
 
+    /// Tells the queue of a pod as it is now.
+    func tellQueueOfPod(_ pod: Int, of run: SimulatedRun) {
+        guard usesQueue else { return }
+        let foreign = asForeign(run.pods[pod], of: run)
+        tellQueue { $0.podChanged(foreign) }
+    }
+
     /// A new operator reads what exists.
     func rebuildQueue() {
         guard usesQueue else { return }
@@ -65,7 +72,7 @@ extension World {
         if isEndless { setEndlessNode() }
         for run in runs where !run.isDeleted {
             for index in run.pods.indices where !run.pods[index].isGone {
-                admission.driver.podChanged(Self.asForeign(run.pods[index], of: run))
+                tellQueueOfPod(index, of: run)
             }
         }
         admission.former = admission.waiting
@@ -81,7 +88,7 @@ extension World {
     }
 
     /// A pod as the operator's queue watches it.
-    static func asForeign(_ pod: SimulatedRun.SimulatedPod, of run: SimulatedRun) -> ForeignPod {
+    private func asForeign(_ pod: SimulatedRun.SimulatedPod, of run: SimulatedRun) -> ForeignPod {
         var foreign = ForeignPod()
         foreign.namespace = run.name.namespace
         foreign.name = pod.pod.metadata.name
@@ -90,6 +97,10 @@ extension World {
         foreign.nodeName = pod.pod.nodeName
         foreign.phase = pod.pod.status.phase
         if foreign.takesRoom { foreign.requests = pod.requests }
+        // With one node no plan is written: see QueueDriver.
+        if foreign.nodeName.isEmpty, cluster.nodes.count > 1 {
+            foreign.plannedNode = plan(of: pod.identity, in: run)?.node(of: pod.identity.replica)
+        }
         return foreign
     }
 
