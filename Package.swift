@@ -97,10 +97,11 @@ let package = Package(
             ]),
 
         // Sluice's resources and decisions: pure.
-        module("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL"]),
+        module("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL", "CronSchedule"]),
         module("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         module("PipelineEngine", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL", "SluiceAPI", heap]),
         module("GangQueue", ["KubernetesModel", heap]),
+        module("Scheduling", ["JSON", "KubernetesModel", "SluiceAPI", "CronSchedule"]),
         module("Queueing", ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine", "GangQueue"]),
         module(
             "Simulator",
@@ -110,7 +111,8 @@ let package = Package(
             "SluiceOperator",
             [
                 "JSON", "KubernetesModel", "AsyncPrimitives", "Clocks", "KubernetesClient", "KubernetesRuntime",
-                "SluiceAPI", "PipelineEngine", "GangQueue", "Queueing", log,
+                "SluiceAPI", "PipelineEngine", "GangQueue", "Queueing", "CronSchedule", "Scheduling", "ZoneInfo",
+                log,
             ]),
 
         // Sluice with no cluster at all.
@@ -134,7 +136,8 @@ let package = Package(
             dependencies: [
                 "SluiceOperator", "LocalCluster", "Queueing", "KubernetesRuntime", "KubernetesClient",
                 "KubernetesModel", "Clocks",
-                "JSON", "SluiceAPI", "SluiceLint", "PipelineEngine", "Simulator", "YAML", "CronSchedule", "ZoneInfo",
+                "JSON", "SluiceAPI", "SluiceLint", "PipelineEngine", "Simulator", "YAML", "CronSchedule", "Scheduling",
+                "ZoneInfo",
                 log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
@@ -164,6 +167,7 @@ let package = Package(
         tests("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         tests("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
         tests("GangQueue", ["KubernetesModel"]),
+        tests("Scheduling", ["CronSchedule", "JSON", "KubernetesModel", "SluiceAPI"]),
         tests("Queueing", ["GangQueue", "JSON", "KubernetesModel", "PipelineEngine", "SluiceAPI", "YAML"]),
         tests("Simulator", ["GangQueue", "JSON", "KubernetesModel", "Queueing", "SluiceAPI", "YAML"]),
         tests(

@@ -32,7 +32,10 @@ GROUP = "sluice.dev"
 # role is a fault, as is less.
 OPERATOR_CLUSTER_WIDE = {
     (GROUP, "pipelines"): {"get", "list", "watch"},
-    (GROUP, "pipelineruns"): {"get", "list", "watch", "delete"},
+    (GROUP, "pipelineruns"): {"get", "list", "watch", "create", "patch", "delete"},
+    (GROUP, "scheduledruns"): {"get", "list", "watch"},
+    (GROUP, "scheduledruns/status"): {"patch"},
+    (GROUP, "scheduledruns/finalizers"): {"update"},
     (GROUP, "pipelineruns/status"): {"get", "update", "patch"},
     (GROUP, "pipelineruns/finalizers"): {"update"},
     (GROUP, "queues"): {"get", "list", "watch"},

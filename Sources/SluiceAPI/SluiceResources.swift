@@ -8,6 +8,8 @@ public enum Sluice {
 
     public static let pipelineRuns = ResourceType(
         group: group, version: version, kind: "PipelineRun", plural: "pipelineruns")
+    public static let scheduledRuns = ResourceType(
+        group: group, version: version, kind: "ScheduledRun", plural: "scheduledruns")
     public static let pipelines = ResourceType(group: group, version: version, kind: "Pipeline", plural: "pipelines")
     public static let queues = ResourceType(
         group: group, version: version, kind: "Queue", plural: "queues", isNamespaced: false)
@@ -19,6 +21,8 @@ public enum Sluice {
         public static let attempt = "sluice.dev/attempt"
         public static let replica = "sluice.dev/replica"
         public static let queue = "sluice.dev/queue"
+        /// The ScheduledRun of a run.
+        public static let schedule = "sluice.dev/schedule"
         /// The attempt whose pods find each other, by the name of their Service; on the pods of tasks with a framework only.
         public static let gang = "sluice.dev/gang"
         public static let managedBy = "app.kubernetes.io/managed-by"

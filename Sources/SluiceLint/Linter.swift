@@ -1,13 +1,15 @@
 import JSON
 import KubernetesModel
-import SluiceAPI
+public import SluiceAPI
 import YAML
 
 /// Finds the mistakes in manifests before a cluster does.
 public enum Linter {
     /// Every error and warning in a YAML text, in the order of the lines. Documents of other groups are passed over.
     /// Runs whose Pipeline is in the same text are checked against its parameters.
-    public static func check(_ text: String, file: String? = nil) -> [Diagnostic] {
+    public static func check(
+        _ text: String, file: String? = nil, zones: Validator.ZoneCheck? = nil
+    ) -> [Diagnostic] {
         func whole(_ message: String) -> [Diagnostic] {
             [Diagnostic(file: file, line: 1, column: 1, path: "", severity: .error, message: message)]
         }
@@ -27,7 +29,7 @@ public enum Linter {
 
         var diagnostics: [Diagnostic] = []
         for document in documents {
-            guard let report = report(on: document, among: documents) else { continue }
+            guard let report = report(on: document, among: documents, zones) else { continue }
             for (errors, severity) in [(report.errors, Diagnostic.Severity.error), (report.warnings, .warning)] {
                 for error in errors {
                     let position = document.position(of: error.path)
@@ -44,7 +46,9 @@ public enum Linter {
     }
 
     /// nil for a document that is not ours.
-    private static func report(on document: YAMLDocument, among documents: [YAMLDocument]) -> ValidationReport? {
+    private static func report(
+        on document: YAMLDocument, among documents: [YAMLDocument], _ zones: Validator.ZoneCheck?
+    ) -> ValidationReport? {
         let value = document.value
         if value.object != nil {
             let group = (value["apiVersion"]?.string ?? "").split(separator: "/", omittingEmptySubsequences: false)
@@ -53,7 +57,7 @@ public enum Linter {
                 return nil
             }
         }
-        var report = Validator.validate(value)
+        var report = Validator.validate(value, zones: zones)
         guard value["kind"]?.string == Sluice.pipelineRuns.kind,
             let name = value["spec"]?["pipelineRef"]?["name"]?.string,
             let pipeline = documents.first(where: { isPipeline($0.value, name, beside: value) })?.value["spec"],

@@ -43,6 +43,27 @@ public struct APIServerAccess: ClusterAccess {
         return try await client.resource(Queue.self).patchForMetadata(name, .json(patch), subresource: "status")
     }
 
+    public func createRun(_ run: JSONValue, namespace: String) async throws -> PipelineRun {
+        try await client.resource(PipelineRun.self, namespace: namespace).create(run)
+    }
+
+    public func cancelRun(_ key: ObjectKey, uid: String) async throws {
+        let patch: JSONValue = ["metadata": ["uid": .string(uid)], "spec": ["state": "Cancelled"]]
+        _ = try await client.resource(PipelineRun.self, namespace: key.namespace)
+            .patchForMetadata(key.name, .merge(patch))
+    }
+
+    public func writeStatus(
+        _ status: JSONValue, ofSchedule key: ObjectKey, resourceVersion: String
+    ) async throws -> ObjectMeta {
+        let patch: JSONValue = [
+            ["op": "add", "path": "/metadata/resourceVersion", "value": .string(resourceVersion)],
+            ["op": "add", "path": "/status", "value": status],
+        ]
+        return try await client.resource(ScheduledRun.self, namespace: key.namespace)
+            .patchForMetadata(key.name, .json(patch), subresource: "status")
+    }
+
     public func deleteRun(_ key: ObjectKey, uid: String) async throws {
         _ = try await client.resource(PipelineRun.self, namespace: key.namespace)
             .delete(key.name, DeleteOptions(uid: uid, propagation: .background))

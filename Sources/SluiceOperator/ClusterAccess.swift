@@ -16,6 +16,14 @@ public protocol ClusterAccess: Sendable {
     func writeStatus(_ status: JSONValue, of key: ObjectKey, resourceVersion: String) async throws -> ObjectMeta
     /// Replaces the status of a Queue. Gives the Queue's metadata after that.
     func writeStatus(_ status: JSONValue, ofQueue name: String) async throws -> ObjectMeta
+    /// Creates a run. Throws a conflict where its name is taken.
+    func createRun(_ run: JSONValue, namespace: String) async throws -> PipelineRun
+    /// Asks the run of that UID to end: its desired state becomes Cancelled.
+    func cancelRun(_ key: ObjectKey, uid: String) async throws
+    /// Replaces the status of the ScheduledRun at that resourceVersion. Gives its metadata after that.
+    func writeStatus(
+        _ status: JSONValue, ofSchedule key: ObjectKey, resourceVersion: String
+    ) async throws -> ObjectMeta
     func deleteRun(_ key: ObjectKey, uid: String) async throws
 
     func pod(_ key: ObjectKey) async throws -> Pod

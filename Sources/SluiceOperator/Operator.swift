@@ -1,3 +1,4 @@
+import CronSchedule
 public import GangQueue
 public import KubernetesClient
 import KubernetesModel
@@ -5,6 +6,7 @@ public import KubernetesRuntime
 public import Logging
 import Queueing
 import SluiceAPI
+import ZoneInfo
 
 /// The whole operator over one API server: informers, the reconcilers and what they need to run, in the order in which they
 /// start and stop.
@@ -69,7 +71,20 @@ public struct Operator: Sendable {
         let controller = reconciler.controller(workers: configuration.workers)
         manager.add(controller)
         manager.add("release of finished pods", whileLeading: true) { await reconciler.releaseFinishedPods() }
-        manager.add("take-over", whileLeading: true) { try await reconciler.takeOver(controller) }
+        let schedules = Informer(client.resource(ScheduledRun.self, namespace: namespace).listWatch, logger: logger)
+        manager.add(schedules)
+        let scheduler = ScheduleReconciler(
+            cluster: APIServerAccess(client, namespace: namespace), schedules: schedules.store, runs: runs.store,
+            zones: { [zones = ZoneDatabase()] name throws(ZoneError) in try zones.rules(name) },
+            events: { schedule, isWarning, reason, message in
+                recorder.record(isWarning ? .warning : .normal, reason: reason, message: message, on: schedule)
+            }, logger: logger)
+        let scheduleController = scheduler.controller(workers: 4)
+        manager.add(scheduleController)
+        manager.add("take-over", whileLeading: true) {
+            try await reconciler.takeOver(controller)
+            scheduler.takeOver(scheduleController)
+        }
         try await manager.run()
     }
 

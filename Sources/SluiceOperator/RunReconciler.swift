@@ -63,10 +63,10 @@ public final class RunReconciler: Sendable {
         ) { [self] key in try await reconcile(key) }
         controllerQueue.withLock { $0 = { controller.enqueue($0) } }
         runs.addHandler { [self] event in
-            // Our own status writes are known already.
-            guard event.origin != .ownWrite, leads else { return }
             // A run that is new waits behind those under way, so that the ones that came first end first.
             let isNew = if case .added = event.change { true } else { false }
+            // Our own status writes are known already; a run that a schedule has made is not.
+            guard event.origin != .ownWrite || isNew, leads else { return }
             controller.enqueue(event.key, priority: isNew ? .low : .high)
         }
         controller.watch(pods) { [self] event in

@@ -81,7 +81,7 @@ struct LinterTests {
         (
             "unknown kind", "kind: PipelineRun", "kind: PiplineRun",
             [
-                #"f.yaml:2:1: kind: Unsupported value: "PiplineRun": supported values: "PipelineRun", "Pipeline", "Queue""#
+                #"f.yaml:2:1: kind: Unsupported value: "PiplineRun": supported values: "PipelineRun", "Pipeline", "Queue", "ScheduledRun""#
             ]
         ),
         ("no kind", "kind: PipelineRun\n", "", ["f.yaml:1:1: kind: Required value"]),

@@ -5,7 +5,7 @@ public import KubernetesSchema
 /// The CustomResourceDefinitions, made from the Swift types.
 public enum CustomResourceDefinitions {
     /// All of them.
-    public static let all: [JSONValue] = [pipelineRuns, pipelines, queues]
+    public static let all: [JSONValue] = [pipelineRuns, pipelines, queues, scheduledRuns]
 
     /// The whole schema of the objects of a kind of group sluice.dev; nil for an unknown kind.
     public static func schema(ofKind kind: String) -> StructuralSchema? {
@@ -13,12 +13,15 @@ public enum CustomResourceDefinitions {
         case Sluice.pipelineRuns.kind: runSchema
         case Sluice.pipelines.kind: pipelineSchema
         case Sluice.queues.kind: queueSchema
+        case Sluice.scheduledRuns.kind: scheduleSchema
         default: nil
         }
     }
 
     /// The kinds of group sluice.dev.
-    public static let kinds = [Sluice.pipelineRuns.kind, Sluice.pipelines.kind, Sluice.queues.kind]
+    public static let kinds = [
+        Sluice.pipelineRuns.kind, Sluice.pipelines.kind, Sluice.queues.kind, Sluice.scheduledRuns.kind,
+    ]
 
     private static let runSchema = root(
         "A run of a pipeline: what is to be done, once, and what became of it.",
@@ -50,6 +53,10 @@ public enum CustomResourceDefinitions {
             StructuralSchema.ValidationRule(
                 "!has(self.spec.parent) || self.spec.parent != self.metadata.name", message: QueueSpec.ownParent),
         ])
+
+    private static let scheduleSchema = root(
+        "Runs of a pipeline that start by the calendar.", spec: ScheduledRunSpec.schema,
+        status: ScheduledRunStatus.schema, rules: [nameRule("scheduled run")])
 
     private static func root(
         _ description: String, spec: StructuralSchema, status: StructuralSchema,
@@ -87,6 +94,18 @@ public enum CustomResourceDefinitions {
             column("State", ".spec.state"), column("Pending", ".status.pending", type: "integer"),
             column("Admitted", ".status.admitted", type: "integer"), column("GPU", ".status.gpu"),
             column("Share", ".status.share"), age,
+        ])
+
+    private static let scheduledRuns = definition(
+        Sluice.scheduledRuns, shortNames: ["srun"], scheduleSchema,
+        columns: [
+            column("Schedule", ".spec.schedule"), column("Zone", ".spec.timeZone"),
+            column("Suspend", ".spec.suspend", type: "boolean"),
+            column("Active", ".status.activeCount", type: "integer"),
+            column("Last", ".status.lastScheduleTime", type: "date"),
+            column("Next", ".status.nextScheduleTime"),
+            column("Success", ".status.lastSuccessfulTime", type: "date"),
+            column("Missed", ".status.missedCount", type: "integer", priority: 1), age,
         ])
 
     private static let age = column("Age", ".metadata.creationTimestamp", type: "date")

@@ -9,7 +9,7 @@ public enum Validator {
     public static let maximumPipelineDepth = 10
 
     /// Checks a whole object, apiVersion and kind included.
-    public static func validate(_ object: JSONValue) -> ValidationReport {
+    public static func validate(_ object: JSONValue, zones: ZoneCheck? = nil) -> ValidationReport {
         var report = ValidationReport()
         guard object.object != nil else {
             report.add(FieldError(.root, .typeInvalid, badValue: .string(object.kindName), "must be an object"))
@@ -34,6 +34,7 @@ public enum Validator {
         guard let spec = value["spec"], spec.object != nil else { return report }
         switch kind {
         case Sluice.pipelineRuns.kind: checkRun(spec, "spec", &report)
+        case Sluice.scheduledRuns.kind: checkSchedule(spec, "spec", zones, &report)
         case Sluice.queues.kind:
             checkQueue(spec, name: object["metadata"]?["name"]?.string, "spec", &report)
             if let namespace = object["metadata"]?["namespace"] {
@@ -117,7 +118,7 @@ public enum Validator {
         }
     }
 
-    private static func checkRun(_ spec: JSONValue, _ path: FieldPath, _ report: inout ValidationReport) {
+    static func checkRun(_ spec: JSONValue, _ path: FieldPath, _ report: inout ValidationReport) {
         report.errors += Unsupported.errors(inRun: spec, path)
         let inline = spec["pipelineSpec"]
         if (spec["pipelineRef"] == nil) == (inline == nil) {

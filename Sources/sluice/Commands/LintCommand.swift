@@ -1,6 +1,8 @@
 import ArgumentParser
+import CronSchedule
 import SluiceAPI
 import SluiceLint
+import ZoneInfo
 
 /// `sluice lint`: every mistake in a manifest, before a cluster sees it.
 struct LintCommand: ParsableCommand {
@@ -17,12 +19,22 @@ struct LintCommand: ParsableCommand {
     @Argument(help: "YAML files; - reads standard input.")
     var files: [String]
 
+    /// What is wrong with the name of a time zone, by the tz database of this machine.
+    private static let problem: Validator.ZoneCheck = { [zones = ZoneDatabase()] name in
+        do throws(ZoneError) {
+            _ = try zones.rules(name)
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
     func run() throws {
         var hasErrors = false
         for file in files {
             let diagnostics: [Diagnostic]
             do {
-                diagnostics = Linter.check(try InputFile.read(file), file: file)
+                diagnostics = Linter.check(try InputFile.read(file), file: file, zones: Self.problem)
             } catch let error as InputFile.Unreadable {
                 Console.error(error.description)
                 hasErrors = true

@@ -6,11 +6,11 @@ import KubernetesModel
 import ZoneInfo
 
 /// `sluice schedule`: what there is to know about schedules.
-struct ScheduleCommand: ParsableCommand {
+struct ScheduleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schedule",
-        abstract: "Shows when a schedule fires.",
-        subcommands: [ScheduleNextCommand.self])
+        abstract: "Shows when a schedule fires, and starts runs by hand.",
+        subcommands: [ScheduleNextCommand.self, ScheduleTriggerCommand.self])
 }
 
 /// `sluice schedule next`: a cron expression in words, and the next times of it.

@@ -31,6 +31,9 @@ final class FakeCluster: Sendable {
         /// The nodes that the scheduler binds pods to; with none, pods get the name of some node.
         var nodes: [ObjectKey: JSONValue] = [:]
         var queues: [ObjectKey: JSONValue] = [:]
+        var schedules: [ObjectKey: JSONValue] = [:]
+        /// Every run that was ever made by a schedule, by name.
+        var scheduledRuns: [String: Int] = [:]
         /// Pods that found no room when the scheduler looked at them first.
         var unplaced: Set<ObjectKey> = []
         var log: [Change] = []
@@ -220,6 +223,7 @@ final class FakeCluster: Sendable {
         case "runs": state.runs[key] = object
         case "nodes": state.nodes[key] = object
         case "queues": state.queues[key] = object
+        case "schedules": state.schedules[key] = object
         default: state.pipelines[key] = object
         }
         state.log.append(
@@ -278,6 +282,23 @@ final class FakeCluster: Sendable {
                         "metadata": ["name": .string(name)],
                         "status": ["allocatable": ["pods": .int(Int64(pods))], "conditions": [ready]],
                     ]))
+        }
+    }
+
+    func addSchedule(_ name: String, namespace: String = "team", spec: JSONValue) {
+        state.withLock { state in
+            let metadata: JSONValue = ["name": .string(name), "namespace": .string(namespace)]
+            _ = store(&state, "schedules", stamp(&state, ["metadata": metadata, "spec": spec]))
+        }
+    }
+
+    func editSchedule(_ name: String, namespace: String = "team", _ change: (inout JSONValue) -> Void) {
+        state.withLock { state in
+            guard var schedule = state.schedules[ObjectKey(namespace: namespace, name: name)] else { return }
+            change(&schedule)
+            let generation = schedule["metadata"]?["generation"]?.int ?? 1
+            schedule["metadata"]?["generation"] = .int(generation + 1)
+            _ = store(&state, "schedules", schedule)
         }
     }
 
@@ -473,6 +494,51 @@ extension FakeCluster: ClusterAccess {
         }
     }
 
+    func createRun(_ run: JSONValue, namespace: String) async throws -> PipelineRun {
+        let key = Self.key(run)
+        return try await request("create run \(key.name)") { [self] in
+            try state.withLock { state in
+                guard state.runs[key] == nil else {
+                    throw APIStatus(
+                        code: 409, reason: "AlreadyExists", message: "pipelineruns \"\(key.name)\" already exists")
+                }
+                state.scheduledRuns[key.name, default: 0] += 1
+                return try read(store(&state, "runs", stamp(&state, run)))
+            }
+        }
+    }
+
+    func cancelRun(_ key: ObjectKey, uid: String) async throws {
+        try await request("cancel run \(key.name)") { [self] in
+            try state.withLock { state in
+                guard var run = state.runs[key], run["metadata"]?["uid"]?.string == uid else {
+                    throw APIStatus(code: 404, reason: "NotFound", message: "not found")
+                }
+                run["spec"]?["state"] = "Cancelled"
+                let generation = run["metadata"]?["generation"]?.int ?? 1
+                run["metadata"]?["generation"] = .int(generation + 1)
+                _ = store(&state, "runs", run)
+            }
+        }
+    }
+
+    func writeStatus(
+        _ status: JSONValue, ofSchedule key: ObjectKey, resourceVersion: String
+    ) async throws -> ObjectMeta {
+        try await request("schedule status \(key.name)") { [self] in
+            try state.withLock { state in
+                guard var schedule = state.schedules[key] else {
+                    throw APIStatus(code: 404, reason: "NotFound", message: "not found")
+                }
+                guard schedule["metadata"]?["resourceVersion"]?.string == resourceVersion else {
+                    throw APIStatus(code: 409, reason: "Conflict", message: "the object has been modified")
+                }
+                schedule["status"] = status
+                return try ScheduledRun(store(&state, "schedules", schedule)).metadata
+            }
+        }
+    }
+
     func deleteRun(_ key: ObjectKey, uid: String) async throws {
         try await request("delete run \(key.name)") { [self] in
             let is404 = state.withLock { $0.runs[key]?["metadata"]?["uid"]?.string != uid }
@@ -614,6 +680,7 @@ struct FakeSource<Object: KubernetesObject>: ListWatch {
                 case "runs": state.runs
                 case "nodes": state.nodes
                 case "queues": state.queues
+                case "schedules": state.schedules
                 case "pipelines": state.pipelines
                 default: [ObjectKey: JSONValue]()
                 }

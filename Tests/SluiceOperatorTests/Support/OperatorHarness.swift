@@ -1,3 +1,4 @@
+import CronSchedule
 import JSON
 import KubernetesModel
 import KubernetesRuntime
@@ -56,6 +57,8 @@ struct OperatorHarness {
 
     /// Whether attempts are admitted by queues, as in an operator of a whole cluster.
     var hasQueues = false
+    /// Whether ScheduledRuns are looked after.
+    var hasSchedules = false
 
     /// Starts an operator that knows nothing; a standby follows the cluster and does nothing until ``promote()``.
     mutating func startOperator(asStandby: Bool = false, workers: Int = 4) {
@@ -63,6 +66,7 @@ struct OperatorHarness {
         let promotion = isPromoted
         let seen = observer
         let hasQueues = hasQueues
+        let hasSchedules = hasSchedules
         let cluster = cluster
         let clock = simulation.clock
         let random = simulation.random
@@ -83,11 +87,26 @@ struct OperatorHarness {
                 events: { _, _, _, _ in cluster.state.withLock { $0.writesByKind["event", default: 0] += 1 } },
                 admission: admission, clock: clock, logger: logger)
             let controller = reconciler.controller(workers: workers, random: random)
+            let schedules = Informer<ScheduledRun>(
+                FakeSource(cluster: cluster, kind: "schedules"), clock: clock, random: random, logger: logger)
+            let scheduler = ScheduleReconciler(
+                cluster: cluster, schedules: schedules.store, runs: runs.store,
+                zones: { name throws(ZoneError) in
+                    guard name == "UTC" else { throw ZoneError(message: "there is no time zone \(name)") }
+                    return .utc
+                },
+                events: { _, _, _, _ in cluster.state.withLock { $0.writesByKind["event", default: 0] += 1 } },
+                clock: clock, logger: logger)
+            let scheduleController = scheduler.controller(workers: 2, random: random)
             seen.withLock { $0 = reconciler }
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await runs.run() }
                 group.addTask { await pipelines.run() }
                 group.addTask { await pods.run() }
+                if hasSchedules {
+                    group.addTask { await schedules.run() }
+                    group.addTask { await scheduleController.run() }
+                }
                 group.addTask { await reconciler.releaseFinishedPods() }
                 if let admission {
                     func follow<Object: KubernetesObject>(_ store: Store<Object>, _ kind: String) {
@@ -118,6 +137,10 @@ struct OperatorHarness {
                         try await pods.waitUntilSynced()
                         while !promotion.flag.withLock({ $0 }) { try await clock.sleep(for: .milliseconds(20)) }
                         try await reconciler.takeOver(controller)
+                        if hasSchedules {
+                            try await schedules.waitUntilSynced()
+                            scheduler.takeOver(scheduleController)
+                        }
                     } catch { return }
                     await controller.run()
                 }
