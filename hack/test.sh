@@ -36,6 +36,7 @@ stage sources .venv/bin/python hack/check-sources.py
 hack/compiler-fault.sh || echo "compiler-fault: so hack/check-sources.py refuses tuples where it would meet them"
 stage "debug build" swift build --build-tests
 # Before the tests, since it is over in seconds.
+stage "health checks" .venv/bin/python hack/check-argocd.py
 stage manifests .venv/bin/python hack/check-manifests.py --sluice .build/debug/sluice --kubectl "$KUBECTL"
 # There are no XCTest tests: without the flag its empty run comes first and says that it ran nothing.
 # What does I/O is tested in a process of its own. Beside tests that compute for a minute on each of the two threads that Swift's

@@ -16,7 +16,8 @@ public struct QueueCondition: Sendable, Hashable {
         } else if let problem = report.problem {
             self.init(false, QueueReasons.unknownParent, "it has no place in the tree: \(problem)")
         } else if let closed = report.closedBy {
-            self.init(false, QueueReasons.admissionClosed, "queue \(closed) is not open: nothing new is admitted")
+            // As somebody wants it: that is no failure.
+            self.init(true, QueueReasons.admissionClosed, "queue \(closed) is not open: nothing new is admitted")
         } else if report.hasChildren {
             self.init(true, QueueReasons.hasChildren, "the queues below it take the work")
         } else {

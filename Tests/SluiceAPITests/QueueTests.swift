@@ -400,8 +400,11 @@ struct QueueTests {
         var status = Self.status
         status.setReady(
             false, reason: QueueReasons.unknownParent, message: "m", previous: before, now: Timestamp(seconds: 20))
-        #expect(status.conditions.map(\.lastTransitionTime) == [Timestamp(seconds: 10)])
-        #expect(status.conditions.map(\.reason) == ["UnknownParent"])
+        #expect(Set(status.conditions.map(\.lastTransitionTime)) == [Timestamp(seconds: 10)])
+        #expect(
+            status.conditions.map { "\($0.type) \($0.status) \($0.reason)" } == [
+                "Ready False UnknownParent", "Stalled True UnknownParent",
+            ])
         status.setReady(true, reason: QueueReasons.open, message: "m", previous: before, now: Timestamp(seconds: 20))
         #expect(status.conditions.map(\.lastTransitionTime) == [Timestamp(seconds: 20)])
     }

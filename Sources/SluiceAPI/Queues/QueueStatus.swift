@@ -47,17 +47,20 @@ extension QueueStatus {
     /// The type of the condition that says whether the queue has a place in the tree and takes work.
     public static let ready = "Ready"
 
-    /// Sets the Ready condition. It keeps its time while its state stays; `previous` are those that were there before.
+    /// Sets the Ready condition, and Stalled beside it where it is not ready, which kstatus reads as a failure: nothing but an edit
+    /// helps. Both keep their time while their state stays; `previous` are those that were there before.
     public mutating func setReady(
         _ isReady: Bool, reason: String, message: String, previous: [Condition], now: Timestamp
     ) {
-        let state = isReady ? "True" : "False"
-        let old = previous.first { $0.type == Self.ready && $0.status == state }
-        conditions.removeAll { $0.type == Self.ready }
-        conditions.append(
-            Condition(
-                type: Self.ready, status: state, reason: reason, message: message,
-                lastTransitionTime: old?.lastTransitionTime ?? now.wholeSecond, observedGeneration: observedGeneration))
+        func condition(_ type: String, _ state: String) -> Condition {
+            let old = previous.first { $0.type == type && $0.status == state }
+            return Condition(
+                type: type, status: state, reason: reason, message: message,
+                lastTransitionTime: old?.lastTransitionTime ?? now.wholeSecond, observedGeneration: observedGeneration)
+        }
+        conditions.removeAll { [Self.ready, "Stalled"].contains($0.type) }
+        conditions.append(condition(Self.ready, isReady ? "True" : "False"))
+        if !isReady { conditions.append(condition("Stalled", "True")) }
     }
 }
 

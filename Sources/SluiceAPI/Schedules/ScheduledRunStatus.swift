@@ -71,15 +71,18 @@ public struct ScheduledRunStatus: Sendable, Hashable {
         if missed.count > Self.missedLimit { missed.removeFirst() }
     }
 
-    /// Sets the Ready condition, which keeps its time while its state stays. A run that failed does not change it.
+    /// Sets the Ready condition, and Stalled beside it where it is not ready, which kstatus reads as a failure: nothing but an edit
+    /// helps. Both keep their time while their state stays. A run that failed does not change them.
     public mutating func setReady(_ isReady: Bool, reason: String, message: String, now: Timestamp) {
-        let state = isReady ? "True" : "False"
-        let old = conditions.first { $0.type == "Ready" && $0.status == state }
-        conditions = [
-            Condition(
-                type: "Ready", status: state, reason: reason, message: message,
+        let previous = conditions
+        func condition(_ type: String, _ state: String) -> Condition {
+            let old = previous.first { $0.type == type && $0.status == state }
+            return Condition(
+                type: type, status: state, reason: reason, message: message,
                 lastTransitionTime: old?.lastTransitionTime ?? now.wholeSecond, observedGeneration: observedGeneration)
-        ]
+        }
+        conditions = [condition("Ready", isReady ? "True" : "False")]
+        if !isReady { conditions.append(condition("Stalled", "True")) }
     }
 }
 
