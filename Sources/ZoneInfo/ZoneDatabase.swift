@@ -29,7 +29,8 @@ public final class ZoneDatabase: Sendable {
     /// The database in a directory; in `$TZDIR`, else /usr/share/zoneinfo, where none is given.
     public init(directory: String? = nil) {
         let environment = getenv("TZDIR").map { String(cString: $0) } ?? ""
-        self.directory = directory ?? (environment.isEmpty ? "/usr/share/zoneinfo" : environment)
+        let given = directory ?? environment
+        self.directory = given.isEmpty ? "/usr/share/zoneinfo" : given
     }
 
     /// The names of all zones, in order; none where the database is not installed.
