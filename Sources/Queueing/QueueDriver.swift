@@ -30,6 +30,8 @@ public struct QueueDriver: Sendable {
     private var hasChangedQueues = false
     /// Attempts whose PriorityClass is not there, by its name.
     private var withoutPriority: [String: Set<String>] = [:]
+    /// Attempts whose reasons changed soon after they were told one, in the order in which they are to be told again.
+    private var toTell: [(due: Timestamp, key: String)] = []
     /// Attempts that are held since the last decision.
     private var newlyHeld: [String] = []
     private var answers: [QueueAnswer] = []
@@ -47,6 +49,11 @@ public struct QueueDriver: Sendable {
         var run: QueuedRun
         var request: AdmissionRequest
         var isAdmitted = false
+        /// When it was told last why it waits, and in which word.
+        var told: Timestamp?
+        var reason = ""
+        /// Whether it is among those to be told later.
+        var isToBeTold = false
     }
 
     private struct Claim {
@@ -326,16 +333,40 @@ public struct QueueDriver: Sendable {
         newlyHeld = []
         for eviction in decisions.evictions { revoke(eviction.key, Reasons.preempted, eviction.text) }
         for admission in decisions.admissions { admit(admission) }
-        for waiting in decisions.waiting where attempts[waiting.key]?.isAdmitted == false {
-            answer(
-                waiting.key,
-                .waiting(
-                    reason: waiting.reason.kind.rawValue, message: waiting.reason.text,
-                    queue: queue.queue(of: waiting.key) ?? "", position: queue.position(waiting.key)))
+        for waiting in decisions.waiting { explain(waiting.key, waiting.reason, now) }
+        let due = toTell.prefix { $0.due <= now }
+        toTell.removeFirst(due.count)
+        for (_, key) in due where attempts[key]?.isToBeTold == true {
+            attempts[key]?.isToBeTold = false
+            guard let reason = queue.reason(key), reason.kind.rawValue != attempts[key]?.reason else { continue }
+            explain(key, reason, now)
         }
+        var decided = decisions
+        if let next = toTell.first?.due { decided.wakeUp = min(decided.wakeUp ?? next, next) }
         defer { answers = [] }
-        return (answers, decisions)
+        return (answers, decided)
     }
+
+    /// Tells an attempt why it waits. Each time costs a write of its run's status, and the reasons of many that wait may change with
+    /// every start and end: one that was told a moment ago is told again later.
+    private mutating func explain(_ key: String, _ reason: WaitingReason, _ now: Timestamp) {
+        guard let attempt = attempts[key], !attempt.isAdmitted, !attempt.isToBeTold else { return }
+        if let told = attempt.told, now < told + Self.reasonInterval {
+            attempts[key]?.isToBeTold = true
+            toTell.append((now + Self.reasonInterval, key))
+            return
+        }
+        attempts[key]?.told = now
+        attempts[key]?.reason = reason.kind.rawValue
+        answer(
+            key,
+            .waiting(
+                reason: reason.kind.rawValue, message: reason.text, queue: queue.queue(of: key) ?? "",
+                position: queue.position(key)))
+    }
+
+    /// How often an attempt is told anew why it waits, at most.
+    private static let reasonInterval: Duration = .seconds(30)
 
     /// The statuses of all Queues as of the last decision, by name, but for generations and conditions. O(queues + pods).
     public func statuses() -> [String: (status: QueueStatus, condition: QueueCondition)] {

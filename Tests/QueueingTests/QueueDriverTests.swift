@@ -196,6 +196,23 @@ struct QueueDriverTests {
         #expect(driver.statuses()["q"]?.status.admitted == 1)
     }
 
+    @Test func `Q10: reasons that change all the time are told once in half a minute`() throws {
+        var driver = QueueDriver()
+        driver.setNode(Self.node("n1"))
+        driver.setNode(Self.node("n2"))
+        driver.podChanged(try Self.pod("other", node: "n1", cpu: "3"))
+        driver.podChanged(try Self.pod("more", node: "n2", cpu: "3"))
+        driver.submit(Self.request("a", cpu: "2"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: NeverFits"])
+        // Some of it is ours by now: it fits in principle.
+        driver.podDeleted(namespace: "team", name: "more")
+        driver.submit(Self.request("b", cpu: "4"), of: Self.queued { $0.priority = 1 })
+        #expect(Self.decide(&driver, after: 1) == ["b: admitted n2"])
+        #expect(Self.decide(&driver, after: 20) == [])
+        #expect(Self.decide(&driver, after: 31) == ["a: WaitingForResources"])
+        #expect(Self.decide(&driver, after: 100) == [])
+    }
+
     @Test func `sluice queue: a tree, what is used of what is deserved, and who waits`() {
         func queue(_ name: String, _ spec: JSONValue, _ change: (inout QueueStatus) -> Void) -> Queue {
             var queue = Queue(metadata: ObjectMeta(name: name), spec: spec)
