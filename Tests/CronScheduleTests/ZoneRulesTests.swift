@@ -74,6 +74,27 @@ struct ZoneRulesTests {
         #expect(zone.offset(at: Timestamp(seconds: 9_999_999_999)) == 3600)
     }
 
+    @Test func `A change at the beginning of time holds from there`() throws {
+        let zone = try TZifWriter(changes: [-(1 << 59), 0], kinds: [1, 0], offsets: [0, 3600]).rules()
+        #expect(zone.offset(at: Timestamp(seconds: -60_000_000_000)) == 3600)
+        #expect(zone.changes == [0])
+    }
+
+    @Test func `What clocks have shown stays shown, over several changes`() throws {
+        // 02:00 becomes 03:00, 03:10 becomes 02:10, 02:30 becomes 03:30.
+        let zone = try TZifWriter(
+            changes: [7200, 7800, 9000], kinds: [1, 0, 1], offsets: [0, 3600], footer: "XXX-1"
+        ).rules()
+        for (text, expected) in [
+            ("0 3 * * *", Int64(7200)), ("30 2 * * *", 7200), ("5 3 * * *", 7500), ("20 3 * * *", 9000),
+        ] {
+            let rule = CronRule(try CronExpression(text), zone: zone, anchor: Timestamp(seconds: 0))
+            #expect(rule.next(after: Timestamp(seconds: 0)) == Timestamp(seconds: expected))
+            #expect(rule.count(after: Timestamp(seconds: 0), through: Timestamp(seconds: 40_000), limit: 9) == 1)
+            #expect(rule.previous(before: Timestamp(seconds: 40_000)) == Timestamp(seconds: expected))
+        }
+    }
+
     @Test func `A slim file goes by its footer`() throws {
         let berlin = try zones.rules("Europe/Berlin")
         let slim = try TZifWriter(
