@@ -15,7 +15,7 @@ import JSON
     ]
 
     /// Those that are run only when they are named: the queue is too slow to be waited for.
-    private static let onDemand: Set = ["gangQueue"]
+    private static let onDemand: Set<String> = []
 
     static func main() async {
         let wanted = CommandLine.arguments.dropFirst()
