@@ -105,7 +105,10 @@ let package = Package(
         module("Queueing", ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine", "GangQueue"]),
         module(
             "Simulator",
-            ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine", "GangQueue", "Queueing", heap]),
+            [
+                "JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine", "GangQueue", "Queueing", "CronSchedule",
+                "Scheduling", heap,
+            ]),
 
         module(
             "SluiceOperator",
@@ -169,7 +172,9 @@ let package = Package(
         tests("GangQueue", ["KubernetesModel"]),
         tests("Scheduling", ["CronSchedule", "JSON", "KubernetesModel", "SluiceAPI"]),
         tests("Queueing", ["GangQueue", "JSON", "KubernetesModel", "PipelineEngine", "SluiceAPI", "YAML"]),
-        tests("Simulator", ["GangQueue", "JSON", "KubernetesModel", "Queueing", "SluiceAPI", "YAML"]),
+        tests(
+            "Simulator",
+            ["CronSchedule", "GangQueue", "JSON", "KubernetesModel", "Queueing", "SluiceAPI", "YAML"]),
         tests(
             "SluiceOperator",
             [

@@ -8,8 +8,6 @@ extension Scenario {
     private static let actionKinds = [
         "state", "pod", "apply", "delete", "patch", "restartOperator", "operator", "clock", "trigger",
     ]
-    /// Kinds of objects that are part of the design, and whose time comes.
-    static let futureKinds: Set<String> = ["ScheduledRun"]
     private static let clusterKinds = ClusterObject.Kind.allCases.map(\.rawValue)
 
     static func readAction(_ value: JSONValue, _ path: FieldPath, _ reader: inout ScenarioReader) -> TimedAction? {
@@ -54,18 +52,18 @@ extension Scenario {
                 return .pod(run: run, task: task, replica: replica, failure)
             }
         case "apply":
-            if checkKind(value, path.field(kind), ["PipelineRun", "Pipeline"] + clusterKinds, &reader) {
+            if checkKind(value, path.field(kind), ["PipelineRun", "Pipeline", "ScheduledRun"] + clusterKinds, &reader) {
                 return .apply(value)
             }
         case "delete":
             guard let target = reader.fields(value, path.field(kind), known: ["kind", "name"]),
-                checkKind(value, path.field(kind), ["PipelineRun"] + clusterKinds, &reader),
+                checkKind(value, path.field(kind), ["PipelineRun", "ScheduledRun"] + clusterKinds, &reader),
                 let name = reader.runName(target, "name", path.field(kind))
             else { return nil }
             return .delete(Target(kind: target["kind"]?.string ?? "", name: name))
         case "patch":
             guard let target = reader.fields(value, path.field(kind), known: ["kind", "name", "spec"]),
-                checkKind(value, path.field(kind), ["PipelineRun", "Queue", "Node"], &reader)
+                checkKind(value, path.field(kind), ["PipelineRun", "ScheduledRun", "Queue", "Node"], &reader)
             else { return nil }
             let name = reader.runName(target, "name", path.field(kind))
             guard let spec = target["spec"], spec.object != nil else {
@@ -84,7 +82,12 @@ extension Scenario {
             case nil: return nil
             }
         case "clock": return reader.duration(object, kind, path, isRequired: true, isSigned: true).map(Action.clock)
-        default: reader.errors.append(.forbidden(path.field(kind), ScenarioReader.unsupported))
+        case "trigger":
+            guard let target = reader.fields(value, path.field(kind), known: ["kind", "name"]),
+                checkKind(value, path.field(kind), ["ScheduledRun"], &reader)
+            else { return nil }
+            return reader.runName(target, "name", path.field(kind)).map(Action.trigger)
+        default: break
         }
         return nil
     }
@@ -107,10 +110,7 @@ extension Scenario {
             return false
         }
         if kinds.contains(kind) { return true }
-        reader.errors.append(
-            futureKinds.contains(kind)
-                ? .forbidden(path.field("kind"), "\(kind) is \(ScenarioReader.unsupported)")
-                : .notSupported(path.field("kind"), .string(kind), kinds))
+        reader.errors.append(.notSupported(path.field("kind"), .string(kind), kinds))
         return false
     }
 }

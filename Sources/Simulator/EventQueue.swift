@@ -13,6 +13,8 @@ struct EventQueue {
         case action(Int)
         /// The operator looks at a run, unless it has another time for it by now.
         case wake(run: Int)
+        /// The operator looks at a schedule, unless it has another time for it by now.
+        case look(schedule: Int)
         /// The operator's queue decides, unless it has another time for that by now.
         case decide
 
@@ -21,8 +23,16 @@ struct EventQueue {
             case .podEnd(_, _, let isDeadline): isDeadline ? 1 : 0
             case .arrival: 2
             case .action: 3
-            case .wake: 4
+            case .wake, .look: 4
             case .decide: 5
+            }
+        }
+
+        /// Whether something happens in the world. Slots of schedules do.
+        fileprivate var isOwn: Bool {
+            switch self {
+            case .podEnd, .arrival, .action, .look: true
+            case .wake, .decide: false
             }
         }
     }
@@ -53,7 +63,7 @@ struct EventQueue {
     /// O(log events).
     mutating func add(_ time: Timestamp, _ event: Event) {
         added += 1
-        if event.rank < 4 { ownCount += 1 }
+        if event.isOwn { ownCount += 1 }
         if event.rank == 5 { decisionCount += 1 }
         heap.insert(Entry(time: time, number: added, event: event))
     }
@@ -62,7 +72,7 @@ struct EventQueue {
     mutating func take(at time: Timestamp) -> Event? {
         guard let first = heap.min, first.time <= time else { return nil }
         let event = heap.removeMin().event
-        if event.rank < 4 { ownCount -= 1 }
+        if event.isOwn { ownCount -= 1 }
         if event.rank == 5 { decisionCount -= 1 }
         return event
     }

@@ -14,7 +14,7 @@ extension SimulationReport {
             + "\(Self.count(podsCreated, "pod")), makespan \(makespan.goText)"
     }
 
-    /// A table of runs with their tasks, why runs failed, what the queues did, and what was refused.
+    /// A table of runs with their tasks, why runs failed, what the queues and schedules did, and what was refused.
     public var table: String {
         var rows = [["RUN/TASK", "PHASE", "ARRIVED", "STARTED", "FINISHED", "ATTEMPTS", "REASON"]]
         var left = Self.maximumRows
@@ -40,7 +40,7 @@ extension SimulationReport {
         for run in runs.filter({ $0.phase != "Succeeded" && !$0.message.isEmpty }).prefix(20) {
             lines.append("\(run.namespace)/\(run.name): \(run.message)")
         }
-        lines += queueLines
+        lines += queueLines + scheduleLines
         for refusal in refused { lines.append("refused: \(refusal.kind) \(refusal.name): \(refusal.message)") }
         return lines.joined(separator: "\n")
     }

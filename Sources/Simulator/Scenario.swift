@@ -41,12 +41,14 @@ public struct Scenario: Sendable, Hashable {
         case state(RunName, DesiredState)
         /// Something befalls pods of the running attempt of a task: all of them where no replica is named.
         case pod(run: RunName, task: String, replica: Int?, PodEnd)
-        /// A PipelineRun, a Pipeline or an object of the cluster is made or changed.
+        /// A PipelineRun, a Pipeline, a ScheduledRun or an object of the cluster is made or changed.
         case apply(JSONValue)
-        /// A run or an object of the cluster is deleted; a node goes with its pods.
+        /// A run, a ScheduledRun or an object of the cluster is deleted; a node goes with its pods, a ScheduledRun with its runs.
         case delete(Target)
-        /// The spec of a run, a Queue or a Node is changed by a JSON merge patch.
+        /// The spec of a run, a ScheduledRun, a Queue or a Node is changed by a JSON merge patch.
         case patch(Target, spec: JSONValue)
+        /// Somebody asks for a run of a ScheduledRun by hand.
+        case trigger(RunName)
         /// The operator dies and comes up again at once.
         case restartOperator
         /// The operator goes away, or comes back.

@@ -6,7 +6,6 @@ import SluiceAPI
 struct ScenarioReader {
     /// Times and durations are no longer: ten years.
     static let maximumDuration = Duration.seconds(3600 * 24 * 3652)
-    static let unsupported = "not supported by this version of Sluice yet"
 
     var errors: [FieldError] = []
 

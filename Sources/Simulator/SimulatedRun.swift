@@ -55,6 +55,8 @@ final class SimulatedRun {
     let arrived: Timestamp
     var metadata: ObjectMeta
     var spec: JSONValue
+    /// The schedule that made it.
+    private(set) var schedule: Int?
 
     /// The status that was written last.
     var written = PipelineRunStatus()
@@ -93,6 +95,13 @@ final class SimulatedRun {
         metadata.generation = 1
         metadata.creationTimestamp = now
         spec = document["spec"] ?? [:]
+    }
+
+    /// Notes that a schedule made it of that manifest.
+    func isOf(_ index: Int, _ manifest: JSONValue) {
+        schedule = index
+        metadata.labels = manifest["metadata"]?["labels"]?.stringMap ?? [:]
+        metadata.annotations = manifest["metadata"]?["annotations"]?.stringMap ?? [:]
     }
 
     var identity: RunIdentity { RunIdentity(metadata) }

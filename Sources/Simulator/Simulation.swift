@@ -9,8 +9,11 @@
 /// step, and what it says is done in the same instant. Admitted pods are bound to their planned nodes and run from the moment that
 /// they are created. With no node the capacity has no end.
 ///
-/// Not simulated: `ttlSecondsAfterFinished`, since a dry run is to show what became of its runs; grace periods; evictions by taints
-/// (NoExecute); and until their issue is done, schedules.
+/// A `ScheduleEngine` decides on each ScheduledRun whenever something of it happens or comes due, by the operator's wall clock, and
+/// its runs are like all others. The rules of time zones are part of the input.
+///
+/// Not simulated: `ttlSecondsAfterFinished`, since a dry run is to show what became of its runs; grace periods; and evictions by taints
+/// (NoExecute).
 ///
 /// What the module must never do:
 /// - No I/O, no clock, no random numbers. Same input, same bytes, on any machine: nothing depends on the order of a dictionary.

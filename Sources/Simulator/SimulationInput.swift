@@ -1,3 +1,4 @@
+public import CronSchedule
 public import JSON
 public import KubernetesModel
 import SluiceAPI
@@ -10,7 +11,10 @@ public struct SimulationInput: Sendable {
         public var error: FieldError
     }
 
-    /// A run or a Pipeline as it is in its document.
+    /// Gives the rules of a time zone.
+    public typealias Zones = @Sendable (_ name: String) throws(ZoneError) -> ZoneRules
+
+    /// A run, a Pipeline or a ScheduledRun as it is in its document.
     struct Object: Sendable {
         var name: RunName
         var document: JSONValue
@@ -24,6 +28,8 @@ public struct SimulationInput: Sendable {
 
     public private(set) var scenario = Scenario()
     private(set) var pipelines: [Object] = []
+    private(set) var schedules: [Object] = []
+    let zones: Zones
     /// What the cluster has in the beginning, in the order of the documents.
     private(set) var cluster: [ClusterObject] = []
     /// Whether there is a Node, or one comes: else the capacity has no end.
@@ -34,23 +40,34 @@ public struct SimulationInput: Sendable {
     private(set) var arrivals: [Arrival] = []
     private(set) var refused: [SimulationReport.Refusal] = []
 
-    /// Whether no run ever comes, and none was refused.
+    /// Whether no run and no ScheduledRun ever comes, and none was refused.
     public var isEmpty: Bool {
-        arrivals.isEmpty && refused.isEmpty
+        arrivals.isEmpty && schedules.isEmpty && refused.isEmpty
             && !scenario.actions.contains { action in
                 guard case .apply(let object) = action.action else { return false }
                 return object["kind"]?.string.flatMap(ClusterObject.Kind.init(rawValue:)) == nil
             }
     }
 
-    /// Sorts and checks documents. `fallback` holds for pods that no outcome of the scenario matches. Objects of other groups, such as
+    /// When the last thing happens that the scenario says.
+    var lastOffset: Duration {
+        max(arrivals.last?.at ?? .zero, scenario.actions.map(\.at).max() ?? .zero)
+    }
+
+    /// UTC and nothing else: for schedules that are in no other zone.
+    public static let onlyUTC: Zones = { name throws(ZoneError) in
+        if name == "UTC" { return .utc }
+        throw ZoneError(message: "there is no time zone \(name) here")
+    }
+
+    /// Sorts and checks documents. `zones` gives the rules of the zones that schedules are in. `fallback` holds for pods that no outcome of the scenario matches. Objects of other groups, such as
     /// ConfigMaps, are passed over. Where nothing but one Pipeline is there, a run of it is made.
     ///
-    /// A PipelineRun or a Pipeline that admission refuses is no mistake of the input: the report tells of it, and the rest goes on.
+    /// A PipelineRun, a Pipeline or a ScheduledRun that admission refuses is no mistake of the input: the report tells of it, and the rest goes on.
     public static func read(
-        _ documents: [JSONValue], fallback: Outcome? = nil
+        _ documents: [JSONValue], zones: @escaping Zones = onlyUTC, fallback: Outcome? = nil
     ) -> (input: SimulationInput, mistakes: [Mistake]) {
-        var input = SimulationInput()
+        var input = SimulationInput(zones: zones)
         var mistakes: [Mistake] = []
         var runs: [Object] = []
         var scenarioIndex: Int?
@@ -66,10 +83,6 @@ public struct SimulationInput: Sendable {
                 continue
             }
             let group = (document["apiVersion"]?.string ?? "").split(separator: "/").first.map(String.init) ?? ""
-            if Scenario.futureKinds.contains(kind) {
-                note(.forbidden("kind", "\(kind) is \(ScenarioReader.unsupported)"))
-                continue
-            }
             if let known = ClusterObject.Kind(rawValue: kind) {
                 guard ClusterObject.isKind(known, document["apiVersion"]) else { continue }
                 input.note(known, document)
@@ -92,15 +105,17 @@ public struct SimulationInput: Sendable {
                 let (scenario, errors) = Scenario.read(document)
                 errors.forEach(note)
                 input.scenario = scenario
-            case Sluice.pipelineRuns.kind, Sluice.pipelines.kind:
+            case Sluice.pipelineRuns.kind, Sluice.pipelines.kind, Sluice.scheduledRuns.kind:
                 let object = Object(name: name(of: document, number: index), document: document)
                 if !seen.insert("\(kind)/\(object.name)").inserted {
                     note(.duplicate("metadata.name", .string(object.name.name)))
-                } else if let refusal = refusal(of: object) {
+                } else if let refusal = refusal(of: object, zones: zones) {
                     input.refused.append(refusal)
                     if kind == Sluice.pipelineRuns.kind { runs.append(object) }
                 } else if kind == Sluice.pipelineRuns.kind {
                     runs.append(object)
+                } else if kind == Sluice.scheduledRuns.kind {
+                    input.schedules.append(object)
                 } else {
                     input.pipelines.append(object)
                 }
@@ -108,19 +123,30 @@ public struct SimulationInput: Sendable {
                 note(
                     .notSupported(
                         "kind", .string(kind),
-                        [Sluice.pipelineRuns.kind, Sluice.pipelines.kind, Sluice.queues.kind, Scenario.kind]))
+                        [
+                            Sluice.pipelineRuns.kind, Sluice.pipelines.kind, Sluice.queues.kind,
+                            Sluice.scheduledRuns.kind, Scenario.kind,
+                        ]))
             }
         }
-        for run in runs { input.note(run: run.document) }
+        for run in runs { input.note(run: run.document["spec"]) }
+        for schedule in input.schedules { input.note(run: schedule.document["spec"]?["template"]?["spec"]) }
         for action in input.scenario.actions {
+            if case .patch(let target, let spec) = action.action, target.kind == Sluice.scheduledRuns.kind {
+                input.note(run: spec["template"]?["spec"])
+            }
             guard case .apply(let object) = action.action, let kind = object["kind"]?.string else { continue }
             if let known = ClusterObject.Kind(rawValue: kind) {
                 input.note(known, object)
+            } else if kind == Sluice.scheduledRuns.kind {
+                input.note(run: object["spec"]?["template"]?["spec"])
             } else {
-                input.note(run: object)
+                input.note(run: object["spec"])
             }
         }
-        if runs.isEmpty, input.scenario.actions.isEmpty, input.pipelines.count == 1, mistakes.isEmpty {
+        if runs.isEmpty, input.schedules.isEmpty, input.scenario.actions.isEmpty, input.pipelines.count == 1,
+            mistakes.isEmpty
+        {
             runs.append(run(of: input.pipelines[0]))
         }
         let refusedNames = Set(input.refused.filter { $0.kind == Sluice.pipelineRuns.kind }.map(\.name))
@@ -137,8 +163,8 @@ public struct SimulationInput: Sendable {
         if kind == .node || kind == .queue { usesQueue = true }
     }
 
-    private mutating func note(run document: JSONValue) {
-        if document["spec"]?["queue"] != nil || document["spec"]?["priorityClassName"] != nil { usesQueue = true }
+    private mutating func note(run spec: JSONValue?) {
+        if spec?["queue"] != nil || spec?["priorityClassName"] != nil { usesQueue = true }
     }
 
     /// Namespace and name of a document; one with generateName gets a name by its place among the documents.
@@ -150,8 +176,15 @@ public struct SimulationInput: Sendable {
     }
 
     /// Why admission refuses an object; nil when it does not.
-    static func refusal(of object: Object) -> SimulationReport.Refusal? {
-        let report = Validator.validate(object.document)
+    static func refusal(of object: Object, zones: @escaping Zones) -> SimulationReport.Refusal? {
+        let report = Validator.validate(object.document) { name in
+            do throws(ZoneError) {
+                _ = try zones(name)
+                return nil
+            } catch {
+                return error.message
+            }
+        }
         guard !report.isValid else { return nil }
         return SimulationReport.Refusal(
             kind: object.document["kind"]?.string ?? "", name: object.name.description, message: report.message())
@@ -215,11 +248,13 @@ public struct SimulationInput: Sendable {
     private func checkActions(known: Set<RunName>, refused: Set<String>) -> [FieldError] {
         var errors: [FieldError] = []
         var known = known
+        var schedules = Set(self.schedules.map(\.name))
         var objects = Set(cluster.map(\.identity))
         for action in scenario.actions {
             guard case .apply(let object) = action.action, let kind = object["kind"]?.string else { continue }
             let name = Self.name(of: object, number: 0)
             if kind == Sluice.pipelineRuns.kind { known.insert(name) }
+            if kind == Sluice.scheduledRuns.kind { schedules.insert(name) }
             if let kind = ClusterObject.Kind(rawValue: kind) { objects.insert(ClusterObject.Identity(kind, name)) }
         }
         for (index, action) in scenario.actions.enumerated() {
@@ -231,6 +266,8 @@ public struct SimulationInput: Sendable {
                     (Scenario.Target(kind: "PipelineRun", name: run), path.field("pod").field("run"))
                 case .delete(let target): (target, path.field("delete").field("name"))
                 case .patch(let target, _): (target, path.field("patch").field("name"))
+                case .trigger(let name):
+                    (Scenario.Target(kind: Sluice.scheduledRuns.kind, name: name), path.field("trigger").field("name"))
                 case .apply, .restartOperator, .operatorRuns, .clock: nil
                 }
             guard let (target, place) = target else { continue }
@@ -243,11 +280,29 @@ public struct SimulationInput: Sendable {
                     .notFound(
                         place, .string(identity.title),
                         "there is no such \(target.kind)" + Suggestion.phrase(for: identity.title, in: names)))
-            } else if !known.contains(target.name), !refused.contains(target.name.description) {
+            } else if target.kind == Sluice.scheduledRuns.kind {
+                let isRefused = self.refused.contains { $0.kind == target.kind && $0.name == target.name.description }
+                guard !schedules.contains(target.name), !isRefused else { continue }
+                let names = schedules.map(\.description)
+                errors.append(
+                    .notFound(
+                        place, .string(target.name.description),
+                        "there is no such ScheduledRun" + Suggestion.phrase(for: "\(target.name)", in: names)))
+            } else if !known.contains(target.name), !refused.contains(target.name.description),
+                !schedules.contains(where: { Self.mayMake($0, target.name) })
+            {
                 errors.append(unknown(target.name, place, among: known.map(\.description)))
             }
         }
         return errors
+    }
+
+    /// Whether a schedule may make a run of that name: it is known only by then.
+    private static func mayMake(_ schedule: RunName, _ run: RunName) -> Bool {
+        guard schedule.namespace == run.namespace else { return false }
+        // A long name is cut in those of its runs.
+        let stem = schedule.name.utf8.count <= 40 ? schedule.name + "-" : String(schedule.name.prefix(25))
+        return run.name.hasPrefix(stem)
     }
 
     private func unknown(_ run: RunName, _ path: FieldPath, among known: [String]) -> FieldError {

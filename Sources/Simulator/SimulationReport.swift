@@ -72,6 +72,8 @@ public struct SimulationReport: Sendable, Hashable {
     public var preemptions: [Preemption] = []
     /// In the order of their queues, there in that of their runs.
     public var waiting: [Waiting] = []
+    /// By namespace and name.
+    public var schedules: [Schedule] = []
     /// By name.
     public var queues: [QueueUse] = []
     /// What was used of what there was while anything waited or ran, from 0 to 1, by resource and in the order of the names.
@@ -90,8 +92,8 @@ extension SimulationReport: JSONWritable {
             "makespanSeconds": Self.seconds(makespan), "podsCreated": .int(Int64(podsCreated)),
             "utilisation": .object(JSONObject(utilisation.map { ($0.resource, Self.number($0.units)) })),
             "runs": .array(runs.map(\.json)), "admissions": .array(admissions.map(\.json)),
-            "preemptions": .array(preemptions.map(\.json)), "waiting": .array(waiting.map(\.json)), "schedules": [],
-            "queues": .array(queues.map(\.json)),
+            "preemptions": .array(preemptions.map(\.json)), "waiting": .array(waiting.map(\.json)),
+            "schedules": .array(schedules.map(\.json)), "queues": .array(queues.map(\.json)),
             "refused": .array(
                 refused.map {
                     ["kind": .string($0.kind), "name": .string($0.name), "message": .string($0.message)]

@@ -15,6 +15,7 @@ extension World {
         case .apply(let document): apply(SimulationInput.object(of: document))
         case .delete(let target): delete(target)
         case .patch(let target, let patch): self.patch(target, patch)
+        case .trigger(let name): trigger(name)
         case .restartOperator:
             guard isOperatorRunning else { return }
             noteDeserved()
@@ -29,11 +30,12 @@ extension World {
             clockOffset += jump
             tellQueue { _ in }
             for index in runs.indices { touch(index) }
+            for index in schedules.indices { touchSchedule(index) }
         }
     }
 
     /// Changes the spec of a run, as far as the API server lets it.
-    private func change(_ index: Int, _ body: (inout JSONValue) -> Void) {
+    func change(_ index: Int, _ body: (inout JSONValue) -> Void) {
         let run = runs[index]
         var spec = run.spec
         body(&spec)
@@ -51,7 +53,7 @@ extension World {
                 object,
                 "spec.\(field): only \(PipelineRunSpec.mutableFields.sorted().joined(separator: " and ")) may change")
         }
-        if let refusal = SimulationInput.refusal(of: object) { return refused.append(refusal) }
+        if let refusal = SimulationInput.refusal(of: object, zones: input.zones) { return refused.append(refusal) }
         run.spec = spec
         run.metadata.generation += 1
         run.work?.driver.specChanged(to: run.desired, generation: run.metadata.generation)
@@ -67,8 +69,10 @@ extension World {
             }
             return
         }
-        if let refusal = SimulationInput.refusal(of: object) { return refused.append(refusal) }
-        if object.document["kind"]?.string == Sluice.pipelines.kind {
+        if let refusal = SimulationInput.refusal(of: object, zones: input.zones) { return refused.append(refusal) }
+        if object.document["kind"]?.string == Sluice.scheduledRuns.kind {
+            applySchedule(object)
+        } else if object.document["kind"]?.string == Sluice.pipelines.kind {
             pipelines[object.name] = object.document["spec"] ?? [:]
             for index in runs.indices where runs[index].name.namespace == object.name.namespace { touch(index) }
         } else if let index = runByName[object.name] {
@@ -85,7 +89,8 @@ extension World {
     }
 
     private func delete(_ target: Scenario.Target) {
-        guard let kind = ClusterObject.Kind(rawValue: target.kind) else { return delete(target.name) }
+        if target.kind == Sluice.scheduledRuns.kind { return deleteSchedule(target.name) }
+        guard let kind = ClusterObject.Kind(rawValue: target.kind) else { return deleteRun(target.name) }
         let identity = ClusterObject.Identity(kind, target.name)
         guard cluster.objects[identity] != nil else { return }
         if kind == .node { losePods(on: identity.name.name) }
@@ -110,6 +115,10 @@ extension World {
     }
 
     private func patch(_ target: Scenario.Target, _ patch: JSONValue) {
+        if target.kind == Sluice.scheduledRuns.kind {
+            guard let index = scheduleByName[target.name] else { return }
+            return changeSchedule(index) { $0.spec = Self.merged($0.spec, patch) }
+        }
         guard let kind = ClusterObject.Kind(rawValue: target.kind) else {
             guard let index = runByName[target.name] else { return }
             return change(index) { $0 = Self.merged($0, patch) }
@@ -119,13 +128,16 @@ extension World {
         apply(SimulationInput.object(of: document))
     }
 
-    /// A run goes with its pods.
-    private func delete(_ name: RunName) {
+    /// A run goes with its pods. Its schedule looks at what that means for it.
+    func deleteRun(_ name: RunName) {
         guard let index = runByName.removeValue(forKey: name) else { return }
         forgetInQueue(index)
+        if let schedule = runs[index].schedule {
+            schedules[schedule].runs.removeAll { $0 == index }
+            if !runs[index].written.phase.isFinished { touchSchedule(schedule) }
+        }
         runs[index].isDeleted = true
-        runs[index].work = nil
-        runs[index].wakeAt = nil
+        runs[index] = goneRun
     }
 
     /// Something befalls pods of the running attempt of a task.

@@ -166,5 +166,6 @@ extension World {
     func takeOver() {
         rebuildQueue()
         for index in runs.indices { touch(index) }
+        for index in schedules.indices { touchSchedule(index) }
     }
 }

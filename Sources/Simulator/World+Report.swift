@@ -15,12 +15,28 @@ extension World {
         report.admissions = admissions
         report.refused = refused
         report.preemptions = preemptions
+        report.schedules = schedules.filter { !$0.isDeleted }.sorted { $0.name < $1.name }.map { reported($0) }
         if usesQueue {
             report.waiting = waiting
             report.queues = queueUses
             report.utilisation = usage.utilisation.map { SimulationReport.Amount(resource: $0.0, units: $0.1) }
         }
         report.ended = now - start
+        return report
+    }
+
+    private func reported(_ schedule: SimulatedSchedule) -> SimulationReport.Schedule {
+        let status = schedule.object.status
+        var report = SimulationReport.Schedule(namespace: schedule.name.namespace, name: schedule.name.name)
+        report.started = schedule.started.map {
+            SimulationReport.Schedule.Start(scheduled: $0.scheduled, at: $0.at - start, run: $0.run)
+        }
+        report.missed = status.missed.map {
+            SimulationReport.Schedule.Missed(scheduled: $0.scheduled, reason: $0.reason)
+        }
+        report.missedCount = status.missedCount
+        report.deleted = schedule.deleted
+        report.next = status.nextScheduleTime
         return report
     }
 

@@ -16,6 +16,11 @@ final class World {
     var runs: [SimulatedRun] = []
     var runByName: [RunName: Int] = [:]
     var pipelines: [RunName: JSONValue] = [:]
+    /// All ScheduledRuns that ever were, in the order in which they came.
+    var schedules: [SimulatedSchedule] = []
+    var scheduleByName: [RunName: Int] = [:]
+    /// How often somebody has asked for a run by hand.
+    var triggers = 0
     var admissions: [SimulationReport.Admission] = []
     var refused: [SimulationReport.Refusal]
     var podsCreated = 0
@@ -49,6 +54,10 @@ final class World {
     var lastPrepared: (spec: JSONValue, preparation: RunPreparation)?
     /// Runs that the operator is to look at in this instant.
     private var touched: [Int] = []
+    /// Likewise schedules.
+    var touchedSchedules: [Int] = []
+    /// What stands for runs that were deleted, of which there may be very many.
+    let goneRun: SimulatedRun
 
     var start: Timestamp { input.scenario.start }
     /// What the operator's wall clock shows.
@@ -63,10 +72,13 @@ final class World {
         usesQueue = input.usesQueue
         isEndless = !input.hasNodes
         usage = Usage(start: now)
+        goneRun = SimulatedRun(RunName(namespace: "", name: ""), uid: "", document: [:], now: now)
+        goneRun.isDeleted = true
         for object in input.cluster { cluster.set(object) }
         for pipeline in input.pipelines { pipelines[pipeline.name] = pipeline.document["spec"] ?? [:] }
         for (index, arrival) in input.arrivals.enumerated() { queue.add(now + arrival.at, .arrival(index)) }
         for (index, action) in input.scenario.actions.enumerated() { queue.add(now + action.at, .action(index)) }
+        for schedule in input.schedules { addSchedule(schedule) }
         rebuildQueue()
         noteUsage()
     }
@@ -76,7 +88,7 @@ final class World {
         let limit = input.scenario.until.map { start + $0 }
         while let time = queue.nextTime {
             if let limit, time > limit { break }
-            if limit == nil, time > start + Self.defaultLimit, neverEnds {
+            if limit == nil, time > start + Self.defaultLimit, neverEnds(at: time) {
                 now = max(now, start + Self.defaultLimit)
                 break
             }
@@ -85,7 +97,12 @@ final class World {
             while let event = queue.take(at: time) { handle(event) }
             repeat {
                 if !unbound.isEmpty { bindPods() }
-                if isOperatorRunning { settleTouched() }
+                if isOperatorRunning {
+                    repeat {
+                        settleTouched()
+                        lookAtSchedules()
+                    } while !touched.isEmpty
+                }
             } while decide()
             noteUsage()
             onInstant?(self)
@@ -99,8 +116,11 @@ final class World {
         let looked = touched.sorted()
         touched = []
         for index in looked {
-            runs[index].isTouched = false
+            let run = runs[index]
+            run.isTouched = false
+            let wasFinished = run.finished != nil
             settle(index)
+            if !wasFinished, run.finished != nil, let schedule = run.schedule { touchSchedule(schedule) }
         }
     }
 
@@ -119,9 +139,11 @@ final class World {
         usage.note(parents: cluster.queues.compactMapValues(\.parent))
     }
 
-    /// Whether all that is left to happen is that pods ask for nodes which never come.
-    private var neverEnds: Bool {
+    /// Whether all that is left to happen is that pods ask for nodes which never come, or slots of schedules that have no end with
+    /// what comes of them.
+    private func neverEnds(at time: Timestamp) -> Bool {
         queue.hasOnlyDecisions
+            || time > start + input.lastOffset && schedules.contains(where: \.isEndless)
             || queue.ownCount == 0
                 && runs.contains { $0.mayWaitForEver && !$0.isDeleted && !$0.written.phase.isFinished }
     }
@@ -142,6 +164,10 @@ final class World {
             guard runs[index].wakeAt == now else { return }
             runs[index].wakeAt = nil
             touch(index)
+        case .look(let index):
+            guard schedules[index].wakeAt == now else { return }
+            schedules[index].wakeAt = nil
+            touchSchedule(index)
         case .decide:
             guard admission.wakeAt == now else { return }
             admission.wakeAt = nil
@@ -149,14 +175,18 @@ final class World {
         }
     }
 
-    /// A run comes into being.
-    func addRun(_ object: SimulationInput.Object) {
+    /// A run comes into being, by a schedule or by itself.
+    func addRun(_ object: SimulationInput.Object, of schedule: Int? = nil) {
         guard runByName[object.name] == nil else {
             refuse(object, "it exists already")
             return
         }
         let index = runs.count
         runs.append(SimulatedRun(object.name, uid: "run-\(index)", document: object.document, now: now))
+        if let schedule {
+            runs[index].isOf(schedule, object.document)
+            schedules[schedule].runs.append(index)
+        }
         runByName[object.name] = index
         touch(index)
     }

@@ -174,11 +174,15 @@ struct ScenarioTests {
         ),
         (
             "actions: [{at: 1s, trigger: {kind: ScheduledRun, name: a/b}}]",
-            "actions[0].trigger: Forbidden: not supported by this version of Sluice yet"
+            #"actions[0].trigger.name: Not found: "a/b": there is no such ScheduledRun"#
+        ),
+        (
+            "actions: [{at: 1s, trigger: {kind: PipelineRun, name: small}}]",
+            #"actions[0].trigger.kind: Unsupported value: "PipelineRun": supported values: "ScheduledRun""#
         ),
         (
             "actions: [{at: 1s, apply: {kind: ConfigMap}}]",
-            #"actions[0].apply.kind: Unsupported value: "ConfigMap": supported values: "PipelineRun", "Pipeline", "Queue", "Node", "PriorityClass", "Namespace", "Pod""#
+            #"actions[0].apply.kind: Unsupported value: "ConfigMap": supported values: "PipelineRun", "Pipeline", "ScheduledRun", "Queue", "Node", "PriorityClass", "Namespace", "Pod""#
         ),
         (
             "actions: [{at: 1s, operator: Paused}]",
@@ -206,10 +210,6 @@ struct ScenarioTests {
         func mistakes(_ text: String) throws -> [String] {
             SimulationInput.read(try YAMLReader.parse(text).map(\.value)).mistakes.map(\.error.description)
         }
-        #expect(
-            try mistakes("{apiVersion: sluice.dev/v1alpha1, kind: ScheduledRun}") == [
-                "kind: Forbidden: ScheduledRun is not supported by this version of Sluice yet"
-            ])
         #expect(try mistakes("{apiVersion: v1, kind: ConfigMap}") == [])
         #expect(try mistakes("{apiVersion: sluice.dev/v1alpha1, kind: Nothing}").count == 1)
         #expect(try mistakes("[1]") == [#"<nil>: Invalid value: "array": must be an object with apiVersion and kind"#])

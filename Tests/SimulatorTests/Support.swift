@@ -6,9 +6,12 @@ import YAML
 @testable import Simulator
 
 /// Simulates what a text of YAML documents says.
-func simulate(_ yaml: String, sourceLocation: SourceLocation = #_sourceLocation) -> SimulationReport {
+func simulate(
+    _ yaml: String, zones: @escaping SimulationInput.Zones = SimulationInput.onlyUTC,
+    sourceLocation: SourceLocation = #_sourceLocation
+) -> SimulationReport {
     do {
-        let (input, mistakes) = SimulationInput.read(try YAMLReader.parse(yaml).map(\.value))
+        let (input, mistakes) = SimulationInput.read(try YAMLReader.parse(yaml).map(\.value), zones: zones)
         for mistake in mistakes { Issue.record(mistake, sourceLocation: sourceLocation) }
         return Simulation.run(input)
     } catch {

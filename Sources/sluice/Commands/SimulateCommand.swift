@@ -1,8 +1,10 @@
 import ArgumentParser
+import CronSchedule
 import JSON
 import KubernetesModel
 import Simulator
 import YAML
+import ZoneInfo
 
 /// `sluice simulate`: runs in virtual time.
 struct SimulateCommand: ParsableCommand {
@@ -10,13 +12,16 @@ struct SimulateCommand: ParsableCommand {
         commandName: "simulate",
         abstract: "Shows what runs would do, in virtual time and without a cluster.",
         discussion: """
-            The files hold PipelineRuns, the Pipelines that they name, and at most one
-            Scenario, which says when runs come, how long tasks take and how they end,
+            The files hold PipelineRuns and ScheduledRuns, the Pipelines that they name,
+            Queues and Nodes where they count, and at most one Scenario, which says when runs come, how long tasks take and how they end,
             and what people and nodes do meanwhile. A Pipeline alone is run with its
             defaults. What admission would refuse is shown, and the rest goes on.
 
             Nothing is executed. A task that no outcome matches succeeds after a second.
             Where its outcome names no results it writes an empty text for each of them.
+
+            With a ScheduledRun that has no end a day goes by, or what the Scenario says
+            in until. The operator's clock decides its slots.
 
             Times are seconds from the start. The same files give the same output, byte
             for byte, on every machine.
@@ -57,7 +62,9 @@ struct SimulateCommand: ParsableCommand {
             fallback = outcome
         }
         let documents = try readDocuments()
-        let (input, mistakes) = SimulationInput.read(documents.map(\.value), fallback: fallback)
+        let (input, mistakes) = SimulationInput.read(
+            documents.map(\.value),
+            zones: { [zones = ZoneDatabase()] name throws(ZoneError) in try zones.rules(name) }, fallback: fallback)
         guard mistakes.isEmpty else {
             for mistake in mistakes {
                 let document = documents[mistake.document]
@@ -70,7 +77,8 @@ struct SimulateCommand: ParsableCommand {
         }
         guard !input.isEmpty else {
             Console.error(
-                "\(files.joined(separator: ", ")): nothing to simulate; expected a PipelineRun, or one Pipeline")
+                "\(files.joined(separator: ", ")): nothing to simulate; expected a PipelineRun, a ScheduledRun, or one Pipeline"
+            )
             throw ExitCode(ExitStatus.badInput)
         }
         show(Simulation.run(input))
