@@ -74,12 +74,14 @@ extension GangQueue {
         case .neverFits:
             if let ceiling = line.ceiling {
                 return
-                    "it can never start: it asks for \(asked) \(name), and queue \(tree.queues[ceiling.queue].spec.name) "
+                    "it cannot start as its queue is: it asks for \(asked) \(name), and queue \(tree.queues[ceiling.queue].spec.name) "
                     + "may have \(amount(queue.capability(resource)))"
             }
             let pods = shape.groups.reduce(0) { $0 + $1.required }
-            return "it can never start: the \(nodes.order.count) nodes, were they empty, have no room for its "
-                + (pods == 1 ? "pod" : "\(pods) pods")
+            let nodes = nodes.order.count
+            return
+                "it cannot start as the cluster is: \(nodes == 1 ? "the node has" : "the \(nodes) nodes have") no room for its "
+                + (pods == 1 ? "pod" : "\(pods) pods") + ", even with no other run there"
         case .quota:
             return "queue \(queue.spec.name) uses \(amount(queue.usage[resource])) of at most "
                 + "\(amount(queue.capability(resource))) \(name), it asks for \(asked)"
