@@ -58,6 +58,19 @@ extension GangQueue {
         }
     }
 
+    /// A resource of which a pod asks for more than any node has, and how much.
+    private func tooLarge(_ shape: Shape) -> (Int, Int64)? {
+        for group in shape.groups {
+            for resource in 0..<group.requests.count where group.requests[resource] > 0 {
+                let request = group.requests[resource]
+                if !nodes.order.contains(where: { nodes.capacity[$0 * nodes.stride + resource] >= request }) {
+                    return (resource, request)
+                }
+            }
+        }
+        return nil
+    }
+
     private func text(of block: Block, in line: LineClass) -> String {
         let shape = shapes[line.key.shape]
         let queue = tree.queues[block.queue]
@@ -76,6 +89,10 @@ extension GangQueue {
                 return
                     "it cannot start as its queue is: it asks for \(asked) \(name), and queue \(tree.queues[ceiling.queue].spec.name) "
                     + "may have \(amount(queue.capability(resource)))"
+            }
+            if let (resource, amount) = tooLarge(shape) {
+                return "it cannot start as the cluster is: a pod asks for \(table.text(amount, of: resource)) "
+                    + "\(table.names[resource]), and no node has as much for it"
             }
             let pods = shape.groups.reduce(0) { $0 + $1.required }
             let nodes = nodes.order.count

@@ -1,6 +1,7 @@
 import JSON
 import KubernetesModel
 import PipelineEngine
+import Scheduling
 import SluiceAPI
 
 /// One run: the object, its driver while the operator works on it, its pods, and what is kept of it for the report.
@@ -54,12 +55,13 @@ final class SimulatedRun {
     let name: RunName
     let arrived: Timestamp
     var metadata: ObjectMeta
-    var spec: JSONValue
+    var spec: JSONValue { didSet { knownChild = nil } }
     /// The schedule that made it.
     private(set) var schedule: Int?
+    private var knownChild: ScheduleChild?
 
     /// The status that was written last.
-    var written = PipelineRunStatus()
+    var written = PipelineRunStatus() { didSet { knownChild = nil } }
     /// The places of its rows by their paths, once somebody has asked.
     var writtenRows: [String: Int]?
     /// What works on it while the operator runs. In a box, since the driver is a large value that must not be copied to be asked.
@@ -102,6 +104,14 @@ final class SimulatedRun {
         schedule = index
         metadata.labels = manifest["metadata"]?["labels"]?.stringMap ?? [:]
         metadata.annotations = manifest["metadata"]?["annotations"]?.stringMap ?? [:]
+    }
+
+    /// What its schedule has to know of it. Asked for often, and a status is large.
+    var child: ScheduleChild {
+        if let knownChild { return knownChild }
+        let child = ScheduleChild(PipelineRun(metadata: metadata, spec: spec, status: written))
+        knownChild = child
+        return child
     }
 
     var identity: RunIdentity { RunIdentity(metadata) }

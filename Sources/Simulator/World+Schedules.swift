@@ -46,10 +46,7 @@ extension World {
         let schedule = schedules[index]
         let (spec, known) = schedule.decider
         guard !schedule.isDeleted, let engine = known else { return }
-        let children = schedule.runs.map { place in
-            let run = runs[place]
-            return ScheduleChild(PipelineRun(metadata: run.metadata, spec: run.spec, status: run.written))
-        }
+        let children = schedule.runs.map { runs[$0].child }
         var decision = engine.decide(schedule.object.status, children: children, now: operatorNow)
         for start in decision.starts { begin(start, of: index, spec, engine.zone, &decision) }
         for name in decision.cancels {

@@ -96,4 +96,27 @@ import Testing
             #expect(text.output.hasPrefix("QUEUE  WEIGHT  STATE"))
         }
     }
+
+    @Test func `sluice run: what this machine can never have ends at once, says what, and finally runs`() async throws {
+        let directory = try Tools.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let file = "\(directory)/gpu.yaml"
+        try """
+        apiVersion: sluice.dev/v1alpha1
+        kind: PipelineRun
+        metadata: {name: gpu}
+        spec:
+          pipelineSpec:
+            tasks:
+              - {name: train, container: {image: x, command: ["true"], resources: {limits: {example.com/tpu: 1}}}}
+            finally:
+              - {name: bye, container: {image: x, command: ["true"]}}
+        """.write(toFile: file, atomically: true, encoding: .utf8)
+        let result = try await Program.run(Tools.sluice, ["run", file])
+        #expect(result.status == 1)
+        #expect(
+            result.errors.contains("a pod asks for 1 example.com/tpu, and no node has as much for it"),
+            "\(result.errors)")
+        #expect(result.output.contains("bye  Succeeded"))
+    }
 }

@@ -356,5 +356,13 @@ struct ScheduleTests {
             contentsOf: root.appending(path: "config/samples/simulate/schedules.yaml"), encoding: .utf8)
         let report = simulate(text, zones: Self.zones)
         #expect(report.refused.isEmpty)
+        let nightly = report.schedule("nightly")
+        #expect(
+            nightly.started.filter { !$0.run.contains("manual") }.map { "\($0.scheduled.rfc3339) \($0.at.goText)" } == [
+                "2026-10-23T00:30:00Z 12h30m0s", "2026-10-24T00:30:00Z 36h30m0s", "2026-10-25T00:30:00Z 66h30m0s",
+                "2026-10-26T01:30:00Z 85h30m0s", "2026-10-28T01:30:00Z 140h0m0s", "2026-10-29T01:30:00Z 157h30m0s",
+            ])
+        #expect(nightly.started.count == 7 && nightly.missedCount == 1 && nightly.deleted.isEmpty)
+        #expect(report.schedule("sync").missedCount == 8 && report.schedule("sync").deleted.count == 16)
     }
 }

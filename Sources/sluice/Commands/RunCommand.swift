@@ -92,12 +92,19 @@ struct RunCommand: AsyncParsableCommand {
 
         let changes = try await Changes(of: created, in: runs, ticks: view is LiveProgress ? clock : nil)
         var latest = created
+        var isGivenUp = false
         for try await change in changes.stream {
             switch change {
             case .tick: view?.tick(now: clock.now)
             case .run(let run):
                 latest = run
                 view?.show(run.status, now: clock.now)
+                if !isGivenUp, let task = run.status.tasks.first(where: { $0.reason == Self.neverFits }) {
+                    // Nobody adds a GPU to this machine meanwhile.
+                    isGivenUp = true
+                    Console.error("task \(task.name): \(task.message); the run is cancelled")
+                    _ = try await runs.patchForMetadata(name, .merge(["spec": ["state": "Cancelled"]]))
+                }
                 guard run.status.phase.isFinished else { continue }
                 view?.finish(run.status, now: clock.now)
                 if output == .json {
@@ -112,6 +119,9 @@ struct RunCommand: AsyncParsableCommand {
         }
         return latest.status.phase
     }
+
+    /// The word of the queue for what this machine has no room for, were it empty.
+    private static let neverFits = "NeverFits"
 
     private func makeView(_ pipeline: PipelineSpec, start: Timestamp) -> any ProgressView {
         if Console.isTerminal {
