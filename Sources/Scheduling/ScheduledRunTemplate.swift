@@ -32,7 +32,9 @@ extension ScheduleChild {
     public init(_ run: PipelineRun) {
         let created = run.metadata.creationTimestamp ?? Timestamp(seconds: 0)
         let slot = run.metadata.annotations[ScheduleEngine.slotAnnotation].flatMap { Timestamp(rfc3339: $0) }
-        let isStopped = ["Cancelled", "Terminated"].contains(run.spec["state"]?.string ?? "")
+        // One that has ended is kept or deleted as any other, whatever its spec asked for.
+        let isStopped =
+            !run.status.phase.isFinished && ["Cancelled", "Terminated"].contains(run.spec["state"]?.string ?? "")
         self.init(
             name: run.metadata.name, slot: slot ?? created, phase: run.status.phase,
             completionTime: run.status.completionTime, isEnding: run.metadata.isBeingDeleted || isStopped)

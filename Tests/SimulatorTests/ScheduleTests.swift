@@ -238,6 +238,14 @@ struct ScheduleTests {
         #expect(report.schedule("s").started.count == 7 && report.podsCreated == 7)
     }
 
+    @Test func `Runs that were cancelled for a newer one count in the history and go`() {
+        let report = simulate(
+            schedule("s", "schedule: '@every 60s'", "concurrencyPolicy: Replace")
+                + scenario("until: 330s", "outcomes: [{duration: 100s}]"))
+        #expect(report.runs.map(\.summary) == ["Cancelled 240..300", "Running 300..-"])
+        #expect(report.schedule("s").deleted.count == 3)
+    }
+
     @Test func `A deleted ScheduledRun takes its runs along; applied again it begins anew`() {
         let text =
             schedule("s", "schedule: '@every 60s'") + run("other", "[{name: a, \(container)}]")
