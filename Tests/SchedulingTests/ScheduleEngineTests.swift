@@ -282,6 +282,16 @@ struct ScheduleEngineTests {
         #expect(bench.status.lastSuccessfulTime == bench.now)
     }
 
+    @Test func `A run that was cancelled is ending until it has ended, and then history as any other`() {
+        var run = PipelineRun(metadata: ObjectMeta(name: "r", namespace: "team"), spec: ["state": "Cancelled"])
+        run.metadata.annotations[ScheduleEngine.slotAnnotation] = "2026-01-01T00:01:00Z"
+        run.status.phase = .cancelling
+        #expect(ScheduleChild(run).isEnding)
+        run.status.phase = .cancelled
+        #expect(!ScheduleChild(run).isEnding)
+        #expect(ScheduleChild(run).slot == Bench.start + .seconds(60))
+    }
+
     @Test func `Names: long ones are cut and hashed, and stay apart`() {
         let long = String(repeating: "a", count: 63)
         let one = ScheduleEngine.runName(long, "u", Bench.start)
