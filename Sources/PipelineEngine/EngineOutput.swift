@@ -56,12 +56,20 @@ public struct EngineOutput: Sendable {
     public var enqueued: [AdmissionRequest] = []
     /// Attempts that have their admission though nobody gave it: their pods prove that it had been given (rule Q9).
     public var held: [AdmissionRequest] = []
-    /// Attempts that do not ask any more, or that have no need of what they were given.
+    /// Attempts that do not ask any more, or that have no need of what they were given. Those that ask or have shown their pods since
+    /// are among ``enqueued`` and ``held`` as well: withdrawing comes first.
     public var withdrawn: [AttemptKey] = []
     /// Whether the status differs from the one before the step.
     public var statusChanged = false
     /// When to step again if nothing happens before; nil: only when something happens.
     public var wakeUp: Timestamp?
+
+    /// What was asked or shown before in this step is void with it.
+    mutating func withdraw(_ key: AttemptKey) {
+        if let index = enqueued.lastIndex(where: { $0.key == key }) { enqueued.remove(at: index) }
+        if let index = held.lastIndex(where: { $0.key == key }) { held.remove(at: index) }
+        withdrawn.append(key)
+    }
 }
 
 /// Why the API server did not take a pod.

@@ -92,7 +92,8 @@ public struct RunDriver: Sendable {
         public var enqueued: [AdmissionRequest] = []
         /// Attempts that have their admission, as their pods prove (rule Q9): they take room, and need no answer.
         public var held: [AdmissionRequest] = []
-        /// Attempts that do not ask any more, or that have no need of what they were given.
+        /// Attempts that do not ask any more, or that have no need of what they were given. To be told first: those that ask anew since,
+        /// or have shown their pods, are among ``enqueued`` and ``held`` as well.
         public var withdrawn: [AttemptKey] = []
         public var write: Write?
         public var releases: [Release] = []
@@ -301,6 +302,11 @@ public struct RunDriver: Sendable {
     private mutating func step(now: Timestamp, _ effects: inout Effects) -> Timestamp? {
         let output = engine.step(now: now)
         untold += output.events
+        if !output.withdrawn.isEmpty, !effects.enqueued.isEmpty || !effects.held.isEmpty {
+            let withdrawn = Set(output.withdrawn)
+            effects.enqueued.removeAll { withdrawn.contains($0.key) }
+            effects.held.removeAll { withdrawn.contains($0.key) }
+        }
         effects.enqueued += output.enqueued
         effects.held += output.held
         effects.withdrawn += output.withdrawn

@@ -288,7 +288,7 @@ extension RunEngine {
         nodes[index].admission = .none
         nodes[index].plannedNodes = []
         nodes[index].gangTimeout = nil
-        output.withdrawn.append(AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt))
+        output.withdraw(AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt))
     }
 
     /// Nothing new starts in a suspended run (rule E13), so that none of it may wait for room or hold it. It asks again, in its place,

@@ -31,7 +31,7 @@ extension RunEngine {
             let task = nodes[index].status
             if folds, isFoldable(index) {
                 folded[FoldKey(phase: task.phase, reason: task.reason), default: []].append(task.name)
-            } else if folds, nodes[index].admission == .waiting, task.attempt == 0 {
+            } else if folds, nodes[index].admission == .waiting, task.attempt == 0, task.phase == .pending {
                 // It is only counted, as what has not begun.
             } else if task.phase != .pending || !task.reason.isEmpty || task.attempt > 0 {
                 status.tasks.append(task)

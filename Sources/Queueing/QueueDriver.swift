@@ -80,7 +80,7 @@ public struct QueueDriver: Sendable {
     public mutating func take(_ effects: RunDriver.Effects, of run: QueuedRun) {
         for key in effects.withdrawn { withdraw(key, of: run.identity) }
         for request in effects.held { hold(request, of: run) }
-        for request in effects.enqueued where !effects.withdrawn.contains(request.key) { submit(request, of: run) }
+        for request in effects.enqueued { submit(request, of: run) }
     }
 
     /// An attempt asks for admission.

@@ -122,7 +122,7 @@ extension World {
             if admission.waiting[key]?.attempt == attempt { admission.waiting[key] = nil }
             if admission.plans[key]?.attempt == attempt { admission.plans[key] = nil }
         }
-        for request in effects.enqueued where !effects.withdrawn.contains(request.key) {
+        for request in effects.enqueued {
             let key = QueueDriver.key(request.key, of: run.identity)
             let former = admission.former.removeValue(forKey: key)
             let isSame = former.map { $0.run == index && $0.attempt == request.key } ?? false

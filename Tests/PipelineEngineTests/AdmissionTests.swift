@@ -229,4 +229,16 @@ struct AdmissionTests {
         #expect(bench.outcome() == "Failed/QueueTimeout")
         #expect(bench.withdrawn == [Self.key("a")])
     }
+
+    @Test func `Q9: pods that had ended by a take-over are not held: nobody would give their room back`() {
+        var bench = Self.bench([task("a")])
+        bench.admit("a")
+        bench.held = []
+        bench.withdrawn = []
+        // It ends while no operator is there.
+        bench.pods[bench.name("a")]?.end(code: 0, at: bench.now)
+        bench.restart()
+        #expect(bench.outcome() == "Succeeded/Succeeded")
+        #expect(bench.held.isEmpty)
+    }
 }

@@ -233,7 +233,8 @@ extension Simulator {
             guard let place = scenario.place(was.name) else { throw broken("no task \(was.name)") }
             let isAnew = before.attempts(place) != after.attempts(place)
             guard let now = after.all[was.name] else {
-                if isAnew { continue }
+                // What only waits is counted, and not told of, where much is to be told.
+                if isAnew || isQueued && was.phase == .pending && was.attempt == 0 { continue }
                 throw broken("\(was.name) is forgotten")
             }
             guard now.attempt >= was.attempt else { throw broken("E4: the attempts of \(was.name) begin again") }

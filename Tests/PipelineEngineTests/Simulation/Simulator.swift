@@ -58,6 +58,10 @@ struct Simulator {
     var pendingWants: [(time: Timestamp, state: DesiredState)]
     var createdNames: [String: Int] = [:]
     var failuresOfName: [String: Int] = [:]
+    /// Whether attempts ask a queue for admission.
+    let isQueued: Bool
+    var queue = SimulatedQueue()
+    var revocations = 0
 
     struct Refused: Error { var refusal: PodCreateFailure }
 
@@ -65,6 +69,8 @@ struct Simulator {
         self.scenario = scenario
         self.roughness = roughness
         random = SeededGenerator(mixing: scenario.seed, seed, 99)
+        var ofQueue = SeededGenerator(mixing: scenario.seed, seed, 98)
+        isQueued = ofQueue.chance(0.5)
         desired = scenario.spec.state
         world = World(scenario, now: Bench.start)
         pendingWants = scenario.wants.map { (Bench.start + .seconds($0.after), $0.state) }
@@ -75,7 +81,8 @@ struct Simulator {
         driver = RunDriver(
             RunEngine(
                 run: identity, created: Bench.start, generation: 1, spec: scenario.spec, pipeline: scenario.pipeline,
-                parameters: scenario.parameters, status: PipelineRunStatus(), settings: scenario.engine),
+                parameters: scenario.parameters, status: PipelineRunStatus(),
+                admission: isQueued ? .queue : .always, settings: scenario.engine),
             written: PipelineRunStatus(), settings: settings)
     }
 
@@ -98,6 +105,10 @@ struct Simulator {
 
     /// One turn of the operator; whether all is over.
     private mutating func turn() throws -> Bool {
+        if isQueued {
+            if random.chance(0.5) { decideAdmissions() }
+            hearAdmissions()
+        }
         hear()
         if random.chance(0.7) { tellOfPipelines(&driver) }
         // People do not wait until everything is quiet.
@@ -113,8 +124,9 @@ struct Simulator {
             try perform(write)
             return false
         }
-        let isQuiet = effects.isIdle && world.untold.isEmpty && answers.isEmpty
+        let isQuiet = effects.isIdle && world.untold.isEmpty && answers.isEmpty && queue.answers.isEmpty
         if isQuiet, writing == nil {
+            try checkAdmissions()
             if driver.isDone {
                 try checkEnd()
                 return true
@@ -123,8 +135,16 @@ struct Simulator {
             tellOfPipelines(&driver)
             if driver.wantedPipelines != told { return false }
             if effects.wakeAfter == nil, random.chance(0.5) { try checkTakeover() }
+            // What is calm has room at once.
+            if !queue.waiting.isEmpty, scenario.isCalm || random.chance(0.3) {
+                decideAdmissions(all: scenario.isCalm)
+                return false
+            }
+            let nextAdmission = queue.waiting.isEmpty ? nil : world.now + .seconds(Int64(random.pick(1...20)))
             let wakeAfter = effects.wakeAfter.map { world.now + $0 }
-            let times = [world.nextTime, effects.wakeUp, wakeAfter, pendingWants.first?.time, nextPipeline]
+            let times = [
+                world.nextTime, effects.wakeUp, wakeAfter, pendingWants.first?.time, nextPipeline, nextAdmission,
+            ]
             guard let next = times.compactMap(\.self).min() else {
                 throw Broken(description: "stands still: \(persisted.json.text)")
             }
@@ -176,16 +196,19 @@ struct Simulator {
         let wanted = desired
         let effects = driver.next(now: world.now, monotonic: monotonic)
         steps += 1
+        try takeAdmission(effects)
         if let wakeUp = effects.wakeUp, wakeUp <= world.now { throw Broken(description: "a wake-up in the past") }
         if random.chance(0.3) {
             let again = driver.next(now: world.now, monotonic: monotonic)
             steps += 1
+            try takeAdmission(again)
             // More of the same batch may follow, and what waited for a status that told nothing new.
             let mayGoOn = effects.creates.count == settings.createBatch || effects.wakeAfter == .zero
             guard mayGoOn || (again.isIdle && again.events.isEmpty && again.wakeUp == effects.wakeUp) else {
                 throw Broken(
                     description: "E14: a second step does \(again.creates.map(\.name)) \(again.releases) "
-                        + "\(again.write.map { summary($0.status) } ?? "") \(again.events)")
+                        + "\(again.write.map { summary($0.status) } ?? "") \(again.events) \(again.enqueued) \(again.withdrawn)"
+                )
             }
             if mayGoOn { return try merged(effects, again, wanted) }
         }
@@ -219,7 +242,7 @@ struct Simulator {
         note("decided: \(summary(status))")
     }
 
-    private func note(_ line: @autoclosure () -> String) {
+    func note(_ line: @autoclosure () -> String) {
         log?.lines.append("\(world.now) \(line())")
     }
 
@@ -259,6 +282,11 @@ struct Simulator {
         isShort = false
         answers = []
         world.untold = [:]
+        queue.asked = []
+        queue.known = []
+        queue.revoked = []
+        // A new operator has a new queue; where only the run's driver is made anew, the queue remains what it was, until it is told.
+        if random.chance(0.7) { queue = SimulatedQueue() } else { queue.isNewDriver = true }
     }
 
     /// A new operator's driver: of what was written last, and the pods that exist, in any order.
@@ -268,7 +296,8 @@ struct Simulator {
         var driver = RunDriver(
             RunEngine(
                 run: identity, created: Bench.start, generation: generation, spec: spec, pipeline: scenario.pipeline,
-                parameters: scenario.parameters, status: status, settings: scenario.engine),
+                parameters: scenario.parameters, status: status, admission: isQueued ? .queue : .always,
+                settings: scenario.engine),
             written: status, settings: settings)
         for name in world.pods.keys.sorted().shuffled(using: &random) {
             if let pod = world.pods[name]?.pod { driver.podObserved(pod) }
@@ -280,7 +309,7 @@ struct Simulator {
     private mutating func checkTakeover() throws {
         // Of creates without an answer it knows nothing, and need not wait for them.
         guard !isShort, persisted.reason != "StatusTooLarge", driver.status(now: world.now) == persisted,
-            world.now >= lastUnanswered + .seconds(60)
+            world.now >= lastUnanswered + .seconds(60), isAdmissionProved
         else { return }
         var other = rebuilt(from: persisted)
         _ = other.next(now: world.now, monotonic: monotonic)
@@ -405,6 +434,7 @@ struct Simulator {
     private mutating func make(_ identity: PodIdentity, _ name: String, _ manifest: JSONValue) throws -> Pod {
         if let existing = world.pods[name]?.pod { return existing }
         try checkCreation(identity, name)
+        try checkAdmitted(identity)
         guard let pod = try world.create(identity, name, manifest) else {
             throw Broken(description: "\(name) cannot be made")
         }
