@@ -292,10 +292,16 @@ public struct ScheduleEngine: Sendable {
         decision.status.waiting = []
         // Whoever died between making a run and writing the status has started it.
         let names = Set(made.map(\.name))
+        var newest: Timestamp?
         line.removeAll { slot in
             guard names.contains(Self.runName(name, uid, slot.scheduled)) else { return false }
             noteStart(slot.scheduled, false, &decision)
+            if spec.concurrencyPolicy == .replace { newest = slot.scheduled }
             return true
+        }
+        // And may not have come to cancelling those before it.
+        if let newest {
+            decision.cancels += active.filter { !$0.isEnding && $0.slot < newest }.map(\.name)
         }
         drop(&line, decision: &decision, now) { slot in
             guard let deadline = spec.startingDeadlineSeconds, lateness(slot, now).components.seconds > deadline else {
@@ -361,7 +367,8 @@ public struct ScheduleEngine: Sendable {
                     miss(slot.scheduled, "a newer slot came due before it could start", &decision)
                     continue
                 }
-                decision.cancels += active.filter { !$0.isEnding }.map(\.name)
+                // All of them, those above too.
+                decision.cancels = active.filter { !$0.isEnding }.map(\.name)
                 begin(start(slot), &decision, &active)
             } else if active.count < most {
                 begin(start(slot), &decision, &active)

@@ -166,6 +166,21 @@ struct ScheduleEngineTests {
         #expect(bench.status.missed.map(\.reason) == Array(repeating: "s-20260101000100 was still active", count: 2))
     }
 
+    @Test func `Replace: whoever died between making the new run and cancelling the old one cancels it afterwards`()
+        throws
+    {
+        var bench = Bench(["concurrencyPolicy": "Replace"])
+        bench.now = bench.now + .seconds(60)
+        try bench.look()
+        bench.now = bench.now + .seconds(60)
+        try bench.look(.afterCreate)
+        #expect(bench.runs.count == 2 && bench.cancelled.isEmpty)
+        try bench.look()
+        #expect(bench.cancelled == [bench.runs[0].name])
+        try bench.look()
+        #expect(bench.cancelled.count == 1)
+    }
+
     @Test func `Replace cancels what is active and starts the new one in the same step`() throws {
         var bench = Bench(["concurrencyPolicy": "Replace", "catchUp": "All"])
         try bench.pass(200)
