@@ -13,7 +13,8 @@ public struct QueueDriver: Sendable {
     private var queue: GangQueue
     /// By the key of the workload: the run's namespace and name, and the path of the task.
     private var attempts: [String: Attempt] = [:]
-    private var workloadsByRun: [RunIdentity: Set<String>] = [:]
+    /// By namespace and name of the run, as these keys begin.
+    private var workloadsByRun: [String: Set<String>] = [:]
     /// The pods of admitted attempts, and of former ones that still end.
     private var claims: [ObjectName: Claim] = [:]
     private var claimsByWorkload: [String: Set<ObjectName>] = [:]
@@ -76,8 +77,13 @@ public struct QueueDriver: Sendable {
 
     // MARK: - What runs ask for
 
-    /// Takes what one look at a run gave (``RunDriver/Effects``).
-    public mutating func take(_ effects: RunDriver.Effects, of run: QueuedRun) {
+    /// Takes what one look at a run gave (``RunDriver/Effects``). The first of a driver that is new asks for all that the run has need of:
+    /// what one before it was given, or asked for, is void where it is not named.
+    public mutating func take(_ effects: RunDriver.Effects, of run: QueuedRun, isFirst: Bool = false) {
+        if isFirst, let known = workloadsByRun[Self.name(of: run.identity)] {
+            let wanted = Set((effects.held + effects.enqueued).map { Self.key($0.key, of: run.identity) })
+            for key in known.subtracting(wanted).sorted() { forget(key) }
+        }
         for key in effects.withdrawn { withdraw(key, of: run.identity) }
         for request in effects.held { hold(request, of: run) }
         for request in effects.enqueued { submit(request, of: run) }
@@ -104,35 +110,38 @@ public struct QueueDriver: Sendable {
         if let known = attempts[Self.key(request.key, of: run.identity)], known.isAdmitted,
             known.request.key == request.key, known.run.identity == run.identity
         {
+            // Whoever shows its pods again was made anew, and was told nothing.
+            newlyHeld.append(Self.key(request.key, of: run.identity))
             return
         }
-        let key = add(request, of: run)
-        attempts[key]?.isAdmitted = true
         // The nodes that its pods are on have to be known.
         applyQueues()
         applyNodes()
+        let key = add(request, of: run)
+        attempts[key]?.isAdmitted = true
         var placements: [PodPlacement] = []
-        var gone: [PodPlacement] = []
+        var claimed: [ObjectName: Claim] = [:]
         for replica in 0..<request.replicas {
             let pod = podName(request.key, replica, of: run)
-            placements.append(PodPlacement(replica: replica, node: others[pod]?.node ?? starting[pod] ?? nil))
-            if ended.contains(pod) { gone.append(PodPlacement(replica: replica, node: nil)) }
+            guard !ended.contains(pod) else {
+                placements.append(PodPlacement(replica: replica, node: nil))
+                continue
+            }
+            var claim = newClaim(on: pod, Claim(workload: key, replica: replica))
+            if let former = claims[pod] {
+                // It had lost what it holds now: its pods end no more, and are not to count a second time.
+                release(pod)
+                claim = Claim(
+                    workload: key, replica: replica, isSeen: former.isSeen, isBound: former.isBound, node: former.node)
+            }
+            placements.append(PodPlacement(replica: replica, node: claim.node))
+            claimed[pod] = claim
         }
         queue.restore(
             workload(key, request, of: run), pods: placements, admitted: request.startTime ?? run.arrival)
+        for (pod, claim) in claimed { self.claim(pod, claim) }
+        let gone = placements.filter { ended.contains(podName(request.key, $0.replica, of: run)) }
         if !gone.isEmpty { queue.podsGone(key, gone) }
-        for replica in 0..<request.replicas {
-            let pod = podName(request.key, replica, of: run)
-            guard !ended.contains(pod) else { continue }
-            let isBound = others[pod] != nil
-            claim(
-                pod,
-                Claim(
-                    workload: key, replica: replica, isSeen: isBound || starting[pod] != nil, isBound: isBound,
-                    node: others[pod]?.node ?? starting[pod] ?? nil))
-            starting[pod] = nil
-            removeOther(pod)
-        }
         newlyHeld.append(key)
     }
 
@@ -145,14 +154,24 @@ public struct QueueDriver: Sendable {
 
     /// The run is gone, or there is nothing more to do for it.
     public mutating func runGone(_ run: RunIdentity) {
-        for key in (workloadsByRun[run] ?? []).sorted() { forget(key) }
+        for key in (workloadsByRun[Self.name(of: run)] ?? []).sorted() where attempts[key]?.run.identity == run {
+            forget(key)
+        }
     }
+
+    /// There is nothing more to do for any run that has, or had, that name.
+    public mutating func runsGone(namespace: String, name: String) {
+        for key in (workloadsByRun["\(namespace)/\(name)"] ?? []).sorted() { forget(key) }
+    }
+
+    private static func name(of run: RunIdentity) -> String { "\(run.namespace)/\(run.name)" }
 
     /// What is asked for here goes; what has pods counts until they end.
     private mutating func forget(_ key: String) {
         guard let known = attempts.removeValue(forKey: key) else { return }
-        workloadsByRun[known.run.identity]?.remove(key)
-        if workloadsByRun[known.run.identity]?.isEmpty ?? false { workloadsByRun[known.run.identity] = nil }
+        let name = Self.name(of: known.run.identity)
+        workloadsByRun[name]?.remove(key)
+        if workloadsByRun[name]?.isEmpty ?? false { workloadsByRun[name] = nil }
         if let name = known.run.priorityClassName {
             withoutPriority[name]?.remove(key)
             if withoutPriority[name]?.isEmpty ?? false { withoutPriority[name] = nil }
@@ -166,7 +185,7 @@ public struct QueueDriver: Sendable {
         let key = Self.key(request.key, of: run.identity)
         if attempts[key] != nil { forget(key) }
         attempts[key] = Attempt(run: run, request: request)
-        workloadsByRun[run.identity, default: []].insert(key)
+        workloadsByRun[Self.name(of: run.identity), default: []].insert(key)
         return key
     }
 
@@ -249,6 +268,19 @@ public struct QueueDriver: Sendable {
         }
         othersByNode[node] = sums.isEmpty ? nil : sums
         changedNodes.insert(node)
+    }
+
+    /// The claim with what is known of the pod that was heard of before its attempt, and which counted by itself.
+    private mutating func newClaim(on pod: ObjectName, _ claim: Claim) -> Claim {
+        var claim = claim
+        if let other = others[pod] {
+            (claim.isSeen, claim.isBound, claim.node) = (true, true, other.node)
+            removeOther(pod)
+        } else if let planned = starting.removeValue(forKey: pod) {
+            claim.isSeen = true
+            claim.node = planned ?? claim.node
+        }
+        return claim
     }
 
     private mutating func claim(_ pod: ObjectName, _ claim: Claim) {
@@ -453,9 +485,11 @@ public struct QueueDriver: Sendable {
         var planned = [String?](repeating: nil, count: attempt.request.replicas)
         for pod in admission.pods where pod.replica < planned.count {
             planned[pod.replica] = pod.node
-            claim(
-                podName(attempt.request.key, pod.replica, of: attempt.run),
-                Claim(workload: admission.key, replica: pod.replica, node: pod.node))
+            let name = podName(attempt.request.key, pod.replica, of: attempt.run)
+            let known = newClaim(on: name, Claim(workload: admission.key, replica: pod.replica, node: pod.node))
+            claim(name, known)
+            // It is there already: a run whose cache is behind asks for what it has.
+            if known.isBound { queue.podsBound(admission.key, [PodPlacement(replica: pod.replica, node: known.node)]) }
         }
         // With one node the scheduler has no choice that could break the plan.
         answer(admission.key, .admitted(nodes: nodes.count > 1 ? planned : []))

@@ -37,6 +37,8 @@ actor ActiveRun {
     private let wake: @Sendable () -> Void
 
     private var driver: RunDriver
+    /// Whether the queue was told what the run has need of.
+    private var hasAsked = false
     /// Services of gangs that are known to exist.
     private var services: Set<String> = []
     /// The run as it was read or written last.
@@ -84,7 +86,8 @@ actor ActiveRun {
             driver.statusPace = statusPace()
             let effects = driver.next(now: clock.now, monotonic: clock.monotonic)
             for event in effects.events { emit(latest, event) }
-            admission?.take(effects, of: QueuedRun(latest, now: clock.now))
+            admission?.take(effects, of: QueuedRun(latest, now: clock.now), isFirst: !hasAsked)
+            hasAsked = true
             let hasPipelines = answerPipelines()
             if effects.isIdle, !hasPipelines {
                 var outcome = Outcome(isDone: driver.isDone)

@@ -132,7 +132,10 @@ public final class RunReconciler: Sendable {
         }
     }
 
-    private func forget(_ key: ObjectKey) {
+    /// There is nothing more to do for the run, until something happens; where it is to be looked at anew at once, what it has of the queue
+    /// stays until then.
+    private func forget(_ key: ObjectKey, keepsAdmission: Bool = false) {
+        if !keepsAdmission { admission?.runsGone(key) }
         active.withLock { _ = $0.removeValue(forKey: key) }
         inbox.close(key)
         awaitingPipelines.withLock { waiting in
@@ -177,14 +180,12 @@ public final class RunReconciler: Sendable {
 
     private func reconcileRun(_ key: ObjectKey) async throws -> ReconcileResult {
         guard let run = runs[key] else {
-            endAdmission(of: key)
             forget(key)
             heldByOrphans.withLock { _ = $0.remove(key) }
             try await releaseOrphans(of: key)
             return .done
         }
         if run.metadata.isBeingDeleted {
-            endAdmission(of: key)
             forget(key)
             try await endPods(of: key)
             return .done
@@ -257,7 +258,7 @@ public final class RunReconciler: Sendable {
         if outcome.isSuperseded {
             logger.warning(
                 "the status of the run was written by another hand; reading it anew", metadata: ["run": "\(key)"])
-            forget(key)
+            forget(key, keepsAdmission: true)
             return .requeue(after: .milliseconds(100))
         }
         if outcome.isDone {

@@ -1,10 +1,11 @@
 import GangQueue
 import JSON
 import KubernetesModel
-import PipelineEngine
 import Queueing
 import SluiceAPI
 import Testing
+
+@testable import PipelineEngine
 
 /// Runs, nodes and pods on one side, the queue on the other.
 struct QueueDriverTests {
@@ -126,6 +127,59 @@ struct QueueDriverTests {
         #expect(Self.decide(&driver) == ["c: WaitingForResources"])
         driver.podChanged(try Self.pod(Self.name("b"), node: "n1", cpu: "4", ours: true, phase: .failed))
         #expect(Self.decide(&driver) == ["c: admitted "])
+    }
+
+    @Test func `Q1: what is withdrawn and asked for again in one look waits`() {
+        var driver = QueueDriver()
+        driver.setNode(Self.node("n1"))
+        driver.submit(Self.request("a"), of: Self.queued())
+        var effects = RunDriver.Effects()
+        effects.withdrawn = [AttemptKey(path: "a", attempt: 0)]
+        effects.enqueued = [Self.request("a")]
+        driver.take(effects, of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: admitted "])
+    }
+
+    @Test func `Q9: the first look of a new driver voids what one before it had asked for or was given`() {
+        var driver = QueueDriver()
+        driver.setNode(Self.node("n1"))
+        driver.submit(Self.request("a", cpu: "3"), of: Self.queued())
+        driver.submit(Self.request("b", cpu: "3"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: admitted ", "b: WaitingForResources"])
+        var effects = RunDriver.Effects()
+        effects.enqueued = [Self.request("c", cpu: "3")]
+        driver.take(effects, of: Self.queued(), isFirst: true)
+        #expect(Self.decide(&driver) == ["c: admitted "])
+        driver.runsGone(namespace: "team", name: "r")
+        driver.submit(Self.request("d", cpu: "4"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["d: admitted "])
+    }
+
+    @Test func `Q9: an attempt that asked again and then shows its pods counts once, and its room comes back`() throws {
+        var driver = QueueDriver()
+        driver.setNode(Self.node("n1"))
+        driver.submit(Self.request("a", cpu: "2"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: admitted "])
+        driver.podChanged(try Self.pod(Self.name("a"), node: "n1", cpu: "2", ours: true))
+        // Made anew, with a cache that is behind.
+        driver.submit(Self.request("a", cpu: "2"), of: Self.queued())
+        driver.hold(Self.request("a", cpu: "2"), of: Self.queued())
+        driver.submit(Self.request("b", cpu: "2"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["b: admitted "])
+        driver.podChanged(try Self.pod(Self.name("a"), node: "n1", cpu: "2", ours: true, phase: .succeeded))
+        driver.withdraw(AttemptKey(path: "a", attempt: 0), of: Self.run)
+        driver.submit(Self.request("c", cpu: "2"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["c: admitted "])
+    }
+
+    @Test func `Q9: a pod that is there before its attempt is admitted counts once`() throws {
+        var driver = QueueDriver()
+        driver.setNode(Self.node("n1"))
+        driver.podChanged(try Self.pod(Self.name("a"), node: "n1", cpu: "2", ours: true))
+        driver.submit(Self.request("a", cpu: "2"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["a: admitted "])
+        driver.submit(Self.request("b", cpu: "2"), of: Self.queued())
+        #expect(Self.decide(&driver) == ["b: admitted "])
     }
 
     @Test func `Q5: a gang gets one topology domain where it asks for one`() {

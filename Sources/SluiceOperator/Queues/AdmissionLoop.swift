@@ -137,22 +137,39 @@ public final class AdmissionLoop: Sendable {
             state.answers = [:]
             state.wakeRun = wakeRun
         }
-        // What changes while this is read is told by the handlers, before or after: the last word is the newest either way.
-        for entry in stores.namespaces.entries() {
-            if let object = entry.object { change { $0.namespaceChanged(object) } }
-        }
-        for entry in stores.priorityClasses.entries() {
-            if let object = entry.object { change { $0.priorityClassChanged(entry.key.name, object.value) } }
-        }
-        for entry in stores.queues.entries() { if let object = entry.object { change { $0.queueChanged(object) } } }
-        for entry in stores.nodes.entries() { if let object = entry.object { change { $0.nodeChanged(object) } } }
-        for entry in stores.pods.entries() { if let object = entry.object { change { $0.podChanged(object) } } }
+        replay(stores.namespaces) { $0.namespaceChanged($1) }
+        replay(stores.priorityClasses) { $0.priorityClassChanged($1.metadata.name, $1.value) }
+        replay(stores.queues) { $0.queueChanged($1) }
+        replay(stores.nodes) { $0.nodeChanged($1) }
+        replay(stores.pods) { $0.podChanged($1) }
     }
 
-    /// What one look at a run gave.
-    func take(_ effects: RunDriver.Effects, of run: QueuedRun) {
-        guard !effects.enqueued.isEmpty || !effects.held.isEmpty || !effects.withdrawn.isEmpty else { return }
-        change { $0.take(effects, of: run) }
+    /// Tells of all that a store has. What changes meanwhile the handlers tell, before or after: each object is read as it is when it is
+    /// told, so that none is told of that is gone, and the last word is the newest.
+    private func replay<Object>(_ store: Store<Object>, _ tell: (inout QueueDriver, Object) -> Void) {
+        for key in store.entries().map(\.key).sorted() {
+            change { driver in if let object = store[key] { tell(&driver, object) } }
+        }
+    }
+
+    /// What one look at a run gave; `isFirst` by a driver that is new.
+    func take(_ effects: RunDriver.Effects, of run: QueuedRun, isFirst: Bool = false) {
+        guard isFirst || !effects.enqueued.isEmpty || !effects.held.isEmpty || !effects.withdrawn.isEmpty else {
+            return
+        }
+        let key = ObjectKey(namespace: run.identity.namespace, name: run.identity.name)
+        let isLeading = state.withLock { state in
+            guard state.isLeading else { return false }
+            state.driver.take(effects, of: run, isFirst: isFirst)
+            // What was decided before is not the answer to what is asked now: that is decided yet.
+            if let answers = state.answers[key] {
+                let anew = Set(effects.enqueued.map(\.key) + effects.withdrawn)
+                let left = answers.filter { $0.run == run.identity && !anew.contains($0.attempt) }
+                state.answers[key] = left.isEmpty ? nil : left
+            }
+            return true
+        }
+        if isLeading { signal.signal() }
     }
 
     /// The answers for a run since it was asked last.
@@ -164,6 +181,12 @@ public final class AdmissionLoop: Sendable {
     func lookedAt(_ run: ObjectKey) {
         let isFirst = state.withLock { $0.awaited.remove(run) != nil && $0.awaited.isEmpty }
         if isFirst { signal.signal() }
+    }
+
+    /// There is nothing more to do for whatever run has, or had, that name.
+    func runsGone(_ key: ObjectKey) {
+        state.withLock { $0.answers[key] = nil }
+        change { $0.runsGone(namespace: key.namespace, name: key.name) }
     }
 
     /// The run is gone.
