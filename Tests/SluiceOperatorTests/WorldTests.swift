@@ -24,6 +24,11 @@ import Testing
             "a pod that a lost create brought about late, after its run had ended, was taken for the one before it: asked for "
                 + "already, and never looked at again"
         ),
+        (
+            201_002,
+            "an attempt that asked again in the look in which it was withdrawn was dropped by the queue, and waited for ever"
+        ),
+        (201_329, "with a queue: an attempt of a run whose engine was made anew was admitted with nobody to take it"),
         (6344, "a gang whose leader had a sidecar was stopped by our own delete, which then counted as its failure"),
     ]
 
