@@ -61,7 +61,9 @@ extension GangQueue {
     /// A resource of which a pod asks for more than any node has, and how much.
     private func tooLarge(_ shape: Shape) -> (Int, Int64)? {
         for group in shape.groups {
-            for resource in 0..<group.requests.count where group.requests[resource] > 0 {
+            // Every pod is one of `pods`: what else it asks for says more.
+            let asked = (0..<group.requests.count).filter { group.requests[$0] > 0 }
+            for resource in asked.filter({ $0 != ResourceTable.pods }) + [ResourceTable.pods] {
                 let request = group.requests[resource]
                 if !nodes.order.contains(where: { nodes.capacity[$0 * nodes.stride + resource] >= request }) {
                     return (resource, request)

@@ -80,11 +80,12 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private func submitAndWatch(_ manifest: RunManifest, client: APIClient) async throws -> RunPhase {
+        let clock = SystemClock()
+        try await Self.waitForNode(client, clock)
         for object in manifest.others { try await Self.create(object, client) }
         let runs = client.resource(PipelineRun.self, namespace: manifest.namespace)
         let created = try await runs.create(manifest.run)
         let name = created.metadata.name
-        let clock = SystemClock()
         if output == nil {
             Console.print("running \(name); images are not pulled: the programs of this machine are used")
         }
@@ -99,7 +100,10 @@ struct RunCommand: AsyncParsableCommand {
             case .run(let run):
                 latest = run
                 view?.show(run.status, now: clock.now)
-                if !isGivenUp, let task = run.status.tasks.first(where: { $0.reason == Self.neverFits }) {
+                if !isGivenUp, !run.status.phase.isFinished, Self.tooLarge(run) != nil {
+                    // Not said of a moment in which the node was not heard of yet.
+                    try await clock.sleep(for: .seconds(1))
+                    guard let task = Self.tooLarge(try await runs.get(name)) else { continue }
                     // Nobody adds a GPU to this machine meanwhile.
                     isGivenUp = true
                     Console.error("task \(task.name): \(task.message); the run is cancelled")
@@ -120,8 +124,22 @@ struct RunCommand: AsyncParsableCommand {
         return latest.status.phase
     }
 
-    /// The word of the queue for what this machine has no room for, were it empty.
-    private static let neverFits = "NeverFits"
+    /// The task for which this machine has no room, were it empty, by the word of the queue.
+    private static func tooLarge(_ run: PipelineRun) -> TaskStatus? {
+        run.status.tasks.first { $0.reason == "NeverFits" }
+    }
+
+    /// Returns when the node of the cluster takes pods.
+    private static func waitForNode(_ client: APIClient, _ clock: some RuntimeClock) async throws {
+        while true {
+            let nodes = try await client.resource(Node.self).listAll().items
+            let isReady = nodes.contains { item in
+                if case .object(let node) = item { node.isReady } else { false }
+            }
+            if isReady { return }
+            try await clock.sleep(for: .milliseconds(10))
+        }
+    }
 
     private func makeView(_ pipeline: PipelineSpec, start: Timestamp) -> any ProgressView {
         if Console.isTerminal {
