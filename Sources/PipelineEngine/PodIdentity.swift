@@ -70,16 +70,9 @@ public struct PodIdentity: Sendable, Hashable {
         return String(decoding: prefix, as: UTF8.self) + suffix
     }
 
-    /// FNV-1a over the parts, then the finisher of MurmurHash3, as base-32 digits.
-    private static func hash(_ parts: String...) -> String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for part in parts {
-            for byte in part.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-            hash = (hash ^ 0xFF) &* 0x0000_0100_0000_01b3  // a byte that UTF-8 never has, between the parts
-        }
-        hash = (hash ^ hash >> 33) &* 0xff51_afd7_ed55_8ccd
-        hash = (hash ^ hash >> 33) &* 0xc4ce_b9fe_1a85_ec53
-        hash ^= hash >> 33
+    /// The hash of the parts as base-32 digits.
+    private static func hash(_ first: String, _ second: String) -> String {
+        let hash = StableHash.of(first, second)
         var digits: [UInt8] = []
         digits.reserveCapacity(13)
         for place in 0..<13 as Range<UInt64> {

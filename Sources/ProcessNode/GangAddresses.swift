@@ -40,9 +40,7 @@ final class GangPorts: Sendable {
         state.withLock { state in
             let name = "\(host):\(port)"
             if let known = state.gangs[gang]?.ports[name] { return known }
-            var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-            for byte in "\(gang)/\(name)".utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-            let offset = Int((hash ^ hash >> 32) % UInt64(Self.range.count))
+            let offset = Int(StableHash.of(gang, name) % UInt64(Self.range.count))
             for step in 0..<Self.range.count {
                 let candidate = Self.range.lowerBound + (offset + step) % Self.range.count
                 guard !state.taken.contains(candidate), Self.isFree(candidate) else { continue }

@@ -111,7 +111,7 @@ public struct ScheduleEngine: Sendable {
         } catch {
             throw Problem(reason: "InvalidSchedule", message: error.description)
         }
-        let hash = Self.hash(uid)
+        let hash = StableHash.of(uid)
         jitter = .seconds(spec.jitterSeconds > 0 ? Int64(hash % UInt64(spec.jitterSeconds + 1)) : 0)
         // Inclusive: a slot at the very start counts; one at creation does not.
         opens = max(created, spec.startTime.map { Timestamp(seconds: $0.seconds - 1) } ?? created)
@@ -277,7 +277,8 @@ public struct ScheduleEngine: Sendable {
         // What is due by now; a clock that was set back makes nothing due.
         let through = now - jitter
         // Those that may start, on time or later, and those of which the reason is kept.
-        let limit = (spec.catchUp == .all ? spec.catchUpLimit : 1) + 31 + ScheduledRunStatus.missedLimit
+        let onTime = Int(Self.punctuality.components.seconds) + 1
+        let limit = (spec.catchUp == .all ? spec.catchUpLimit : 1) + onTime + ScheduledRunStatus.missedLimit
         let (fresh, count) = slots(rules, after: decided, through: through, limit: limit)
         if let newest = fresh.last { decision.status.decidedTime = newest.scheduled }
         // Of the slots before these none starts any more; whoever died before it wrote the status may have started some.
@@ -433,24 +434,15 @@ public struct ScheduleEngine: Sendable {
 
     /// The name of a run that was asked for by hand with that token.
     public static func manualName(_ name: String, _ uid: String, _ token: String) -> String {
-        cut(name, uid, "-manual-\(String(hash(uid + "\u{0}" + token), radix: 36))")
+        cut(name, uid, "-manual-\(String(StableHash.of(uid, token), radix: 36))")
     }
 
     private static func cut(_ name: String, _ uid: String, _ suffix: String) -> String {
         let room = Names.maximumLabelLength - suffix.utf8.count
         guard name.utf8.count > room else { return name + suffix }
-        let mark = "-" + String(hash(uid + "\u{0}" + name), radix: 36)
+        let mark = "-" + String(StableHash.of(uid, name), radix: 36)
         var short = name.prefix(room - mark.utf8.count)
         while let last = short.last, last == "-" || last == "." { short.removeLast() }
         return short + mark + suffix
-    }
-
-    /// FNV-1a with the finisher of MurmurHash3.
-    private static func hash(_ text: String) -> UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-        hash = (hash ^ hash >> 33) &* 0xff51_afd7_ed55_8ccd
-        hash = (hash ^ hash >> 33) &* 0xc4ce_b9fe_1a85_ec53
-        return hash ^ hash >> 33
     }
 }

@@ -73,7 +73,11 @@ public struct ScheduleReferences: Sendable {
     /// By the conversions of strftime that give the same everywhere; nil for any other.
     private func formatted(_ format: Substring) -> String? {
         let offset = zone.offset(at: time)
-        let local = CivilTime(seconds: time.seconds + offset)
+        let seconds = time.seconds + offset
+        let number = seconds.floorDivided(by: 86_400)
+        let ofDay = seconds - number * 86_400
+        let (year, month, day) = Timestamp.civil(fromDay: number)
+        let clock = (hour: ofDay / 3600, minute: ofDay / 60 % 60, second: ofDay % 60)
         func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
         func three(_ number: Int64) -> String {
             number < 10 ? "00\(number)" : number < 100 ? "0\(number)" : "\(number)"
@@ -86,16 +90,16 @@ public struct ScheduleReferences: Sendable {
                 continue
             }
             switch characters.next() {
-            case "Y": result += "\(local.year)"
-            case "y": result += two(((local.year % 100) + 100) % 100)
-            case "m": result += two(local.month)
-            case "d": result += two(local.day)
-            case "H": result += two(local.hour)
-            case "M": result += two(local.minute)
-            case "S": result += two(local.second)
-            case "j": result += three(local.dayOfYear)
-            case "F": result += "\(local.year)-\(two(local.month))-\(two(local.day))"
-            case "T": result += "\(two(local.hour)):\(two(local.minute)):\(two(local.second))"
+            case "Y": result += "\(year)"
+            case "y": result += two(((year % 100) + 100) % 100)
+            case "m": result += two(month)
+            case "d": result += two(day)
+            case "H": result += two(clock.hour)
+            case "M": result += two(clock.minute)
+            case "S": result += two(clock.second)
+            case "j": result += three(number - Timestamp.day(year: year, month: 1, day: 1) + 1)
+            case "F": result += "\(year)-\(two(month))-\(two(day))"
+            case "T": result += "\(two(clock.hour)):\(two(clock.minute)):\(two(clock.second))"
             case "s": result += "\(time.seconds)"
             case "z":
                 let minutes = abs(offset) / 60
@@ -106,44 +110,5 @@ public struct ScheduleReferences: Sendable {
             }
         }
         return result
-    }
-}
-
-/// The fields of a local time in the Gregorian calendar.
-private struct CivilTime {
-    var year: Int64
-    var month: Int64
-    var day: Int64
-    var hour: Int64
-    var minute: Int64
-    var second: Int64
-    var dayOfYear: Int64
-
-    /// From seconds since 1970 of the local clock.
-    init(seconds: Int64) {
-        let days = seconds.flooredQuotient(86_400)
-        let time = seconds - days * 86_400
-        hour = time / 3600
-        minute = time / 60 % 60
-        second = time % 60
-        // Days since 0000-03-01, in eras of 400 years: leap days come last.
-        let shifted = days + 719_468
-        let era = shifted.flooredQuotient(146_097)
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfShiftedYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfShiftedYear + 2) / 153
-        day = dayOfShiftedYear - (153 * shiftedMonth + 2) / 5 + 1
-        month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-        dayOfYear = month > 2 ? dayOfShiftedYear + (isLeap ? 61 : 60) : dayOfShiftedYear - 305
-    }
-}
-
-extension Int64 {
-    fileprivate func flooredQuotient(_ divisor: Int64) -> Int64 {
-        let quotient = self / divisor
-        return self % divisor < 0 ? quotient - 1 : quotient
     }
 }
