@@ -273,9 +273,7 @@ public struct RunDriver: Sendable {
         queued.removeFirst(effects.creates.count)
         // A status that is told once the pods are there saves one without their names, unless there are many batches of them.
         let isWorthWaiting = underWay > 0 || (!effects.creates.isEmpty && queued.isEmpty)
-        // Nor is it worth one that a run waits before the queue has said whether it does.
-        let awaitsAnswer = engine.awaitsAnswer && written.phase == .pending
-        if isDirty, writing == nil, engine.awaitsWrite || !(isWorthWaiting || awaitsAnswer) {
+        if isDirty, writing == nil, engine.awaitsWrite || !isWorthWaiting {
             write(now: now, monotonic: monotonic, &effects)
         }
         if !isDirty, writing == nil {
