@@ -177,9 +177,9 @@ public struct RunDriver: Sendable {
     /// The pod of that name and UID does not exist any more.
     public mutating func podDeleted(name: String, uid: String) { engine.podDeleted(name: name, uid: uid) }
 
-    /// The attempt may begin, by that queue, each replica on its node where those are named.
-    public mutating func admitted(_ key: AttemptKey, queue: String = "", nodes: [String?] = [], now: Timestamp) {
-        engine.admitted(key, queue: queue, nodes: nodes, now: now)
+    /// The attempt may begin, each replica on its node where those are named.
+    public mutating func admitted(_ key: AttemptKey, nodes: [String?] = [], now: Timestamp) {
+        engine.admitted(key, nodes: nodes, now: now)
     }
 
     /// How long the pods of the attempt may wait for their nodes: longer than usual where nodes are added for them (rule Q11).

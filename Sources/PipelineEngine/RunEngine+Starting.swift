@@ -306,19 +306,18 @@ extension RunEngine {
     }
 
     /// The attempt may begin. `nodes` are those that its replicas are to be bound to, where the queue says so.
-    public mutating func admitted(
-        _ key: AttemptKey, queue: String = "", nodes planned: [String?] = [], now: Timestamp
-    ) {
+    public mutating func admitted(_ key: AttemptKey, nodes planned: [String?] = [], now: Timestamp) {
         guard let index = node(of: key), nodes[index].admission == .waiting else { return }
         if desired == .suspended { return askLater(index) }
         setAdmitted(index)
         nodes[index].plannedNodes = planned
-        if queuePlace?.admittedTime == nil, hasToldQueued {
-            let place = queue.isEmpty ? "" : " to queue \(queue)"
-            emit(reason: Reasons.admitted, "the run was admitted\(place): task \(key.path) starts")
+        if queuePlace?.admittedTime == nil {
+            if hasToldQueued {
+                let queue = (queuePlace?.name).map { " to queue \($0)" } ?? ""
+                emit(reason: Reasons.admitted, "the run was admitted\(queue): task \(key.path) starts")
+            }
+            queuePlace = QueuePlace(name: queuePlace?.name ?? "", admittedTime: now.wholeSecond)
         }
-        let name = queue.isEmpty ? queuePlace?.name ?? "" : queue
-        queuePlace = QueuePlace(name: name, admittedTime: queuePlace?.admittedTime ?? now.wholeSecond)
         if nodes[index].status.phase == .pending { begin(index, now: now) } else { list(index) }
     }
 

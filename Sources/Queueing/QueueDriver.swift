@@ -492,9 +492,7 @@ public struct QueueDriver: Sendable {
             if known.isBound { queue.podsBound(admission.key, [PodPlacement(replica: pod.replica, node: known.node)]) }
         }
         // With one node the scheduler has no choice that could break the plan.
-        answer(
-            admission.key,
-            .admitted(queue: queue.queue(of: admission.key) ?? "", nodes: nodes.count > 1 ? planned : []))
+        answer(admission.key, .admitted(nodes: nodes.count > 1 ? planned : []))
         if admission.pods.contains(where: { $0.node == nil }) { allowForProvisioning(admission.key) }
     }
 

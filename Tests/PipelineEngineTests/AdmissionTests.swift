@@ -241,37 +241,4 @@ struct AdmissionTests {
         #expect(bench.outcome() == "Succeeded/Succeeded")
         #expect(bench.held.isEmpty)
     }
-
-    @Test func `Q8: a pod that a quota refuses gives its room back, and its attempt asks again with backoff`() {
-        var bench = Self.bench([task("a"), task("b")], run: ["parallelism": 1])
-        bench.refusals[bench.name("a")] = [
-            .denied(reason: "QuotaExceeded", message: "exceeded quota"),
-            .denied(reason: "QuotaExceeded", message: "exceeded quota"),
-        ]
-        bench.admit("a")
-        #expect(bench.withdrawn == [Self.key("a")])
-        #expect(bench.state("a") == "Running/QuotaExceeded")
-        // Neither its slot nor its room is held meanwhile.
-        #expect(bench.enqueued.map(\.key) == [Self.key("a"), Self.key("b")])
-        bench.admit("b")
-        bench.succeed("b")
-        bench.pass(1)
-        #expect(bench.enqueued.map(\.key) == [Self.key("a"), Self.key("b"), Self.key("a")])
-        bench.restart()
-        bench.admit("a")
-        #expect(bench.withdrawn.last == Self.key("a"))
-        bench.pass(5)
-        bench.admit("a")
-        bench.succeed("a")
-        #expect(bench.outcome() == "Succeeded/Succeeded")
-        #expect(bench.task("a").attempt == 0 && bench.task("a").disruptions == 0)
-    }
-
-    @Test func `E4: pods carry the queue that admitted them`() {
-        var bench = Self.bench([task("a"), task("b", ["dependsOn": ["a"]])])
-        bench.driver.admitted(Self.key("a"), queue: "team-a", now: bench.now)
-        bench.settle()
-        #expect(bench.created[bench.name("a")]?[path: "metadata", "labels"]?["sluice.dev/queue"] == "team-a")
-        #expect(bench.persisted.queue?.name == "team-a")
-    }
 }

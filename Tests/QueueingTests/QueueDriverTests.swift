@@ -64,7 +64,7 @@ struct QueueDriverTests {
     private static func decide(_ driver: inout QueueDriver, after seconds: Int64 = 0) -> [String] {
         driver.cycle(now: start + .seconds(seconds)).answers.map { answer in
             switch answer.kind {
-            case .admitted(_, let nodes):
+            case .admitted(let nodes):
                 "\(answer.attempt.path): admitted " + nodes.map { $0 ?? "-" }.joined(separator: " ")
             case .provisioning(let timeout): "\(answer.attempt.path): may take \(timeout.goText)"
             case .waiting(let reason, _, _, _): "\(answer.attempt.path): \(reason)"
