@@ -333,11 +333,24 @@ public struct RunDriver: Sendable {
         return true
     }
 
+    /// When a status that only informs may be written.
+    private func earliestWrite(monotonic: Duration) -> Duration {
+        if let lastWrite {
+            // People wait to see that a run has started, is suspended or cancelled. Many runs that share an API server do without.
+            if engine.phase != written.phase, engine.phase != .queued, statusPace == 1 { return monotonic }
+            return lastWrite + settings.statusInterval * statusPace
+        }
+        guard written.phase == .pending else { return monotonic }
+        // That a run waits is worth no status before the queue has had the time to say whether it does.
+        let delay = engine.awaitsAnswer ? max(settings.firstStatusDelay, Self.answerDelay) : settings.firstStatusDelay
+        return (began ?? monotonic) + delay * statusPace
+    }
+
+    /// How long the first status waits for the queue's answer.
+    private static let answerDelay: Duration = .seconds(1)
+
     private mutating func write(now: Timestamp, monotonic: Duration, _ effects: inout Effects) {
-        let earliest =
-            lastWrite.map { $0 + settings.statusInterval * statusPace }
-            ?? (written.phase == .pending ? (began ?? monotonic) + settings.firstStatusDelay * statusPace : monotonic)
-        let wait = earliest - monotonic
+        let wait = earliestWrite(monotonic: monotonic) - monotonic
         guard wait <= .zero || engine.awaitsWrite || engine.hasFinished else { return effects.wake(after: wait) }
         let status = engine.status(now: now)
         isDirty = false

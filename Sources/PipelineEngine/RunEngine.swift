@@ -171,6 +171,9 @@ public struct RunEngine: Sendable {
     /// The names of the pods that a status tells of and that may run.
     public var runningPods: [String] { nodes.flatMap { $0.status.phase == .running ? $0.status.pods : [] } }
 
+    /// Whether the run has asked for admission and nobody has answered.
+    public var awaitsAnswer: Bool { phase == .queued && !hasToldQueued }
+
     /// Whether the run has come to its end.
     public var hasFinished: Bool { phase.isFinished }
 

@@ -9,13 +9,15 @@ import Testing
 @Suite struct RunDriverTests {
     private static let start = Timestamp(seconds: 1_800_000_000)
 
-    private func driver(tasks count: Int, run: PipelineRunSpec = PipelineRunSpec(), _ settings: RunDriver.Settings)
-        -> RunDriver
-    {
+    private func driver(
+        tasks count: Int, run: PipelineRunSpec = PipelineRunSpec(), admission: AdmissionMode = .always,
+        _ settings: RunDriver.Settings
+    ) -> RunDriver {
         let tasks = (0..<count).map { task("t\($0)") }
         let engine = RunEngine(
             run: RunIdentity(namespace: "ns", name: "run", uid: "0f0e"), generation: 1, spec: run,
-            pipeline: PipelineSpec(validated: ["tasks": .array(tasks)]), parameters: [:], status: PipelineRunStatus())
+            pipeline: PipelineSpec(validated: ["tasks": .array(tasks)]), parameters: [:], status: PipelineRunStatus(),
+            admission: admission)
         return RunDriver(engine, written: PipelineRunStatus(), settings: settings)
     }
 
@@ -146,5 +148,37 @@ import Testing
         driver.statusWritten(try #require(again.write), monotonic: .zero)
         #expect(driver.next(now: Self.start, monotonic: .zero).events.map(\.reason) == ["Started"])
         #expect(driver.next(now: Self.start, monotonic: .zero).events.isEmpty)
+    }
+
+    private static let quick = RunDriver.Settings(firstStatusDelay: .zero, statusInterval: .seconds(5))
+
+    @Test func `A run that its queue admits at once is never written as Queued, and at once as Running`() throws {
+        var driver = driver(tasks: 1, admission: .queue, Self.quick)
+        let asked = driver.next(now: Self.start, monotonic: .zero)
+        #expect(asked.write == nil && asked.wakeAfter == .seconds(1))
+        driver.admitted(asked.enqueued[0].key, now: Self.start)
+        driver.podCreated(try pod(driver.next(now: Self.start, monotonic: .milliseconds(5)).creates[0]))
+        let write = driver.next(now: Self.start, monotonic: .milliseconds(9)).write
+        #expect(write?.status.phase == .running)
+    }
+
+    @Test func `A run that waits says so when its queue does, or after a second of silence`() throws {
+        var driver = driver(tasks: 1, admission: .queue, Self.quick)
+        let key = driver.next(now: Self.start, monotonic: .zero).enqueued[0].key
+        var silent = driver
+        #expect(silent.next(now: Self.start, monotonic: .seconds(1)).write?.status.phase == .queued)
+
+        driver.waiting(key, reason: "WaitingForQuota", message: "none is free", queue: "q", position: 0)
+        let write = try #require(driver.next(now: Self.start, monotonic: .milliseconds(5)).write)
+        #expect(write.status.phase == .queued && write.status.queue?.name == "q")
+        driver.statusWritten(write, monotonic: .milliseconds(5))
+        // People wait for this one: it does not keep its distance.
+        driver.admitted(key, now: Self.start)
+        driver.podCreated(try pod(driver.next(now: Self.start, monotonic: .milliseconds(9)).creates[0]))
+        var busy = driver
+        #expect(driver.next(now: Self.start, monotonic: .milliseconds(20)).write?.status.phase == .running)
+        // But where many runs share the API server.
+        busy.statusPace = 2
+        #expect(busy.next(now: Self.start, monotonic: .milliseconds(20)).write == nil)
     }
 }
