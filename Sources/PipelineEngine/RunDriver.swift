@@ -90,7 +90,8 @@ public struct RunDriver: Sendable {
         public var creates: [Create] = []
         /// Attempts that ask for admission: answer with ``RunDriver/admitted(_:now:)`` when they have it.
         public var enqueued: [AdmissionRequest] = []
-        /// Attempts that have their admission, as their pods prove (rule Q9): they take room, and need no answer.
+        /// Attempts that have their admission, as their pods prove (rule Q9): they take room. Answer likewise, with where those of their
+        /// pods go that are not there.
         public var held: [AdmissionRequest] = []
         /// Attempts that do not ask any more, or that have no need of what they were given. To be told first: those that ask anew since,
         /// or have shown their pods, are among ``enqueued`` and ``held`` as well.
@@ -177,9 +178,10 @@ public struct RunDriver: Sendable {
     /// The pod of that name and UID does not exist any more.
     public mutating func podDeleted(name: String, uid: String) { engine.podDeleted(name: name, uid: uid) }
 
-    /// The attempt may begin, each replica on its node where those are named.
-    public mutating func admitted(_ key: AttemptKey, nodes: [String?] = [], now: Timestamp) {
-        engine.admitted(key, nodes: nodes, now: now)
+    /// The attempt may begin, by that queue, each replica on its node where those are named. To be told of one that is held as well: what
+    /// is missing of its pods is made then.
+    public mutating func admitted(_ key: AttemptKey, queue: String = "", nodes: [String?] = [], now: Timestamp) {
+        engine.admitted(key, queue: queue, nodes: nodes, now: now)
     }
 
     /// How long the pods of the attempt may wait for their nodes: longer than usual where nodes are added for them (rule Q11).

@@ -228,7 +228,7 @@ extension RunEngine {
     }
 
     private mutating func createPods(_ index: Int, _ replicas: [Int], now: Timestamp) {
-        guard !isHeldBack(index) else { return }
+        guard !isHeldBack(index), !nodes[index].awaitsPlaces else { return }
         // Started since a pod of it was found: the rest waits until the ends that it follows on are known of as well.
         let scope = scopes[nodes[index].scope]
         guard nodes[index].unmet == 0, !nodes[index].task.isFinally || scope.unfinishedMain == 0 else { return }

@@ -187,6 +187,11 @@ extension RunEngine {
                 stop(index, .failure(.infrastructure), reason: reason, message: message)
                 // The time of the next attempt, set this early, says that nothing has failed: see `evaluateStopping`.
                 nodes[index].status.nextAttemptTime = nodes[index].createAfter
+            } else if admissionMode == .queue, nodes[index].status.pods.isEmpty {
+                // Likewise of one pod, of which nothing is there: the same attempt asks again, and others get its room meanwhile.
+                releaseSlot(index)
+                nodes[index].status.nextAttemptTime = nodes[index].createAfter
+                nodes[index].createAfter = nil
             }
         }
     }

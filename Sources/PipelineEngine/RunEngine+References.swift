@@ -15,10 +15,13 @@ extension RunEngine {
         let node = nodes[index]
         let identity = PodIdentity(path: node.path, attempt: node.status.attempt, replica: replica)
         // The template of the run is for every depth: its parameters are the run's.
-        let pod = try template.pod(
+        var pod = try template.pod(
             identity, of: node.task, names: node.names,
             inRun: { try resolve($0, inScope: Self.root, identity) },
             inTask: { try resolve($0, of: index, in: identity) })
+        if let queue = queuePlace?.name, !queue.isEmpty {
+            pod["metadata"]?["labels"]?[Sluice.Label.queue] = .string(queue)
+        }
         guard replica < node.plannedNodes.count, let planned = node.plannedNodes[replica] else { return pod }
         return PodBuilder.bound(pod, to: planned)
     }

@@ -274,6 +274,7 @@ extension RunEngine {
         request.startTime =
             nodes[index].status.pods.compactMap { pods[$0]?.pod.metadata.creationTimestamp }.min()
             ?? nodes[index].status.startTime
+        nodes[index].awaitsPlaces = true
         output.held.append(request)
     }
 
@@ -287,6 +288,7 @@ extension RunEngine {
         if nodes[index].admission == .waiting { waitingCount -= 1 }
         nodes[index].admission = .none
         nodes[index].plannedNodes = []
+        nodes[index].awaitsPlaces = false
         nodes[index].gangTimeout = nil
         output.withdraw(AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt))
     }
@@ -305,19 +307,23 @@ extension RunEngine {
         nodeByPath[key.path].flatMap { nodes[$0].status.attempt == key.attempt ? $0 : nil }
     }
 
-    /// The attempt may begin. `nodes` are those that its replicas are to be bound to, where the queue says so.
-    public mutating func admitted(_ key: AttemptKey, nodes planned: [String?] = [], now: Timestamp) {
-        guard let index = node(of: key), nodes[index].admission == .waiting else { return }
-        if desired == .suspended { return askLater(index) }
+    /// The attempt may begin, or go on where its pods prove that it had begun. `nodes` are those that its replicas are to be bound to,
+    /// where the queue says so.
+    public mutating func admitted(
+        _ key: AttemptKey, queue: String = "", nodes planned: [String?] = [], now: Timestamp
+    ) {
+        guard let index = node(of: key), nodes[index].admission == .waiting || nodes[index].awaitsPlaces else { return }
+        let isNew = nodes[index].admission == .waiting
+        if isNew, desired == .suspended { return askLater(index) }
         setAdmitted(index)
         nodes[index].plannedNodes = planned
-        if queuePlace?.admittedTime == nil {
-            if hasToldQueued {
-                let queue = (queuePlace?.name).map { " to queue \($0)" } ?? ""
-                emit(reason: Reasons.admitted, "the run was admitted\(queue): task \(key.path) starts")
-            }
-            queuePlace = QueuePlace(name: queuePlace?.name ?? "", admittedTime: now.wholeSecond)
+        nodes[index].awaitsPlaces = false
+        if isNew, queuePlace?.admittedTime == nil, hasToldQueued {
+            let place = queue.isEmpty ? "" : " to queue \(queue)"
+            emit(reason: Reasons.admitted, "the run was admitted\(place): task \(key.path) starts")
         }
+        let name = queue.isEmpty ? queuePlace?.name ?? "" : queue
+        queuePlace = QueuePlace(name: name, admittedTime: queuePlace?.admittedTime ?? now.wholeSecond)
         if nodes[index].status.phase == .pending { begin(index, now: now) } else { list(index) }
     }
 

@@ -48,6 +48,8 @@ struct RunNode: Sendable {
     var admission = Admission.none
     /// The nodes that the replicas of its attempt are to be bound to, where the queue said so.
     var plannedNodes: [String?] = []
+    /// Whether pods prove the admission, and the queue has not said yet where the others of the gang have their room.
+    var awaitsPlaces = false
     /// How long its pods may wait for nodes; nil for ``EngineSettings/gangTimeout``.
     var gangTimeout: Duration?
     /// Its place in the line, as of the last time that the queue told why it waits.

@@ -361,9 +361,9 @@ public struct QueueDriver: Sendable {
         applyQueues()
         applyNodes()
         let decisions = queue.cycle(now: now)
-        for key in newlyHeld { allowForProvisioning(key) }
-        newlyHeld = []
         for eviction in decisions.evictions { revoke(eviction.key, Reasons.preempted, eviction.text) }
+        for key in newlyHeld { confirm(key) }
+        newlyHeld = []
         for admission in decisions.admissions { admit(admission) }
         for waiting in decisions.waiting { explain(waiting.key, waiting.reason, now) }
         let due = toTell.prefix { $0.due <= now }
@@ -492,8 +492,23 @@ public struct QueueDriver: Sendable {
             if known.isBound { queue.podsBound(admission.key, [PodPlacement(replica: pod.replica, node: known.node)]) }
         }
         // With one node the scheduler has no choice that could break the plan.
-        answer(admission.key, .admitted(nodes: nodes.count > 1 ? planned : []))
+        answer(
+            admission.key,
+            .admitted(queue: queue.queue(of: admission.key) ?? "", nodes: nodes.count > 1 ? planned : []))
         if admission.pods.contains(where: { $0.node == nil }) { allowForProvisioning(admission.key) }
+    }
+
+    /// Tells an attempt that is held where those of its pods go that are not there: what was planned for them went with whoever planned it.
+    private mutating func confirm(_ key: String) {
+        guard let attempt = attempts[key], attempt.isAdmitted else { return }
+        var planned = [String?](repeating: nil, count: attempt.request.replicas)
+        for placement in queue.placements(key) where planned.indices.contains(placement.replica) {
+            let pod = podName(attempt.request.key, placement.replica, of: attempt.run)
+            if claims[pod]?.node == nil { claims[pod]?.node = placement.node }
+            planned[placement.replica] = placement.node
+        }
+        answer(key, .admitted(queue: queue.queue(of: key) ?? "", nodes: nodes.count > 1 ? planned : []))
+        allowForProvisioning(key)
     }
 
     /// Rule Q11: nodes that are added take their time.

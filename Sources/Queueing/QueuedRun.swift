@@ -38,8 +38,8 @@ public struct QueuedRun: Sendable, Hashable {
 /// What the queue says of an attempt that asked for admission: to be passed on to the run's ``RunDriver``.
 public struct QueueAnswer: Sendable, Hashable {
     public enum Kind: Sendable, Hashable {
-        /// It may begin, each replica on its node where those are named.
-        case admitted(nodes: [String?])
+        /// It may begin, or go on, by that queue, each replica on its node where those are named.
+        case admitted(queue: String, nodes: [String?])
         /// How long the pods of one that has its admission may wait for nodes that are added for them.
         case provisioning(timeout: Duration)
         /// Why it waits, in one word and one sentence, in which queue and at which place.
@@ -55,7 +55,7 @@ public struct QueueAnswer: Sendable, Hashable {
     /// Tells the driver of the run.
     public func tell(_ driver: inout RunDriver, now: Timestamp) {
         switch kind {
-        case .admitted(let nodes): driver.admitted(attempt, nodes: nodes, now: now)
+        case .admitted(let queue, let nodes): driver.admitted(attempt, queue: queue, nodes: nodes, now: now)
         case .provisioning(let timeout): driver.setGangTimeout(attempt, timeout)
         case .waiting(let reason, let message, let queue, let position):
             driver.waiting(attempt, reason: reason, message: message, queue: queue, position: position)

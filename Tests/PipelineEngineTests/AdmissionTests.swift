@@ -92,6 +92,26 @@ struct AdmissionTests {
         #expect(bench.pods.count == 2)
     }
 
+    @Test func `Q9: the missing pods of a gang wait for the queue to say where their room is`() {
+        var bench = Self.bench([task("a", ["replicas": 3])])
+        bench.admit("a")
+        for replica in 1..<3 { bench.pods[bench.name("a", replica)] = nil }
+        bench.persisted.tasks[0].pods = [bench.name("a", 0)]
+        bench.restart(settling: false)
+        let effects = bench.next()
+        #expect(effects.held.map(\.key) == [Self.key("a")] && effects.creates.isEmpty)
+        bench.driver.admitted(Self.key("a"), queue: "q", nodes: ["n1", "n2", nil], now: bench.now)
+        bench.settle()
+        #expect(bench.pods.count == 3)
+        func node(_ replica: Int) -> JSONValue? {
+            bench.created[bench.name("a", replica)]?[path: "spec", "affinity", "nodeAffinity"]?[
+                path: "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"]?[0]?["matchFields"]?[0]?[
+                    "values"]?[0]
+        }
+        #expect(node(1) == "n2" && node(2) == nil)
+        #expect(!bench.events.map(\.reason).contains("Admitted"))
+    }
+
     @Test func `Q9: a status that tells of no pod proves no admission: the attempt asks again`() throws {
         var bench = Self.bench([task("a")])
         bench.admit("a")
@@ -240,5 +260,38 @@ struct AdmissionTests {
         bench.restart()
         #expect(bench.outcome() == "Succeeded/Succeeded")
         #expect(bench.held.isEmpty)
+    }
+
+    @Test func `Q8: a pod that a quota refuses gives its room back, and its attempt asks again with backoff`() {
+        var bench = Self.bench([task("a"), task("b")], run: ["parallelism": 1])
+        bench.refusals[bench.name("a")] = [
+            .denied(reason: "QuotaExceeded", message: "exceeded quota"),
+            .denied(reason: "QuotaExceeded", message: "exceeded quota"),
+        ]
+        bench.admit("a")
+        #expect(bench.withdrawn == [Self.key("a")])
+        #expect(bench.state("a") == "Running/QuotaExceeded")
+        // Neither its slot nor its room is held meanwhile.
+        #expect(bench.enqueued.map(\.key) == [Self.key("a"), Self.key("b")])
+        bench.admit("b")
+        bench.succeed("b")
+        bench.pass(1)
+        #expect(bench.enqueued.map(\.key) == [Self.key("a"), Self.key("b"), Self.key("a")])
+        bench.restart()
+        bench.admit("a")
+        #expect(bench.withdrawn.last == Self.key("a"))
+        bench.pass(5)
+        bench.admit("a")
+        bench.succeed("a")
+        #expect(bench.outcome() == "Succeeded/Succeeded")
+        #expect(bench.task("a").attempt == 0 && bench.task("a").disruptions == 0)
+    }
+
+    @Test func `E4: pods carry the queue that admitted them`() {
+        var bench = Self.bench([task("a"), task("b", ["dependsOn": ["a"]])])
+        bench.driver.admitted(Self.key("a"), queue: "team-a", now: bench.now)
+        bench.settle()
+        #expect(bench.created[bench.name("a")]?[path: "metadata", "labels"]?["sluice.dev/queue"] == "team-a")
+        #expect(bench.persisted.queue?.name == "team-a")
     }
 }

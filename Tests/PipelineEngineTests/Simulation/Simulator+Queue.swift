@@ -58,6 +58,7 @@ extension Simulator {
             queue.drop(key)
             queue.admitted.insert(key)
             queue.asked.insert(key)
+            queue.answers.append((key, .admitted))
         }
         for key in effects.enqueued.map(\.key) {
             note("ask \(key)")

@@ -116,7 +116,12 @@ struct Bench {
         while true {
             let effects = next()
             actions += effects.creates.map(Action.create) + effects.releases.map(Action.release)
-            if let write = effects.write { self.write(write) } else if effects.wakeAfter != .zero { return actions }
+            for request in effects.held { driver.admitted(request.key, now: now) }
+            if let write = effects.write {
+                self.write(write)
+            } else if effects.wakeAfter != .zero, effects.held.isEmpty {
+                return actions
+            }
         }
     }
 
