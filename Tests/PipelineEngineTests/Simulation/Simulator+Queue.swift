@@ -51,6 +51,8 @@ extension Simulator {
             queue.drop(key)
             queue.asked.remove(key)
             queue.known.remove(key)
+            // Of one that lost its admission before there was a pod, the same attempt may ask again.
+            queue.revoked.remove(key)
         }
         for key in effects.held.map(\.key) {
             note("hold \(key)")
