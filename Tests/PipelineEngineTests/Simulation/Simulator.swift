@@ -279,7 +279,8 @@ struct Simulator {
         driver = rebuilt(from: status)
         seen = status
         writing = nil
-        isShort = false
+        // What is left out of the last status never comes again.
+        isShort = isShort && persisted.phase.isFinished
         answers = []
         world.untold = [:]
         queue.asked = []
