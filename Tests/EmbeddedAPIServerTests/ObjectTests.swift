@@ -260,4 +260,25 @@ import Testing
             #expect(answer.status == 400, "\(body)")
         }
     }
+
+    @Test func `/metrics counts requests by verb, resource and code`() async throws {
+        let test = try TestServer()
+        let path = "/api/v1/namespaces/default/configmaps"
+        await test.send("POST", path, ["metadata": ["name": "a"]])
+        await test.send("POST", path, ["metadata": ["name": "a"]])
+        await test.send("GET", path)
+        await test.send("GET", "/version")
+        await test.send("GET", "/api/v1/namespaces/default/a%22b%0A")
+        let answer = await test.server.respond(to: InboundRequest("GET", "/metrics"))
+        let lines = String(decoding: answer.bytes, as: UTF8.self).split(separator: "\n").filter { !$0.hasPrefix("#") }
+        func line(_ code: Int, _ resource: String, _ verb: String) -> String {
+            "apiserver_request_total{code=\"\(code)\",group=\"\",resource=\"\(resource)\",subresource=\"\","
+                + "verb=\"\(verb)\",version=\"v1\"} 1"
+        }
+        #expect(
+            lines.map(String.init) == [
+                line(200, "configmaps", "LIST"), line(201, "configmaps", "POST"), line(404, "a\\\"b\\n", "LIST"),
+                line(409, "configmaps", "POST"),
+            ])
+    }
 }

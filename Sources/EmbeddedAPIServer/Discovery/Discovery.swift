@@ -43,7 +43,7 @@ struct Discovery: Sendable {
             return InboundResponse(json)
         case .openAPIV2: return OpenAPIV2.respond(to: request)
         case .openAPIV3(let name): return OpenAPIV3(registry: registry).respond(name)
-        case .resource, .health, .unknown: throw APIStatus.unknownResource
+        case .resource, .health, .metrics, .unknown: throw APIStatus.unknownResource
         }
     }
 

@@ -2,6 +2,7 @@
 enum APIPath: Sendable, Hashable {
     case version
     case health
+    case metrics
     case apiVersions
     case apiGroups
     case group(String)
@@ -35,6 +36,7 @@ enum APIPath: Sendable, Hashable {
         switch parts.first {
         case "version": return parts.count == 1 ? .version : .unknown
         case "healthz", "livez", "readyz": return .health
+        case "metrics": return parts.count == 1 ? .metrics : .unknown
         case "openapi":
             if parts == ["openapi", "v2"] { return .openAPIV2 }
             return parts.count > 1 && parts[1] == "v3"

@@ -10,6 +10,7 @@ final class APIServerCore: Sendable {
     let store: ObjectStore
     let registry: ResourceRegistry
     let checks = ControllerQueue()
+    let counts = RequestCounts()
     let logSource: (any PodLogSource)?
     let clock: any RuntimeClock
     let bookmarkInterval: Duration
@@ -36,6 +37,12 @@ final class APIServerCore: Sendable {
 
     /// Answers a request. Never throws: a failure is a response with a Status object.
     func respond(to request: InboundRequest) async -> InboundResponse {
+        let response = await answer(request)
+        counts.count(request, code: response.status)
+        return response
+    }
+
+    private func answer(_ request: InboundRequest) async -> InboundResponse {
         do {
             return try await dispatch(request)
         } catch let status as APIStatus {
@@ -51,6 +58,7 @@ final class APIServerCore: Sendable {
         switch APIPath(request.path) {
         case .resource(let path): return try await respond(to: request, path)
         case .health: return InboundResponse(text: "ok")
+        case .metrics: return InboundResponse(text: counts.text)
         case .unknown: return InboundResponse(text: "404 page not found\n", status: 404)
         case let path:
             guard request.method == "GET" else { throw APIStatus.methodNotAllowed() }

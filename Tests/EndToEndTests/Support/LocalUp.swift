@@ -25,15 +25,16 @@ struct LocalUp {
     }
 
     /// Runs `body` with a cluster of its own.
-    static func with(_ arguments: [String] = [], _ body: (LocalUp) async throws -> Void) async throws {
+    static func with<Value>(_ arguments: [String] = [], _ body: (LocalUp) async throws -> Value) async throws -> Value {
         let up = try await start(arguments)
         do {
-            try await body(up)
+            let value = try await body(up)
+            await up.stop()
+            return value
         } catch {
             await up.stop()
             throw error
         }
-        await up.stop()
     }
 
     /// Runs kubectl; fails the test unless it exits as expected.
