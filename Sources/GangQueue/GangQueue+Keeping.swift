@@ -100,6 +100,13 @@ extension GangQueue {
         insert(gang, into: key, demand: shapes[gangs[gang].shape].full, times: 1)
     }
 
+    /// No more pods join the workload, beside those that it has.
+    public mutating func closeSurplus(_ key: String) {
+        guard let gang = gangIndices[key], gangs[gang].admitted != nil, !gangs[gang].isPending else { return }
+        leaveLine(gang)
+        gangs[gang].surplus = gangs[gang].surplus.map { _ in 0 }
+    }
+
     /// Puts what a gang still lacks into the line for surplus pods.
     mutating func enterSurplus(_ gang: Int) {
         guard let group = gangs[gang].surplus.firstIndex(where: { $0 > 0 }) else { return }

@@ -30,7 +30,7 @@ public struct AttemptKey: Sendable, Hashable, Comparable {
 /// An attempt that asks for admission, or that has it as its pods prove.
 public struct AdmissionRequest: Sendable, Hashable {
     public var key: AttemptKey
-    /// Pods of the gang, and how many of them suffice.
+    /// Pods of the gang, and how many of them suffice. Of an attempt that lost some (``RunDriver/shrunk(_:to:message:)``), what is left.
     public var replicas: Int
     public var minAvailable: Int
     /// When it ends at the latest, counted from its pods' creation; nil where it has no time-out.

@@ -180,8 +180,21 @@ public struct RunDriver: Sendable {
 
     /// The attempt may begin, by that queue, each replica on its node where those are named. To be told of one that is held as well: what
     /// is missing of its pods is made then.
-    public mutating func admitted(_ key: AttemptKey, queue: String = "", nodes: [String?] = [], now: Timestamp) {
-        engine.admitted(key, queue: queue, nodes: nodes, now: now)
+    /// `replicas` says how many may have pods for now, counted from 0; others join one by one.
+    public mutating func admitted(
+        _ key: AttemptKey, queue: String = "", replicas: Int = .max, nodes: [String?] = [], now: Timestamp
+    ) {
+        engine.admitted(key, queue: queue, replicas: replicas, nodes: nodes, now: now)
+    }
+
+    /// A replica above `minAvailable` of an attempt that runs may have its pod, on that node where one is named.
+    public mutating func joined(_ key: AttemptKey, replica: Int, node: String?) {
+        engine.joined(key, replica: replica, node: node)
+    }
+
+    /// Replicas from that one on are taken back, which are above `minAvailable`; the attempt goes on without them.
+    public mutating func shrunk(_ key: AttemptKey, to replicas: Int, message: String) {
+        engine.shrunk(key, to: replicas, message: message)
     }
 
     /// How long the pods of the attempt may wait for their nodes: longer than usual where nodes are added for them (rule Q11).

@@ -45,6 +45,18 @@ extension RunEngine {
         }
         for replica in 0..<spec.replicas {
             let name = podName(index, replica: replica)
+            if replica >= nodes[index].status.shrunkTo ?? .max {
+                // It was taken back: neither its end nor its absence says anything of the gang, unless it had done its work.
+                if let known = pods[name] {
+                    if case .succeeded = known.pod.verdict {
+                        succeeded += 1
+                        continue
+                    }
+                    if !known.isOver { end(known, index, now: now) }
+                }
+                missing.append(replica)
+                continue
+            }
             guard let known = pods[name] else {
                 if nodes[index].status.pods.contains(name), leaderEnd == nil {
                     noteDecision(index)
@@ -216,6 +228,7 @@ extension RunEngine {
     private mutating func beginAttempt(_ index: Int, _ attempt: Int) {
         nodes[index].status.attempt = attempt
         nodes[index].status.stuckTime = nil
+        nodes[index].status.shrunkTo = nil
         nodes[index].names = []
         nodes[index].status.pods =
             nodes[index].pods.filter { pods[$0].map { $0.identity.attempt == attempt } ?? false }.sorted()
@@ -242,7 +255,8 @@ extension RunEngine {
             nodes[index].createAfter = nil
         }
         let service = service(of: index)
-        for replica in replicas {
+        for replica in replicas where replica < min(nodes[index].admittedReplicas, nodes[index].status.shrunkTo ?? .max)
+        {
             let name = podName(index, replica: replica)
             guard pods.beginCreate(name) else { continue }
             do {

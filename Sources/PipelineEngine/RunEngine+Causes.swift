@@ -10,8 +10,9 @@ extension RunEngine {
         let spec = nodes[index].task.spec
         guard spec.replicas > 1 else { return false }
         let attempt = nodes[index].status.attempt
+        let replicas = nodes[index].status.shrunkTo ?? spec.replicas
         let members = nodes[index].pods.compactMap { pods[$0] }
-            .filter { $0.identity.attempt == attempt && $0.identity.replica < spec.replicas }
+            .filter { $0.identity.attempt == attempt && $0.identity.replica < replicas }
         let failures = members.compactMap { member in
             Self.failure(member).map { (failure: labelled($0.failure, index, member.identity.replica), rank: $0.rank) }
         }

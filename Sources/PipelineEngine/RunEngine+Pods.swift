@@ -181,6 +181,8 @@ extension RunEngine {
         }
         if case .denied(let reason, let message) = failure {
             setWaitingReason(index, reason: reason, message: message)
+            // Those above minAvailable ask again by themselves; the gang does its work without them.
+            guard identity.replica < nodes[index].task.minAvailable else { return }
             if nodes[index].task.spec.replicas > 1 {
                 // Half a gang must not hold what the other half needs (rule Q8): all of it goes, and comes again together.
                 noteDecision(index)
@@ -212,6 +214,7 @@ extension RunEngine {
         guard let index = nodeByPath[identity.path] else { return false }
         let status = nodes[index].status
         return status.phase == .running && status.attempt == identity.attempt && status.stopping == nil
+            && identity.replica < status.shrunkTo ?? .max
     }
 
     /// A delete or the removal of a finalizer has failed: it is asked for again at the next step.

@@ -244,7 +244,7 @@ extension RunEngine {
         let task = nodes[index].task
         var request = AdmissionRequest(
             key: AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt),
-            replicas: task.spec.replicas, minAvailable: task.minAvailable,
+            replicas: nodes[index].status.shrunkTo ?? task.spec.replicas, minAvailable: task.minAvailable,
             timeLimit: task.spec.timeout.flatMap { $0 > .zero ? $0 : nil })
         request.pod = try pod(of: index, replica: 0)
         request.topology = task.spec.topology
@@ -268,7 +268,8 @@ extension RunEngine {
             (try? admissionRequest(index))
             ?? AdmissionRequest(
                 key: AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt),
-                replicas: nodes[index].task.spec.replicas, minAvailable: nodes[index].task.minAvailable)
+                replicas: nodes[index].status.shrunkTo ?? nodes[index].task.spec.replicas,
+                minAvailable: nodes[index].task.minAvailable)
         request.isUnderWay = true
         // That of the attempt, not of the task: work is safe from eviction for a while after it was let in (rule Q7).
         request.startTime =
@@ -289,6 +290,7 @@ extension RunEngine {
         nodes[index].admission = .none
         nodes[index].plannedNodes = []
         nodes[index].awaitsPlaces = false
+        nodes[index].admittedReplicas = .max
         nodes[index].gangTimeout = nil
         output.withdraw(AttemptKey(path: nodes[index].path, attempt: nodes[index].status.attempt))
     }
@@ -308,15 +310,16 @@ extension RunEngine {
     }
 
     /// The attempt may begin, or go on where its pods prove that it had begun. `nodes` are those that its replicas are to be bound to,
-    /// where the queue says so.
+    /// where the queue says so; `replicas` how many may have pods for now, counted from 0.
     public mutating func admitted(
-        _ key: AttemptKey, queue: String = "", nodes planned: [String?] = [], now: Timestamp
+        _ key: AttemptKey, queue: String = "", replicas: Int = .max, nodes planned: [String?] = [], now: Timestamp
     ) {
         guard let index = node(of: key), nodes[index].admission == .waiting || nodes[index].awaitsPlaces else { return }
         let isNew = nodes[index].admission == .waiting
         if isNew, desired == .suspended { return askLater(index) }
         setAdmitted(index)
         nodes[index].plannedNodes = planned
+        nodes[index].admittedReplicas = replicas
         nodes[index].awaitsPlaces = false
         if isNew, queuePlace?.admittedTime == nil, hasToldQueued {
             let place = queue.isEmpty ? "" : " to queue \(queue)"
@@ -325,6 +328,35 @@ extension RunEngine {
         let name = queue.isEmpty ? queuePlace?.name ?? "" : queue
         queuePlace = QueuePlace(name: name, admittedTime: queuePlace?.admittedTime ?? now.wholeSecond)
         if nodes[index].status.phase == .pending { begin(index, now: now) } else { list(index) }
+    }
+
+    /// A replica above `minAvailable` of an attempt that runs may have its pod.
+    public mutating func joined(_ key: AttemptKey, replica: Int, node planned: String?) {
+        guard let index = node(of: key), nodes[index].admission == .admitted,
+            replica < nodes[index].task.spec.replicas, replica >= nodes[index].admittedReplicas
+        else { return }
+        nodes[index].admittedReplicas = replica + 1
+        while nodes[index].plannedNodes.count <= replica { nodes[index].plannedNodes.append(nil) }
+        nodes[index].plannedNodes[replica] = planned
+        list(index)
+    }
+
+    /// Replicas from that one on are taken back, which are above `minAvailable`: they are stopped, their logs kept, and the attempt goes on
+    /// without them (rule Q7).
+    public mutating func shrunk(_ key: AttemptKey, to replicas: Int, message: String) {
+        guard let index = node(of: key), nodes[index].admission == .admitted,
+            nodes[index].status.phase == .running, nodes[index].status.stopping == nil,
+            replicas >= nodes[index].task.minAvailable,
+            replicas < nodes[index].status.shrunkTo ?? nodes[index].task.spec.replicas
+        else { return }
+        nodes[index].status.shrunkTo = replicas
+        nodes[index].admittedReplicas = min(nodes[index].admittedReplicas, replicas)
+        noteDecision(index)
+        emit(
+            isWarning: true, reason: Reasons.preempted,
+            "task \(key.path) goes on with \(replicas) of \(nodes[index].task.spec.replicas) replicas: \(message)")
+        output.statusChanged = true
+        list(index)
     }
 
     /// How long the pods of the attempt may wait for their nodes: longer than usual where nodes are added for them (rule Q11).

@@ -48,6 +48,8 @@ struct RunNode: Sendable {
     var admission = Admission.none
     /// The nodes that the replicas of its attempt are to be bound to, where the queue said so.
     var plannedNodes: [String?] = []
+    /// How many of its replicas, counted from 0, may have pods: those above `minAvailable` join one by one.
+    var admittedReplicas = Int.max
     /// Whether pods prove the admission, and the queue has not said yet where the others of the gang have their room.
     var awaitsPlaces = false
     /// How long its pods may wait for nodes; nil for ``EngineSettings/gangTimeout``.

@@ -50,6 +50,8 @@ public struct QueueDriver: Sendable {
         var run: QueuedRun
         var request: AdmissionRequest
         var isAdmitted = false
+        /// How many of its replicas, counted from 0, have their admission.
+        var joined = 0
         /// When it was told last why it waits, and in which word.
         var told: Timestamp?
         var reason = ""
@@ -118,10 +120,17 @@ public struct QueueDriver: Sendable {
         applyQueues()
         applyNodes()
         let key = add(request, of: run)
+        // Whoever has a pod had joined; what is missing below it is made.
+        let joined =
+            (request.minAvailable..<max(request.replicas, request.minAvailable)).last { replica in
+                let pod = podName(request.key, replica, of: run)
+                return claims[pod] != nil || others[pod] != nil || starting[pod] != nil || ended.contains(pod)
+            }.map { $0 + 1 } ?? min(request.minAvailable, request.replicas)
         attempts[key]?.isAdmitted = true
+        attempts[key]?.joined = joined
         var placements: [PodPlacement] = []
         var claimed: [ObjectName: Claim] = [:]
-        for replica in 0..<request.replicas {
+        for replica in 0..<joined {
             let pod = podName(request.key, replica, of: run)
             guard !ended.contains(pod) else {
                 placements.append(PodPlacement(replica: replica, node: nil))
@@ -196,8 +205,8 @@ public struct QueueDriver: Sendable {
 
     private func workload(_ key: String, _ request: AdmissionRequest, of run: QueuedRun) -> Workload {
         let priority = run.priority ?? run.priorityClassName.flatMap { priorities[$0] } ?? 0
-        // All or none holds for every pod: whoever needs fewer says so by fewer replicas.
-        let group = PodGroup.reading(request.pod, count: request.replicas, required: request.replicas).group
+        // All or none holds for those that suffice; the rest join one by one, and leave first.
+        let group = PodGroup.reading(request.pod, count: request.replicas, required: request.minAvailable).group
         return Workload(
             key, namespace: run.identity.namespace, queue: run.queue,
             run: "\(run.identity.namespace)/\(run.identity.name)", priority: priority, arrival: run.arrival,
@@ -361,7 +370,13 @@ public struct QueueDriver: Sendable {
         applyQueues()
         applyNodes()
         let decisions = queue.cycle(now: now)
-        for eviction in decisions.evictions { revoke(eviction.key, Reasons.preempted, eviction.text) }
+        for eviction in decisions.evictions {
+            if eviction.isWhole {
+                revoke(eviction.key, Reasons.preempted, eviction.text)
+            } else {
+                shrink(eviction.key, eviction.pods, eviction.text)
+            }
+        }
         for key in newlyHeld { confirm(key) }
         newlyHeld = []
         for admission in decisions.admissions { admit(admission) }
@@ -480,9 +495,11 @@ public struct QueueDriver: Sendable {
     }
 
     private mutating func admit(_ admission: Decisions.Admission) {
-        guard let attempt = attempts[admission.key], admission.isStart else { return }
+        guard let attempt = attempts[admission.key] else { return }
         attempts[admission.key]?.isAdmitted = true
         var planned = [String?](repeating: nil, count: attempt.request.replicas)
+        let joined = max(attempt.joined, (admission.pods.map(\.replica).max() ?? -1) + 1)
+        attempts[admission.key]?.joined = joined
         for pod in admission.pods where pod.replica < planned.count {
             planned[pod.replica] = pod.node
             let name = podName(attempt.request.key, pod.replica, of: attempt.run)
@@ -492,9 +509,18 @@ public struct QueueDriver: Sendable {
             if known.isBound { queue.podsBound(admission.key, [PodPlacement(replica: pod.replica, node: known.node)]) }
         }
         // With one node the scheduler has no choice that could break the plan.
+        let isPinned = nodes.count > 1
+        guard admission.isStart else {
+            for pod in admission.pods {
+                answer(admission.key, .joined(replica: pod.replica, node: isPinned ? pod.node : nil))
+            }
+            return
+        }
         answer(
             admission.key,
-            .admitted(queue: queue.queue(of: admission.key) ?? "", nodes: nodes.count > 1 ? planned : []))
+            .admitted(
+                queue: queue.queue(of: admission.key) ?? "", replicas: joined,
+                nodes: isPinned ? planned : []))
         if admission.pods.contains(where: { $0.node == nil }) { allowForProvisioning(admission.key) }
     }
 
@@ -507,8 +533,20 @@ public struct QueueDriver: Sendable {
             if claims[pod]?.node == nil { claims[pod]?.node = placement.node }
             planned[placement.replica] = placement.node
         }
-        answer(key, .admitted(queue: queue.queue(of: key) ?? "", nodes: nodes.count > 1 ? planned : []))
+        answer(
+            key,
+            .admitted(
+                queue: queue.queue(of: key) ?? "", replicas: attempt.joined, nodes: nodes.count > 1 ? planned : []))
         allowForProvisioning(key)
+    }
+
+    /// A gang goes on with fewer pods. Those that leave do not come back to the same attempt, since their names are taken.
+    private mutating func shrink(_ key: String, _ pods: [PodPlacement], _ message: String) {
+        guard let attempt = attempts[key], attempt.isAdmitted, let first = pods.map(\.replica).min() else { return }
+        attempts[key]?.request.replicas = first
+        attempts[key]?.joined = min(attempt.joined, first)
+        queue.closeSurplus(key)
+        answer(key, .shrunk(replicas: first, message: message))
     }
 
     /// Rule Q11: nodes that are added take their time.

@@ -39,7 +39,12 @@ public struct QueuedRun: Sendable, Hashable {
 public struct QueueAnswer: Sendable, Hashable {
     public enum Kind: Sendable, Hashable {
         /// It may begin, or go on, by that queue, each replica on its node where those are named.
-        case admitted(queue: String, nodes: [String?])
+        /// `replicas` of them, counted from 0, may have pods for now.
+        case admitted(queue: String, replicas: Int, nodes: [String?])
+        /// A replica above `minAvailable` joins one that runs.
+        case joined(replica: Int, node: String?)
+        /// It goes on with so many replicas; the message says for whom the others leave.
+        case shrunk(replicas: Int, message: String)
         /// How long the pods of one that has its admission may wait for nodes that are added for them.
         case provisioning(timeout: Duration)
         /// Why it waits, in one word and one sentence, in which queue and at which place.
@@ -55,7 +60,10 @@ public struct QueueAnswer: Sendable, Hashable {
     /// Tells the driver of the run.
     public func tell(_ driver: inout RunDriver, now: Timestamp) {
         switch kind {
-        case .admitted(let queue, let nodes): driver.admitted(attempt, queue: queue, nodes: nodes, now: now)
+        case .admitted(let queue, let replicas, let nodes):
+            driver.admitted(attempt, queue: queue, replicas: replicas, nodes: nodes, now: now)
+        case .joined(let replica, let node): driver.joined(attempt, replica: replica, node: node)
+        case .shrunk(let replicas, let message): driver.shrunk(attempt, to: replicas, message: message)
         case .provisioning(let timeout): driver.setGangTimeout(attempt, timeout)
         case .waiting(let reason, let message, let queue, let position):
             driver.waiting(attempt, reason: reason, message: message, queue: queue, position: position)

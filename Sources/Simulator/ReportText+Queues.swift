@@ -27,7 +27,7 @@ extension SimulationReport {
         if !preemptions.isEmpty {
             lines.append("")
             lines += preemptions.prefix(Self.maximumLines).map {
-                "\($0.at.goText): \($0.victim.title) was evicted: \($0.reason)"
+                "\($0.at.goText): \($0.victim.title) \($0.pods.map { "lost \($0) of its pods" } ?? "was evicted"): \($0.reason)"
             }
             if preemptions.count > Self.maximumLines {
                 lines.append(Self.more(preemptions.count - Self.maximumLines, "eviction"))

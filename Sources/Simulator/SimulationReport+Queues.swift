@@ -19,6 +19,8 @@ extension SimulationReport {
         public var asker: Workload?
         /// One sentence.
         public var reason: String
+        /// How many replicas went, where the gang went on with fewer.
+        public var pods: Int?
     }
 
     /// An attempt that waits as it ends.
@@ -74,6 +76,7 @@ extension SimulationReport.Preemption {
         json["at"] = SimulationReport.seconds(at)
         json["for"] = asker?.json ?? .null
         json["reason"] = .string(reason)
+        if let pods { json["pods"] = .int(Int64(pods)) }
         return json
     }
 }

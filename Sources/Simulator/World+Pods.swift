@@ -41,14 +41,19 @@ extension World {
             run.mayWaitForEver = true
             unbound.append(UnboundPod(run: index, pod: place, manifest: create.manifest, queue: plan?.queue ?? ""))
         }
-        if run.noteCreated(place, identity, now: now) {
-            let pods = run.task(ofPath: identity.path)?.replicas ?? 1
+        let isFirst = run.noteCreated(place, identity, now: now)
+        let hasJoined = plan.map { identity.replica >= $0.started } ?? false
+        if isFirst || hasJoined {
+            let pods = hasJoined ? 1 : plan?.started ?? run.task(ofPath: identity.path)?.replicas ?? 1
             var admission = SimulationReport.Admission(
                 at: now - start, namespace: run.name.namespace, run: run.name.name, task: identity.path,
                 attempt: identity.attempt, pods: pods)
             if let plan {
                 admission.queue = plan.queue
-                if !isEndless { admission.nodes = plan.nodes }
+                if !isEndless {
+                    admission.nodes =
+                        hasJoined ? [plan.node(of: identity.replica)] : Array(plan.nodes.prefix(plan.started))
+                }
             }
             admissions.append(admission)
         }

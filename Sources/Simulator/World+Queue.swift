@@ -28,6 +28,15 @@ struct SimulatedAdmission {
         var nodes: [String?]
         var room: Resources
 
+        /// How many pods it began with.
+        var started: Int
+
+        /// A pod joined.
+        mutating func join(_ replica: Int, on node: String?) {
+            while nodes.count <= replica { nodes.append(nil) }
+            nodes[replica] = node
+        }
+
         func node(of replica: Int) -> String? { nodes.indices.contains(replica) ? nodes[replica] : nil }
     }
 
@@ -201,7 +210,7 @@ extension World {
         admission.former = [:]
         let (answers, decisions) = admission.driver.cycle(now: operatorNow)
         for eviction in decisions.evictions { note(eviction) }
-        for start in decisions.admissions where start.isStart { note(start) }
+        for start in decisions.admissions { note(start) }
         for answer in answers {
             let key = QueueDriver.key(answer.attempt, of: answer.run)
             if case .waiting(_, let message, let queue, _) = answer.kind,
@@ -228,6 +237,11 @@ extension World {
     }
 
     private func note(_ start: Decisions.Admission) {
+        guard start.isStart else {
+            // Pods that join one that runs.
+            for pod in start.pods { admission.plans[start.key]?.join(pod.replica, on: pod.node) }
+            return
+        }
         guard let waiting = admission.waiting.removeValue(forKey: start.key) else { return }
         var nodes: [String?] = []
         for pod in start.pods {
@@ -237,7 +251,8 @@ extension World {
         let queue = admission.driver.queue(of: start.key) ?? waiting.queue
         usage.know(queue)
         admission.plans[start.key] = SimulatedAdmission.Plan(
-            run: waiting.run, attempt: waiting.attempt, queue: queue, nodes: nodes, room: waiting.room)
+            run: waiting.run, attempt: waiting.attempt, queue: queue, nodes: nodes, room: waiting.room,
+            started: nodes.count)
     }
 
     private func note(_ eviction: Decisions.Eviction) {
@@ -255,7 +270,7 @@ extension World {
                 at: now - start,
                 victim: SimulationReport.Workload(
                     namespace: run.namespace, run: run.name, task: victim.attempt.path, queue: victim.queue),
-                asker: asker, reason: eviction.text))
+                asker: asker, reason: eviction.text, pods: eviction.isWhole ? nil : eviction.pods.count))
     }
 
     /// Queues are others than they were: what runs may be in another one.

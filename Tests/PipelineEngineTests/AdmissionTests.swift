@@ -294,4 +294,72 @@ struct AdmissionTests {
         #expect(bench.created[bench.name("a")]?[path: "metadata", "labels"]?["sluice.dev/queue"] == "team-a")
         #expect(bench.persisted.queue?.name == "team-a")
     }
+
+    private static func elastic() -> Bench {
+        var bench = Self.bench([
+            task("a", ["replicas": 4, "minAvailable": 2, "retry": ["limit": 1, "backoff": ["initial": "0s"]]])
+        ])
+        bench.driver.admitted(Self.key("a"), replicas: 2, now: bench.now)
+        bench.settle()
+        return bench
+    }
+
+    @Test func `minAvailable: a gang starts with the replicas that are let in, and others join one by one`() {
+        var bench = Self.elastic()
+        #expect(bench.pods.count == 2)
+        bench.driver.joined(Self.key("a"), replica: 2, node: "n1")
+        bench.settle()
+        #expect(bench.pods.count == 3)
+        #expect(bench.created[bench.name("a", 2)]?.text.contains(#""n1""#) == true)
+        bench.restart()
+        #expect(bench.held.last?.replicas == 4 && bench.pods.count == 4, "the bench lets all of a held gang in")
+    }
+
+    @Test func `minAvailable: a gang that has done its work does not wait for those that never joined`() {
+        var bench = Self.elastic()
+        for replica in 0..<2 { bench.succeed("a", replica) }
+        #expect(bench.outcome() == "Succeeded/Succeeded")
+        #expect(bench.createdCount.count == 2)
+    }
+
+    @Test func `Q7: replicas that are taken back are stopped and fail nothing, after a restart too`() {
+        var bench = Self.elastic()
+        for replica in 2..<4 { bench.driver.joined(Self.key("a"), replica: replica, node: nil) }
+        bench.settle()
+        for replica in 0..<4 { bench.run("a", replica) }
+        bench.driver.shrunk(Self.key("a"), to: 2, message: "queue b takes back what it deserves")
+        bench.settle()
+        #expect(bench.task("a").shrunkTo == 2 && bench.state("a") == "Running")
+        #expect(bench.events.last?.reason == "Preempted")
+        #expect(bench.pods[bench.name("a", 3)]?.activeDeadlineSeconds == 1)
+        #expect(bench.pods[bench.name("a", 1)]?.activeDeadlineSeconds != 1)
+        bench.endDeleted(code: 143)
+        bench.pods[bench.name("a", 2)] = nil
+        bench.restart()
+        #expect(bench.held.last?.replicas == 2)
+        #expect(bench.state("a") == "Running" && bench.task("a").attempt == 0)
+        for replica in 0..<2 { bench.succeed("a", replica) }
+        #expect(bench.outcome() == "Succeeded/Succeeded")
+        #expect(bench.createdCount.values.allSatisfy { $0 == 1 })
+    }
+
+    @Test func `minAvailable: the next attempt is a whole one again`() {
+        var bench = Self.elastic()
+        bench.driver.shrunk(Self.key("a"), to: 2, message: "for another")
+        bench.settle()
+        bench.fail("a", 1, code: 1)
+        bench.endDeleted()
+        #expect(bench.task("a").attempt == 1 && bench.task("a").shrunkTo == nil)
+        #expect(bench.enqueued.last?.replicas == 4)
+    }
+
+    @Test func `Q8: a replica above minAvailable that a quota refuses asks again by itself`() {
+        var bench = Self.elastic()
+        bench.refusals[bench.name("a", 2)] = [.denied(reason: "QuotaExceeded", message: "exceeded quota")]
+        bench.driver.joined(Self.key("a"), replica: 2, node: nil)
+        bench.settle()
+        #expect(bench.withdrawn.isEmpty && bench.pods.count == 2)
+        bench.pass(5)
+        #expect(bench.pods.count == 3)
+    }
 }

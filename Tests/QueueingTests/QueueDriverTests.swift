@@ -64,7 +64,9 @@ struct QueueDriverTests {
     private static func decide(_ driver: inout QueueDriver, after seconds: Int64 = 0) -> [String] {
         driver.cycle(now: start + .seconds(seconds)).answers.map { answer in
             switch answer.kind {
-            case .admitted(_, let nodes):
+            case .joined(let replica, let node): "\(answer.attempt.path): \(replica) joins \(node ?? "")"
+            case .shrunk(let replicas, _): "\(answer.attempt.path): shrinks to \(replicas)"
+            case .admitted(_, _, let nodes):
                 "\(answer.attempt.path): admitted " + nodes.map { $0 ?? "-" }.joined(separator: " ")
             case .provisioning(let timeout): "\(answer.attempt.path): may take \(timeout.goText)"
             case .waiting(let reason, _, _, _): "\(answer.attempt.path): \(reason)"

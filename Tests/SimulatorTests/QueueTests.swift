@@ -92,6 +92,35 @@ struct QueueTests {
             ])
     }
 
+    @Test func `minAvailable: a gang starts with as many as suffice, and the rest joins when there is room`() {
+        let text =
+            Self.node("n0", cpu: 4) + Self.job("first", cpu: 2)
+            + Self.job("x", pods: 4, task: "minAvailable: 2")
+            + scenario("outcomes: [{run: first, duration: 100s}, {duration: 300s}]")
+        let report = simulate(text)
+        #expect(Self.runs(report) == ["first Succeeded 0..100", "x Succeeded 0..400"])
+        #expect(report.run("x").rows == ["a Succeeded: Succeeded 0..400"])
+        #expect(
+            report.admissions.filter { $0.run == "x" }.map { "\($0.at.goText) \($0.pods)" } == [
+                "0s 2", "1m40s 1", "1m40s 1",
+            ])
+    }
+
+    @Test func `minAvailable: what is above it leaves before whole gangs, and the gang goes on without`() {
+        let text =
+            Self.node("n0", cpu: 4) + Self.queue("a", "{namespaces: [a]}") + Self.queue("b", "{namespaces: [b]}")
+            + Self.job("a/x", pods: 4, task: "minAvailable: 2") + Self.job("b/z", cpu: 2)
+            + scenario(
+                "arrivals: [{run: b/z, at: 100s}]", "outcomes: [{duration: 300s}]",
+                "actions: [{at: 150s, restartOperator: true}]")
+        let report = simulate(text)
+        #expect(Self.runs(report) == ["x Succeeded 0..300", "z Succeeded 100..400"])
+        #expect(report.run("x").rows == ["a Succeeded: Succeeded 0..300"])
+        #expect(report.preemptions.map(\.pods) == [2])
+        #expect(report.preemptions[0].json["pods"] == 2)
+        #expect(report.table.contains("1m40s: a/x/a lost 2 of its pods: queue b takes back"))
+    }
+
     @Test func `Q5: a gang waits where there is enough but on no node`() {
         let text =
             Self.node("n1", cpu: 3) + Self.node("n2", cpu: 3) + Self.job("one", cpu: 2) + Self.job("two", cpu: 2)

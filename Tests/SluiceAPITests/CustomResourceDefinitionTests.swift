@@ -173,6 +173,7 @@ struct CustomResourceDefinitionTests {
         task.completionTime = Timestamp(microseconds: 1_500_000)
         task.nextAttemptTime = Timestamp(seconds: 3)
         task.exitCode = 1
+        task.shrunkTo = 2
         task.stuckTime = Timestamp(seconds: 4)
         task.stopping = .failure(.timeout)
         task.results = ["x": [1, "a"]]

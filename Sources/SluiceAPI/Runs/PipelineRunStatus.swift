@@ -80,6 +80,8 @@ public struct TaskStatus: Sendable, Hashable {
     /// Since when a pod of the attempt has been stuck, while one is.
     public var stuckTime: Timestamp?
     public var exitCode: Int?
+    /// How many replicas the attempt goes on with, where the queue took back some above `minAvailable` (rule Q7).
+    public var shrunkTo: Int?
     /// Set once the attempt is decided on while pods of it still have to end.
     public var stopping: StopCause?
     public var results = JSONObject()

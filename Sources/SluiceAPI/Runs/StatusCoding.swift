@@ -94,6 +94,7 @@ extension TaskStatus: JSONReadable, JSONWritable {
             case "completionTime": completionTime = try reader.readOptional { try Timestamp(from: &$0) }
             case "nextAttemptTime": nextAttemptTime = try reader.readOptional { try Timestamp(from: &$0) }
             case "stuckTime": stuckTime = try reader.readOptional { try Timestamp(from: &$0) }
+            case "shrunkTo": shrunkTo = try reader.readOptional { try $0.readInt() }
             case "exitCode": exitCode = try reader.readOptional { try $0.readInt() }
             case "stopping": stopping = StopCause(rawValue: try reader.readString())
             case "results": results = try reader.readValue().object ?? JSONObject()
@@ -116,6 +117,7 @@ extension TaskStatus: JSONReadable, JSONWritable {
         if let completionTime { fields["completionTime"] = completionTime.json }
         if let nextAttemptTime { fields["nextAttemptTime"] = nextAttemptTime.json }
         if let stuckTime { fields["stuckTime"] = stuckTime.json }
+        if let shrunkTo { fields["shrunkTo"] = .int(Int64(shrunkTo)) }
         if let exitCode { fields["exitCode"] = .int(Int64(exitCode)) }
         if let stopping { fields["stopping"] = .string(stopping.rawValue) }
         if !results.isEmpty { fields["results"] = .object(results) }

@@ -64,6 +64,8 @@ extension TaskStatus {
             "nextAttemptTime": .string("When the next attempt may begin.", format: "date-time"),
             "stuckTime": .string("Since when a pod of the attempt has been stuck.", format: "date-time"),
             "exitCode": .integer("Exit code of the container that decided."),
+            "shrunkTo": .integer(
+                "How many replicas the attempt goes on with, where its queue took back some above minAvailable."),
             "stopping": .string("What becomes of the attempt once its last pod has ended."),
             "results": .map(of: .anything(), "Results that the task wrote."),
         ])

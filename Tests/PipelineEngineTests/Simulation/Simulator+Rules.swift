@@ -129,7 +129,8 @@ extension Simulator {
             then == now && (row.phase.isFinished || row.attempt > identity.attempt)
             || then.lexicographicallyPrecedes(now)
             || (place.pipelines + place.instances.map(\.group)).contains { rows[$0].phase.isFinished }
-        let isStopping = row.attempt == identity.attempt && row.stopping != nil && what == "deleted"
+        let hasLeft = identity.replica >= row.shrunkTo ?? .max
+        let isStopping = row.attempt == identity.attempt && (row.stopping != nil || hasLeft) && what == "deleted"
         guard isOver || isStopping else {
             throw Broken(description: "E4: \(name) is \(what), but the written status has \(row.json.text)")
         }

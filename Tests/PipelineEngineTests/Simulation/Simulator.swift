@@ -285,6 +285,7 @@ struct Simulator {
         world.untold = [:]
         queue.asked = []
         queue.known = []
+        queue.knownReplicas = [:]
         queue.revoked = []
         // A new operator has a new queue; where only the run's driver is made anew, the queue remains what it was, until it is told.
         if random.chance(0.7) { queue = SimulatedQueue() } else { queue.isNewDriver = true }
