@@ -87,6 +87,7 @@ let package = Package(
         module("SeededRandom"),
         module("LoopbackTesting", ["AsyncPrimitives"]),
         module("KubernetesTesting", ["KubernetesModel", "Clocks", "SeededRandom"]),
+        module("PrometheusMetrics", [metrics]),
 
         // TLS, listener, limits: the only importer of Hummingbird and NIO.
         module(
@@ -95,6 +96,9 @@ let package = Package(
                 "COpenSSL", log, nioCore, nioPosix, .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
+
+        // How a process that runs for ever is looked after.
+        module("Monitoring", ["AsyncPrimitives", "HTTPServing", "PrometheusMetrics", "KubernetesRuntime", log]),
 
         // Sluice's resources and decisions: pure.
         module("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL", "CronSchedule"]),
@@ -115,7 +119,7 @@ let package = Package(
             [
                 "JSON", "KubernetesModel", "AsyncPrimitives", "Clocks", "KubernetesClient", "KubernetesRuntime",
                 "SluiceAPI", "PipelineEngine", "GangQueue", "Queueing", "CronSchedule", "Scheduling", "ZoneInfo",
-                log,
+                "Monitoring", "PrometheusMetrics", log, metrics,
             ]),
 
         // Sluice with no cluster at all.
@@ -140,7 +144,7 @@ let package = Package(
                 "SluiceOperator", "LocalCluster", "Queueing", "KubernetesRuntime", "KubernetesClient",
                 "KubernetesModel", "Clocks",
                 "JSON", "SluiceAPI", "SluiceLint", "PipelineEngine", "Simulator", "YAML", "CronSchedule", "Scheduling",
-                "ZoneInfo",
+                "ZoneInfo", "Monitoring",
                 log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
@@ -166,6 +170,8 @@ let package = Package(
             ],
             resources: [.copy("Resources")]),
         tests("HTTPServing", ["COpenSSL", log, nioCore, nioPosix]),
+        tests("PrometheusMetrics", [metrics]),
+        tests("Monitoring", ["HTTPServing", "KubernetesRuntime", "LoopbackTesting", "PrometheusMetrics", log]),
         tests("SluiceAPI", ["CEL", "JSON", "KubernetesModel", "KubernetesSchema", "YAML"]),
         tests("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
         tests("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
@@ -179,7 +185,7 @@ let package = Package(
             "SluiceOperator",
             [
                 "Clocks", "JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "KubernetesTesting",
-                "SluiceAPI", log,
+                "PrometheusMetrics", "SluiceAPI", log,
             ]),
         tests(
             "EmbeddedAPIServer",

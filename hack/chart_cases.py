@@ -41,7 +41,7 @@ VARIANTS: list[tuple[Object, str, Callable[[list[Object]], Any]]] = [
     ({"crd": {"keep": False}}, "sluice", lambda items: "CustomResourceDefinition" in kinds(items)),
     (
         {"rbac": {"create": False, "aggregateToDefaultRoles": False}}, "sluice",
-        lambda items: kinds(items) == {"CustomResourceDefinition", "Deployment", "ServiceAccount"},
+        lambda items: kinds(items) == {"CustomResourceDefinition", "Deployment", "Service", "ServiceAccount"},
     ),
     ({"rbac": {"aggregateToDefaultRoles": False}}, "sluice", lambda items: sum(i["kind"] == "ClusterRole" for i in items) == 1),
     (
@@ -88,6 +88,17 @@ VARIANTS: list[tuple[Object, str, Callable[[list[Object]], Any]]] = [
         },
     ),
     (
+        {"metrics": {"enabled": False, "serviceMonitor": {"enabled": True}}, "extraArgs": ["--workers=2"]}, "sluice",
+        lambda items: not {"Service", "ServiceMonitor"} & kinds(items)
+        and container(items)["args"] == ["operator", "--metrics-address=0", "--workers=2"]
+        and [port["name"] for port in container(items)["ports"]] == ["health"],
+    ),
+    (
+        {"metrics": {"serviceMonitor": {"enabled": True, "interval": "1m", "labels": {"release": "p"}}}}, "sluice",
+        lambda items: the("ServiceMonitor", items)["spec"]["endpoints"][0]["interval"] == "1m"
+        and the("ServiceMonitor", items)["metadata"]["labels"]["release"] == "p",
+    ),
+    (
         {"resources": {"requests": {"cpu": "2", "memory": "1Gi"}, "limits": None}}, "sluice",
         lambda items: container(items)["resources"] == {"requests": {"cpu": "2", "memory": "1Gi"}},
     ),
@@ -107,4 +118,6 @@ BAD_VALUES: list[Object] = [
     {"fullnameOverride": "Not_A_Name"},
     {"podLabels": {"a": 1}},
     {"resources": {"limit": {}}},
+    {"metrics": {"serviceMonitor": {"interval": "often"}}},
+    {"metrics": {"port": 9090}},
 ]

@@ -56,7 +56,7 @@ OPERATOR_OWN_NAMESPACE = {
 ANNOTATION_LIMIT = 256 * 1024 - 4096
 
 CLUSTER_SCOPED = {"Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
-KINDS = CLUSTER_SCOPED | {"Deployment", "ServiceAccount", "Role", "RoleBinding"}
+KINDS = CLUSTER_SCOPED | {"Deployment", "ServiceAccount", "Role", "RoleBinding", "Service", "ServiceMonitor"}
 
 Object = dict[str, Any]
 
@@ -297,6 +297,24 @@ class Checks:
                 )
             if kind == "Deployment":
                 self.check_deployment(item, called, known, values or {})
+            if kind == "Service":
+                self.check_service(item, called, items)
+            if kind == "ServiceMonitor":
+                wanted = item["spec"]["selector"]["matchLabels"].items()
+                found = [i for i in items if i["kind"] == "Service" and wanted <= i["metadata"]["labels"].items()]
+                self.expect(len(found) == 1, f"{called}: expected its selector to find one Service")
+                ports = {port["name"] for service in found for port in service["spec"]["ports"]}
+                for endpoint in item["spec"]["endpoints"]:
+                    self.expect(endpoint["port"] in ports, f"{called}: no Service has the port {endpoint['port']}")
+
+    def check_service(self, item: Object, called: str, items: list[Object]) -> None:
+        """It finds the pods of a workload, by ports that these have."""
+        templates = [other["spec"]["template"] for other in items if other["kind"] == "Deployment"]
+        found = [t for t in templates if item["spec"]["selector"].items() <= t["metadata"]["labels"].items()]
+        self.expect(len(found) == 1, f"{called}: expected its selector to find the pods of one Deployment")
+        names_of_ports = {port["name"] for t in found for c in t["spec"]["containers"] for port in c.get("ports", [])}
+        for port in item["spec"]["ports"]:
+            self.expect(port["targetPort"] in names_of_ports, f"{called}: no container has the port {port['targetPort']}")
 
     def check_deployment(self, item: Object, called: str, known: dict[tuple[str, str], Object], values: Object) -> None:
         spec = item["spec"]
@@ -329,6 +347,11 @@ class Checks:
                 and not container["image"].endswith(":latest"),
                 f"{called}: expected an image with a tag or a digest, found {container['image']}",
             )
+            ports = {port["name"] for port in container.get("ports", [])}
+            for probe, path in (("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
+                asked = container.get(probe, {}).get("httpGet", {})
+                self.expect(asked.get("path") == path, f"{called}: expected a {probe} that asks for {path}")
+                self.expect(asked.get("port") in ports, f"{called}: the {probe} asks for a port that is not there")
             fields = {e["name"]: e.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath") for e in container["env"]}
             for variable, path in (("POD_NAMESPACE", "metadata.namespace"), ("POD_NAME", "metadata.name")):
                 self.expect(fields.get(variable) == path, f"{called}: expected the variable {variable} from {path}")
@@ -397,7 +420,7 @@ def plain(value: Any, key: str = "") -> Any:
     """An object without Helm's labels; equal for chart and kustomization where both mean the same."""
     if isinstance(value, dict):
         result = {name: plain(inner, name) for name, inner in value.items()}
-        if key in ("labels", "matchLabels"):
+        if key in ("labels", "matchLabels", "selector"):
             result = {name: inner for name, inner in result.items() if name not in HELM_LABELS}
         if key == "metadata" and result.get("labels") == {}:
             if value["labels"].keys() & HELM_LABELS:

@@ -1,10 +1,5 @@
+import HTTPServing
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// Why the server does not listen.
 public struct ListenError: Error, Sendable, CustomStringConvertible {
@@ -15,11 +10,7 @@ public struct ListenError: Error, Sendable, CustomStringConvertible {
 
     init(port: Int, _ cause: any Error) {
         self.port = port
-        // The listener's error names a function of it, and has the number of the system's error only in its text.
-        let text = "\(cause)"
-        let code = text.firstRange(of: "errno: ").flatMap { Int32(text[$0.upperBound...].prefix { $0.isNumber }) }
-        reason = code.map { String(cString: strerror($0)) } ?? text
-        if code == EADDRINUSE { reason = "another program listens there" }
+        reason = HTTPServer.reasonNotListening(cause)
     }
 
     /// One sentence for people.

@@ -5,7 +5,15 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// An HTTP/1.1 server over TLS: a listener with limits, and a function from requests to responses.
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// An HTTP/1.1 server over TLS, or plain: a listener with limits, and a function from requests to responses.
 ///
 /// Requests are answered concurrently, those of one connection in order. The limits apply to every client, also before
 /// it has authenticated: the number of connections (more wait in the listen queue), the time that a connection may be
@@ -13,7 +21,7 @@ import Synchronization
 public struct HTTPServer: Sendable {
     /// The address and the limits of a server.
     public struct Configuration: Sendable {
-        /// The address to listen on.
+        /// The address to listen on; empty for all addresses of the machine, of IPv6 and of IPv4.
         public var host: String
         /// The TCP port; 0 chooses a free one.
         public var port: Int
@@ -43,7 +51,7 @@ public struct HTTPServer: Sendable {
     }
 
     private let configuration: Configuration
-    private let tls: TLSContextProvider
+    private let tls: TLSContextProvider?
     private let refuse: @Sendable (ServerRequest) -> ServerResponse?
     private let tooLarge: @Sendable (_ limit: Int) -> ServerResponse
     private let respond: @Sendable (ServerRequest) async -> ServerResponse
@@ -53,14 +61,14 @@ public struct HTTPServer: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: The address and the limits.
-    ///   - tls: Provides the certificate for each new connection.
+    ///   - tls: Provides the certificate for each new connection; nil for plain HTTP, which anybody on the way can read.
     ///   - logger: Gets the messages of the server.
     ///   - refuse: Checks a request before its body is read. If it returns a response, that is sent and the request
     ///     ends.
     ///   - tooLarge: Makes the response to a request whose body is larger than the limit.
     ///   - respond: Answers a request.
     public init(
-        configuration: Configuration, tls: TLSContextProvider, logger: Logger,
+        configuration: Configuration, tls: TLSContextProvider?, logger: Logger,
         refuse: @escaping @Sendable (ServerRequest) -> ServerResponse? = { _ in nil },
         tooLarge: @escaping @Sendable (_ limit: Int) -> ServerResponse = { _ in ServerResponse(status: 413) },
         respond: @escaping @Sendable (ServerRequest) async -> ServerResponse
@@ -76,20 +84,47 @@ public struct HTTPServer: Sendable {
     /// Serves until the task is cancelled. `onListening` gets the port. Throws NIO's error when the server cannot
     /// listen on the address.
     public func run(onListening: @escaping @Sendable (Int) -> Void) async throws {
+        guard configuration.host.isEmpty else { return try await run(on: configuration.host, onListening) }
+        do {
+            // Of both families, where the machine has both.
+            try await run(on: "::", onListening)
+        } catch let error as IOError where [EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.errnoCode) {
+            try await run(on: "0.0.0.0", onListening)
+        }
+    }
+
+    /// Why ``run(onListening:)`` could not listen, as the end of a sentence.
+    public static func reasonNotListening(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return error.errnoCode == EADDRINUSE
+            ? "another program listens there" : String(cString: strerror(error.errnoCode))
+    }
+
+    private func run(on host: String, _ onListening: @escaping @Sendable (Int) -> Void) async throws {
         let disconnects = Disconnects()
         let channel = HTTP1Channel(
             responder: { request, writer, channel in try await answer(request, writer, channel, disconnects) },
             configuration: .init(
                 additionalChannelHandlers: [disconnects.makeHandler()],
                 idleTimeout: TimeAmount(configuration.idleTimeout)))
+        if let tls {
+            try await serve(OpenSSLChannel(channel, provider: tls), on: host, onListening)
+        } else {
+            try await serve(channel, on: host, onListening)
+        }
+    }
+
+    private func serve(
+        _ channel: some ServerChildChannel, on host: String, _ onListening: @escaping @Sendable (Int) -> Void
+    ) async throws {
         // The server logs its own end as an error. Only critical messages are passed on, unless the level is debug.
         var serverLogger = logger
         if serverLogger.logLevel > .debug { serverLogger.logLevel = .critical }
         let ending = Ending()
         let server = Server(
-            childChannelSetup: OpenSSLChannel(channel, provider: tls),
+            childChannelSetup: channel,
             configuration: ServerConfiguration(
-                address: .hostname(configuration.host, port: configuration.port),
+                address: .hostname(host, port: configuration.port),
                 availableConnectionsDelegate: .maximum(configuration.maximumConnections, logger: serverLogger)),
             onServerRunning: { channel in
                 onListening(channel.localAddress?.port ?? configuration.port)

@@ -35,6 +35,8 @@ public struct QueueDriver: Sendable {
     private var toTell: [(due: Timestamp, key: String)] = []
     /// Attempts that are held since the last decision.
     private var newlyHeld: [String] = []
+    /// What was decided for each queue that exists, since this driver began.
+    public private(set) var counts: [String: QueueCounts] = [:]
     private var answers: [QueueAnswer] = []
 
     private struct ObjectName: Hashable, Comparable {
@@ -359,6 +361,7 @@ public struct QueueDriver: Sendable {
     /// Takes a Queue away.
     public mutating func queueDeleted(_ name: String) {
         if queues.removeValue(forKey: name) != nil { hasChangedQueues = true }
+        counts[name] = nil
         queue.removeQueue(name)
     }
 
@@ -372,6 +375,7 @@ public struct QueueDriver: Sendable {
         let decisions = queue.cycle(now: now)
         for eviction in decisions.evictions {
             if eviction.isWhole {
+                if eviction.asker != nil { count(eviction.key, \.preemptions) }
                 revoke(eviction.key, Reasons.preempted, eviction.text)
             } else {
                 shrink(eviction.key, eviction.pods, eviction.text)
@@ -392,6 +396,11 @@ public struct QueueDriver: Sendable {
         if let next = toTell.first?.due { decided.wakeUp = min(decided.wakeUp ?? next, next) }
         defer { answers = [] }
         return (answers, decided)
+    }
+
+    private mutating func count(_ key: String, _ what: WritableKeyPath<QueueCounts, UInt64>) {
+        guard let name = queue.queue(of: key), queues[name] != nil else { return }
+        counts[name, default: QueueCounts()][keyPath: what] += 1
     }
 
     /// Tells an attempt why it waits. Each time costs a write of its run's status, and the reasons of many that wait may change with
@@ -496,6 +505,7 @@ public struct QueueDriver: Sendable {
 
     private mutating func admit(_ admission: Decisions.Admission) {
         guard let attempt = attempts[admission.key] else { return }
+        if admission.isStart { count(admission.key, \.admissions) }
         attempts[admission.key]?.isAdmitted = true
         var planned = [String?](repeating: nil, count: attempt.request.replicas)
         let joined = max(attempt.joined, (admission.pods.map(\.replica).max() ?? -1) + 1)

@@ -33,6 +33,7 @@ actor ActiveRun {
     private let pipeline: @Sendable (String) -> JSONValue?
     /// Who admits its attempts; nil where each begins when its turn in the run has come.
     private let admission: AdmissionLoop?
+    private let metrics: OperatorMetrics
     /// Has the run looked at again.
     private let wake: @Sendable () -> Void
 
@@ -48,7 +49,7 @@ actor ActiveRun {
         _ run: PipelineRun, engine: RunEngine, cluster: any ClusterAccess, pods: Store<Pod>, runs: Store<PipelineRun>,
         settings: RunSettings, clock: any RuntimeClock, finalizers: FinalizerQueue,
         pipeline: @escaping @Sendable (String) -> JSONValue?, statusPace: @escaping @Sendable () -> Int,
-        admission: AdmissionLoop?,
+        admission: AdmissionLoop?, metrics: OperatorMetrics,
         wake: @escaping @Sendable () -> Void,
         emit: @escaping @Sendable (PipelineRun, EngineEvent) -> Void
     ) {
@@ -66,6 +67,7 @@ actor ActiveRun {
         self.pipeline = pipeline
         self.statusPace = statusPace
         self.admission = admission
+        self.metrics = metrics
         self.wake = wake
     }
 
@@ -234,7 +236,9 @@ actor ActiveRun {
     /// The pod under that name: made now, or by an earlier create whose answer was lost. Never one that belongs to others.
     private nonisolated func createOrAdopt(_ name: String, _ json: JSONValue) async throws -> Pod {
         do {
-            return try await cluster.createPod(json, namespace: key.namespace)
+            let pod = try await cluster.createPod(json, namespace: key.namespace)
+            metrics.podCreated()
+            return pod
         } catch let status as APIStatus where status.isAlreadyExists {
             let pod = try await cluster.pod(ObjectKey(namespace: key.namespace, name: name))
             guard pod.metadata.controller?.uid == uid else {

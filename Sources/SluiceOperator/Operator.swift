@@ -4,6 +4,8 @@ public import KubernetesClient
 import KubernetesModel
 public import KubernetesRuntime
 public import Logging
+public import Monitoring
+import PrometheusMetrics
 import Queueing
 import SluiceAPI
 import ZoneInfo
@@ -23,6 +25,10 @@ public struct Operator: Sendable {
         /// Whether attempts are admitted by queues. An operator of one namespace sees neither nodes nor other tenants, and has none.
         public var hasQueues = true
         public var queues = QueueSettings()
+        /// Where probes are answered; nil for nowhere.
+        public var healthAddress: ListenAddress?
+        /// Where Prometheus finds the metrics; nil for nowhere.
+        public var metricsAddress: ListenAddress?
 
         /// All namespaces, one operator.
         public init(runs: RunSettings = RunSettings()) { self.runs = runs }
@@ -43,9 +49,10 @@ public struct Operator: Sendable {
     /// back. Throws when leadership is lost or cannot be asked for: the process should then end and start anew.
     public func run() async throws {
         let namespace = configuration.namespace
+        let registry = PrometheusRegistry()
         let recorder = EventRecorder(
             client.eventSink, component: "sluice", instance: configuration.leaderElection?.identity ?? "",
-            logger: logger)
+            metrics: registry, logger: logger)
         let elector = configuration.leaderElection.map {
             LeaderElector(client.leaseStore, configuration: $0, logger: logger)
         }
@@ -55,7 +62,8 @@ public struct Operator: Sendable {
         let pods = Informer(
             client.resource(Pod.self, namespace: namespace).listWatch, store: Store(indexes: [RunReconciler.podsByRun]),
             labelSelector: Sluice.Label.run, logger: logger)
-        let admission = configuration.hasQueues && namespace == nil ? addAdmission(to: manager) : nil
+        let metrics = OperatorMetrics(registry)
+        let admission = configuration.hasQueues && namespace == nil ? addAdmission(to: manager, metrics) : nil
         let reconciler = RunReconciler(
             cluster: APIServerAccess(client, namespace: namespace), runs: runs.store, pipelines: pipelines.store,
             pods: pods.store,
@@ -64,11 +72,11 @@ public struct Operator: Sendable {
                 let isEnd = RunPhase(rawValue: reason)?.isFinished ?? false
                 recorder.record(
                     isWarning ? .warning : .normal, reason: reason, message: message, isImportant: isEnd, on: run)
-            }, settings: configuration.runs, admission: admission, logger: logger)
+            }, settings: configuration.runs, admission: admission, metrics: metrics, logger: logger)
         manager.add(runs)
         manager.add(pipelines)
         manager.add(pods)
-        let controller = reconciler.controller(workers: configuration.workers)
+        let controller = reconciler.controller(workers: configuration.workers, metrics: registry)
         manager.add(controller)
         manager.add("release of finished pods", whileLeading: true) { await reconciler.releaseFinishedPods() }
         let schedules = Informer(client.resource(ScheduledRun.self, namespace: namespace).listWatch, logger: logger)
@@ -79,17 +87,26 @@ public struct Operator: Sendable {
             events: { schedule, isWarning, reason, message in
                 recorder.record(isWarning ? .warning : .normal, reason: reason, message: message, on: schedule)
             }, logger: logger)
-        let scheduleController = scheduler.controller(workers: 4)
+        let scheduleController = scheduler.controller(workers: 4, metrics: registry)
         manager.add(scheduleController)
         manager.add("take-over", whileLeading: true) {
             try await reconciler.takeOver(controller)
             scheduler.takeOver(scheduleController)
         }
-        try await manager.run()
+        registry.addCollector {
+            let leads = elector?.isLeader ?? true
+            let families = [OperatorMetrics.leader(leads)]
+            // What only the leader knows, the others do not tell.
+            return leads ? families + reconciler.metricFamilies() + (admission?.metricFamilies() ?? []) : families
+        }
+        let server = MonitoringServer(
+            health: configuration.healthAddress, metrics: configuration.metricsAddress, registry: registry,
+            logger: logger)
+        try await server.serve(MonitoringServer.Health(manager)) { try await manager.run() }
     }
 
     /// The queues with their informers.
-    private func addAdmission(to manager: Manager) -> AdmissionLoop {
+    private func addAdmission(to manager: Manager, _ metrics: OperatorMetrics) -> AdmissionLoop {
         let stores = QueueStores()
         manager.add(Informer(client.resource(Queue.self).listWatch, store: stores.queues, logger: logger))
         manager.add(Informer(client.resource(Node.self).listWatch, store: stores.nodes, logger: logger))
@@ -97,7 +114,7 @@ public struct Operator: Sendable {
         manager.add(
             Informer(client.resource(PriorityClass.self).listWatch, store: stores.priorityClasses, logger: logger))
         manager.add(Informer(client.resource(Namespace.self).listWatch, store: stores.namespaces, logger: logger))
-        let admission = AdmissionLoop(stores, settings: configuration.queues, logger: logger)
+        let admission = AdmissionLoop(stores, settings: configuration.queues, metrics: metrics, logger: logger)
         manager.add("admission", whileLeading: true) { await admission.run() }
         let access = APIServerAccess(client)
         manager.add("statuses of queues", whileLeading: true) { await admission.writeStatuses(access) }

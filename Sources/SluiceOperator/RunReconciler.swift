@@ -1,9 +1,11 @@
 public import Clocks
+public import CoreMetrics
 import JSON
 public import KubernetesModel
 public import KubernetesRuntime
 public import Logging
 import PipelineEngine
+public import PrometheusMetrics
 public import SluiceAPI
 import Synchronization
 
@@ -16,6 +18,7 @@ public final class RunReconciler: Sendable {
     private let events: @Sendable (PipelineRun, _ isWarning: Bool, _ reason: String, _ message: String) -> Void
     private let settings: RunSettings
     private let admission: AdmissionLoop?
+    private let metrics: OperatorMetrics
     private let clock: any RuntimeClock
     private let logger: Logger
     private let inbox = PodInbox()
@@ -40,6 +43,7 @@ public final class RunReconciler: Sendable {
         cluster: any ClusterAccess, runs: Store<PipelineRun>, pipelines: Store<Pipeline>, pods: Store<Pod>,
         events: @escaping @Sendable (PipelineRun, _ isWarning: Bool, _ reason: String, _ message: String) -> Void,
         settings: RunSettings = RunSettings(), admission: AdmissionLoop? = nil,
+        metrics: OperatorMetrics = OperatorMetrics(PrometheusRegistry()),
         clock: any RuntimeClock = SystemClock(), logger: Logger
     ) {
         self.cluster = cluster
@@ -49,22 +53,27 @@ public final class RunReconciler: Sendable {
         self.events = events
         self.settings = settings
         self.admission = admission
+        self.metrics = metrics
         self.clock = clock
         self.logger = logger
     }
 
     /// A controller of so many workers that runs the reconciler and hears of all that concerns it. `random` decides on the jitter of
-    /// its retries.
-    public func controller(workers: Int, random: @escaping RandomSource = systemRandom) -> Controller {
+    /// its retries; `metrics` gets what is known of its queue and its work.
+    public func controller(
+        workers: Int, random: @escaping RandomSource = systemRandom,
+        metrics factory: any MetricsFactory = MetricsSystem.factory
+    ) -> Controller {
         let controller = Controller(
             name: "pipelinerun", workers: workers,
             limiter: RetryLimiter(base: .milliseconds(50), maximum: .seconds(30)),
-            clock: clock, random: random, logger: logger
+            clock: clock, random: random, logger: logger, metrics: factory
         ) { [self] key in try await reconcile(key) }
         controllerQueue.withLock { $0 = { controller.enqueue($0) } }
         runs.addHandler { [self] event in
             // A run that is new waits behind those under way, so that the ones that came first end first.
             let isNew = if case .added = event.change { true } else { false }
+            countEnd(event)
             // Our own status writes are known already; a run that a schedule has made is not.
             guard event.origin != .ownWrite || isNew, leads else { return }
             controller.enqueue(event.key, priority: isNew ? .low : .high)
@@ -84,6 +93,28 @@ public final class RunReconciler: Sendable {
                 }.map(\.key)
         }
         return controller
+    }
+
+    /// Counts a run that has ended just now: each once, whoever wrote its end first.
+    private func countEnd(_ event: StoreEvent<PipelineRun>) {
+        guard case .updated(let old, let new) = event.change, let before = old.object?.status.phase,
+            let phase = new.object?.status.phase, phase.isFinished, !before.isFinished, leads
+        else { return }
+        metrics.runFinished(phase)
+    }
+
+    /// The runs that are under way, by phase; nothing while this process does not lead. O(runs).
+    public func metricFamilies() -> [MetricFamily] {
+        guard leads else { return [] }
+        var counts: [RunPhase: Int] = [:]
+        for case let run? in runs.entries().map(\.object) { counts[run.status.phase, default: 0] += 1 }
+        return [
+            MetricFamily(
+                "sluice_runs", .gauge, help: "Runs that have not ended, by phase.",
+                samples: RunPhase.allCases.filter { !$0.isFinished }.map { phase in
+                    MetricFamily.Sample(Double(counts[phase] ?? 0), [MetricLabel("phase", phase.rawValue)])
+                })
+        ]
     }
 
     /// Changes of pods that wait for their run to be reconciled: bounded by what is under way.
@@ -111,6 +142,7 @@ public final class RunReconciler: Sendable {
                 delay = min(delay * 2, .seconds(10))
             }
         }
+        metrics.begin()
         if let admission {
             let underWay = runs.entries { $0.object.map { !$0.status.phase.isFinished } ?? false }.map(\.key)
             admission.takeOver(awaiting: Set(underWay)) { controller.enqueue($0) }
@@ -224,7 +256,7 @@ public final class RunReconciler: Sendable {
             current = ActiveRun(
                 run, engine: engine, cluster: cluster, pods: pods, runs: runs, settings: settings, clock: clock,
                 finalizers: finalizers, pipeline: { [self] name in pipeline(name, for: key) },
-                statusPace: { [self] in settings.statusPace(runs: keptRuns) }, admission: admission,
+                statusPace: { [self] in settings.statusPace(runs: keptRuns) }, admission: admission, metrics: metrics,
                 wake: { [self] in controllerQueue.withLock { $0?(key) } },
                 emit: { [events, logger] run, event in
                     events(run, event.isWarning, event.reason, event.message)

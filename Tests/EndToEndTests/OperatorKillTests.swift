@@ -35,7 +35,7 @@ import Testing
     @Test func `E4: when no operator runs any more, --release-pods lets go of all pods`() async throws {
         try await LocalUp.with(["--no-operator"]) { cluster in
             let operation = try Program(
-                Tools.sluice, ["operator", "--kubeconfig", cluster.kubeconfig, "--no-leader-election"])
+                Tools.sluice, Tools.operatorCommand(kubeconfig: cluster.kubeconfig, "--no-leader-election"))
             try await cluster.kubectl(
                 "apply", "-f", "-",
                 input: """
@@ -78,13 +78,13 @@ import Testing
                     try await cluster.kubectl("apply", "-f", "-", input: batches[kill / 5])
                 }
                 let operation = try Program(
-                    Tools.sluice, ["operator", "--kubeconfig", cluster.kubeconfig, "--no-leader-election"])
+                    Tools.sluice, Tools.operatorCommand(kubeconfig: cluster.kubeconfig, "--no-leader-election"))
                 try await Task.sleep(for: .milliseconds(random.pick(5...400)))
                 operation.signal(SIGKILL)
                 #expect(await operation.waitForEnd() == -SIGKILL, "the operator ended by itself: \(operation.errors)")
             }
             let operation = try Program(
-                Tools.sluice, ["operator", "--kubeconfig", cluster.kubeconfig, "--no-leader-election"])
+                Tools.sluice, Tools.operatorCommand(kubeconfig: cluster.kubeconfig, "--no-leader-election"))
             try await cluster.kubectl("wait", "prun", "--all", "--for=condition=Finished", "--timeout=180s")
             operation.signal(SIGTERM)
             #expect(await operation.waitForEnd() == 0)

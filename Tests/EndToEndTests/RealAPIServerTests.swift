@@ -47,10 +47,8 @@ struct RealAPIServerTests {
 
             let operation = try Program(
                 Tools.sluice,
-                [
-                    "operator", "--kubeconfig", server.kubeconfig, "--namespace", namespace, "--lease-namespace",
-                    namespace,
-                ])
+                Tools.operatorCommand(
+                    kubeconfig: server.kubeconfig, "--namespace", namespace, "--lease-namespace", namespace))
             let client = try APIClient(configuration: .load(kubeconfig: server.kubeconfig))
             let kubelet = RecordedKubelet(client: client) { task, attempt in
                 let recordings = Self.cases.first { $0.name == task }?.recordings ?? ["succeeded"]

@@ -5,6 +5,7 @@ public import KubernetesModel
 public import KubernetesRuntime
 public import Logging
 import PipelineEngine
+public import PrometheusMetrics
 public import Queueing
 public import SluiceAPI
 import Synchronization
@@ -47,6 +48,7 @@ public final class AdmissionLoop: Sendable {
 
     private let stores: QueueStores
     private let settings: QueueSettings
+    private let metrics: OperatorMetrics
     private let clock: any RuntimeClock
     private let logger: Logger
     private let state = Mutex(State())
@@ -57,11 +59,13 @@ public final class AdmissionLoop: Sendable {
 
     /// A loop over stores that informers fill.
     public init(
-        _ stores: QueueStores, settings: QueueSettings = QueueSettings(), clock: any RuntimeClock = SystemClock(),
-        logger: Logger
+        _ stores: QueueStores, settings: QueueSettings = QueueSettings(),
+        metrics: OperatorMetrics = OperatorMetrics(PrometheusRegistry()),
+        clock: any RuntimeClock = SystemClock(), logger: Logger
     ) {
         self.stores = stores
         self.settings = settings
+        self.metrics = metrics
         self.clock = clock
         self.logger = logger
         stores.nodes.addHandler { [self] event in change { Self.apply(event, to: &$0) } }
@@ -195,6 +199,59 @@ public final class AdmissionLoop: Sendable {
         change { $0.runGone(run) }
     }
 
+    // MARK: - Metrics
+
+    /// How each queue stands as of the last decision; nothing while this process does not lead. What is not limited has no deserved
+    /// amount. O(queues + pods).
+    public func metricFamilies() -> [MetricFamily] {
+        let known = state.withLock { state -> KnownQueues? in
+            state.isLeading ? KnownQueues(statuses: state.driver.statuses(), counts: state.driver.counts) : nil
+        }
+        guard let known else { return [] }
+        func family(
+            _ name: String, _ kind: MetricFamily.Kind, _ help: String,
+            _ value: (String, QueueStatus) -> Double?
+        ) -> MetricFamily {
+            MetricFamily(
+                "sluice_queue_" + name, kind, help: help,
+                samples: known.statuses.compactMap { queue, known in
+                    value(queue, known.status).map { MetricFamily.Sample($0, [MetricLabel("queue", queue)]) }
+                })
+        }
+        func amounts(_ name: String, _ help: String, _ amounts: (QueueStatus) -> [String: Quantity]) -> MetricFamily {
+            MetricFamily(
+                "sluice_queue_" + name, .gauge, help: help,
+                samples: known.statuses.flatMap { queue, known in
+                    amounts(known.status).map { resource, amount in
+                        MetricFamily.Sample(
+                            Double(amount.nanoUnits) / 1e9,
+                            [MetricLabel("queue", queue), MetricLabel("resource", resource)])
+                    }
+                })
+        }
+        return [
+            family("pending", .gauge, "Gangs that wait.") { Double($1.pending) },
+            family("admitted", .gauge, "Gangs that may run.") { Double($1.admitted) },
+            family("runs", .gauge, "Runs with a gang that may run.") { Double($1.runs) },
+            amounts("allocated", "What admitted gangs ask for, in cores, bytes and pieces.", \.allocated),
+            amounts("deserved", "What the queue has a right to now, in cores, bytes and pieces.", \.deserved),
+            family("share", .gauge, "The dominant share of the cluster that is allocated, from 0 to 1.") { _, status in
+                status.share.map { Double($0) / 1000 }
+            },
+            family("admissions_total", .counter, "Gangs that were admitted.") { queue, _ in
+                Double(known.counts[queue]?.admissions ?? 0)
+            },
+            family("preemptions_total", .counter, "Gangs that were stopped for others.") { queue, _ in
+                Double(known.counts[queue]?.preemptions ?? 0)
+            },
+        ]
+    }
+
+    private struct KnownQueues {
+        var statuses: [String: (status: QueueStatus, condition: QueueCondition)]
+        var counts: [String: QueueCounts]
+    }
+
     // MARK: - Statuses of Queues
 
     /// Writes the statuses of Queues where they have changed, until the task is cancelled: a few a second, whatever changes. To be run
@@ -271,7 +328,9 @@ public final class AdmissionLoop: Sendable {
             }
             state.awaited = []
             state.decisions += 1
+            let started = clock.monotonic
             let (answers, decisions) = state.driver.cycle(now: now)
+            metrics.decided(in: clock.monotonic - started)
             var told: Set<ObjectKey> = []
             for answer in answers {
                 let key = ObjectKey(namespace: answer.run.namespace, name: answer.run.name)

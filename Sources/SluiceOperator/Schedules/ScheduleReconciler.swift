@@ -1,4 +1,5 @@
 public import Clocks
+public import CoreMetrics
 public import CronSchedule
 import JSON
 import KubernetesModel
@@ -37,11 +38,14 @@ public final class ScheduleReconciler: Sendable {
     }
 
     /// A controller of so many workers that runs the reconciler and hears of all that concerns it.
-    public func controller(workers: Int, random: @escaping RandomSource = systemRandom) -> Controller {
+    public func controller(
+        workers: Int, random: @escaping RandomSource = systemRandom,
+        metrics: any MetricsFactory = MetricsSystem.factory
+    ) -> Controller {
         let controller = Controller(
             name: "scheduledrun", workers: workers,
             limiter: RetryLimiter(base: .milliseconds(100), maximum: .seconds(60)),
-            clock: clock, random: random, logger: logger
+            clock: clock, random: random, logger: logger, metrics: metrics
         ) { [self] key in try await reconcile(key) }
         controller.watch(schedules) { [self] event in
             leads && event.origin != .ownWrite ? [event.key] : []

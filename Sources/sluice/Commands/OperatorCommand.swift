@@ -2,6 +2,7 @@ import ArgumentParser
 import KubernetesClient
 import KubernetesRuntime
 import Logging
+import Monitoring
 import SluiceOperator
 
 #if canImport(Glibc)
@@ -19,7 +20,8 @@ struct OperatorCommand: AsyncParsableCommand {
         abstract: "Runs the controller against an API server.",
         discussion: """
             In a cluster it uses the service account of its pod; elsewhere the kubeconfig, as kubectl does. Several operators may
-            run at once: one leads, the others wait for its lease.
+            run at once: one leads, the others wait for its lease. Over plain HTTP it answers /healthz, /livez and /readyz for
+            probes and /metrics for Prometheus. Operators that share a machine need different addresses for these, or none.
 
             EXAMPLE
               sluice operator
@@ -41,6 +43,12 @@ struct OperatorCommand: AsyncParsableCommand {
     @Option(help: "Runs that are worked on at the same time.")
     var workers = 16
 
+    @Option(help: ArgumentHelp("Where probes are answered; 0: nowhere.", valueName: "host:port"))
+    var healthAddress = ":8081"
+
+    @Option(help: ArgumentHelp("Where Prometheus finds the metrics; 0: nowhere.", valueName: "host:port"))
+    var metricsAddress = ":8080"
+
     @Flag(help: "Lets go of all pods of runs and ends: for uninstalling, when no operator runs any more.")
     var releasePods = false
 
@@ -48,6 +56,9 @@ struct OperatorCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard workers > 0 else { throw ValidationError("--workers must be at least 1") }
+        for (option, text) in [("--health-address", healthAddress), ("--metrics-address", metricsAddress)] {
+            do { _ = try ListenAddress.parse(text) } catch { throw ValidationError("\(option): \(error)") }
+        }
     }
 
     func run() async throws {
@@ -62,6 +73,8 @@ struct OperatorCommand: AsyncParsableCommand {
             var settings = Operator.Configuration()
             settings.namespace = namespace
             settings.workers = workers
+            settings.healthAddress = try ListenAddress.parse(healthAddress)
+            settings.metricsAddress = try ListenAddress.parse(metricsAddress)
             if leaderElection {
                 settings.leaderElection = try LeaderElector.Configuration(
                     lease: ObjectKey(

@@ -9,7 +9,7 @@ extension LocalUp {
             let killer = Task {
                 while !Task.isCancelled {
                     let operation = try Program(
-                        Tools.sluice, ["operator", "--kubeconfig", cluster.kubeconfig, "--no-leader-election"])
+                        Tools.sluice, Tools.operatorCommand(kubeconfig: cluster.kubeconfig, "--no-leader-election"))
                     do {
                         try await Task.sleep(for: kills ? pause : .seconds(600))
                     } catch {}

@@ -17,6 +17,11 @@ enum Tools {
             .first { FileManager.default.isExecutableFile(atPath: $0) }
     }()
 
+    /// `sluice operator` with these arguments, on no port: several tests run one at the same time.
+    static func operatorCommand(kubeconfig: String, _ arguments: String...) -> [String] {
+        ["operator", "--kubeconfig", kubeconfig, "--health-address", "0", "--metrics-address", "0"] + arguments
+    }
+
     /// The root of the repository.
     static let repository: String = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

@@ -233,7 +233,12 @@ final class FakeCluster: Sendable {
     }
 
     private func remove(_ state: inout State, _ kind: String, _ key: ObjectKey) {
-        let object = kind == "pods" ? state.pods.removeValue(forKey: key) : state.runs.removeValue(forKey: key)
+        let object: JSONValue? =
+            switch kind {
+            case "pods": state.pods.removeValue(forKey: key)
+            case "queues": state.queues.removeValue(forKey: key)
+            default: state.runs.removeValue(forKey: key)
+            }
         guard var object else { return }
         state.version += 1
         object["metadata"]?["resourceVersion"] = .string(String(state.version))
@@ -306,6 +311,10 @@ final class FakeCluster: Sendable {
         state.withLock { state in
             _ = store(&state, "queues", stamp(&state, ["metadata": ["name": .string(name)], "spec": spec]))
         }
+    }
+
+    func deleteQueue(_ name: String) {
+        state.withLock { remove(&$0, "queues", ObjectKey(namespace: "", name: name)) }
     }
 
     func addPipeline(_ name: String, namespace: String = "team", spec: JSONValue) {

@@ -4,6 +4,7 @@ import KubernetesModel
 import KubernetesRuntime
 import KubernetesTesting
 import Logging
+import PrometheusMetrics
 import SluiceAPI
 import SluiceOperator
 import Synchronization
@@ -26,6 +27,12 @@ struct OperatorHarness {
     final class Observer: Sendable {
         private let reconciler = Mutex<RunReconciler?>(nil)
         func withLock(_ body: (inout RunReconciler?) -> Void) { reconciler.withLock { body(&$0) } }
+        let registry = Mutex(PrometheusRegistry())
+        /// The lines of its metrics whose names begin so, without what is said about them.
+        func metrics(_ prefix: String) -> [String] {
+            registry.withLock(\.self).exposition().split(separator: "\n").filter { $0.hasPrefix(prefix) }
+                .map(String.init)
+        }
         /// How many changes of pods it keeps.
         var keptChanges: Int { reconciler.withLock { $0?.keptChanges ?? 0 } }
         /// How many runs it works on.
@@ -81,11 +88,15 @@ struct OperatorHarness {
                 clock: clock,
                 random: random, logger: logger)
             let stores = QueueStores()
-            let admission = hasQueues ? AdmissionLoop(stores, clock: clock, logger: logger) : nil
+            let registry = PrometheusRegistry()
+            let metrics = OperatorMetrics(registry)
+            let admission = hasQueues ? AdmissionLoop(stores, metrics: metrics, clock: clock, logger: logger) : nil
             let reconciler = RunReconciler(
                 cluster: cluster, runs: runs.store, pipelines: pipelines.store, pods: pods.store,
                 events: { _, _, _, _ in cluster.state.withLock { $0.writesByKind["event", default: 0] += 1 } },
-                admission: admission, clock: clock, logger: logger)
+                admission: admission, metrics: metrics, clock: clock, logger: logger)
+            registry.addCollector { reconciler.metricFamilies() + (admission?.metricFamilies() ?? []) }
+            seen.registry.withLock { $0 = registry }
             let controller = reconciler.controller(workers: workers, random: random)
             let schedules = Informer<ScheduledRun>(
                 FakeSource(cluster: cluster, kind: "schedules"), clock: clock, random: random, logger: logger)
