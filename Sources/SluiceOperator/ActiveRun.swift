@@ -247,6 +247,16 @@ actor ActiveRun {
                     message: "a pod named \(name) exists and does not belong to this run")
             }
             return pod
+        } catch let status as APIStatus where [400, 403, 413, 422].contains(status.code) {
+            // A server refuses before it looks whether there is such a pod: one that an operator before this one made, and of which the
+            // watch has not told yet.
+            do {
+                let pod = try await cluster.pod(ObjectKey(namespace: key.namespace, name: name))
+                guard pod.metadata.controller?.uid == uid else { throw status }
+                return pod
+            } catch let missing as APIStatus where missing.isNotFound {
+                throw status
+            }
         }
     }
 

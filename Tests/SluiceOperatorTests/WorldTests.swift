@@ -29,6 +29,11 @@ import Testing
             "an attempt that asked again in the look in which it was withdrawn was dropped by the queue, and waited for ever"
         ),
         (201_329, "with a queue: an attempt of a run whose engine was made anew was admitted with nobody to take it"),
+        (
+            27581,
+            "a create that was refused as too large failed its attempt though the operator before had made that pod, of which the "
+                + "watch had not told: the next attempt ran beside it"
+        ),
         (6344, "a gang whose leader had a sidecar was stopped by our own delete, which then counted as its failure"),
     ]
 

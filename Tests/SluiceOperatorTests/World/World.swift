@@ -199,8 +199,8 @@ struct World {
             guard task.replicas == 1, run.policy != .cancel else { continue }
             // Whether the main container or the deletion was first, two clocks that differ cannot tell.
             if profile.clockSkew > .zero, profile.sidecars > 0 { continue }
-            // Nor can they within one second, where the sidecar keeps the pod from ending and it is deleted by force.
-            if profile.forcedDeletions > 0, profile.sidecars > 0 { continue }
+            // Nor can they within one second, where the sidecar keeps the pod from ending and it is evicted or deleted by force.
+            if profile.forcedDeletions > 0 || profile.evictions > 0, profile.sidecars > 0 { continue }
             // A create whose answer was lost, and that had its effect after it was repeated: see `WorldTests.limits`.
             let isLate = state.lateCreates.contains {
                 $0.hasPrefix("\(run.name)-\(task.name)-") && state.created[$0, default: 0] > 1
