@@ -113,6 +113,7 @@ let package = Package(
                 "JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine", "GangQueue", "Queueing", "CronSchedule",
                 "Scheduling", heap,
             ]),
+        module("RunDisplay", ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine"]),
 
         module(
             "SluiceOperator",
@@ -142,7 +143,7 @@ let package = Package(
             name: "sluice",
             dependencies: [
                 "SluiceOperator", "LocalCluster", "Queueing", "KubernetesRuntime", "KubernetesClient",
-                "KubernetesModel", "Clocks",
+                "KubernetesModel", "AsyncPrimitives", "Clocks", "CurlHTTP", "RunDisplay",
                 "JSON", "SluiceAPI", "SluiceLint", "PipelineEngine", "Simulator", "YAML", "CronSchedule", "Scheduling",
                 "ZoneInfo", "Monitoring",
                 log,
@@ -181,6 +182,7 @@ let package = Package(
         tests(
             "Simulator",
             ["CronSchedule", "GangQueue", "JSON", "KubernetesModel", "Queueing", "SluiceAPI", "YAML"]),
+        tests("RunDisplay", ["JSON", "KubernetesModel", "PipelineEngine", "SluiceAPI"]),
         tests(
             "SluiceOperator",
             [

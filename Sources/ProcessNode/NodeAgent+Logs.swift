@@ -45,31 +45,24 @@ extension NodeAgent {
         _ file: LogFile, _ worker: PodWorker?, _ container: String, _ attempt: Int, _ options: PodLogOptions,
         _ clock: SystemClock
     ) -> AsyncThrowingStream<[UInt8], any Error> {
-        AsyncThrowingStream { continuation in
-            let task = Task {
-                var left = options.limitBytes ?? .max
-                do {
-                    while left > 0 {
-                        // Ask before reading: what the container wrote until then is read below.
-                        let state = await worker?.log(of: container)
-                        let isComplete = state.map { $0.isComplete || $0.attempt > attempt } ?? true
-                        left = try await DetachedThread.run { [left] in
-                            var left = left
-                            while left > 0, let chunk = Optional(file.read(min(left, 65_536))), !chunk.isEmpty {
-                                left -= chunk.count
-                                if case .terminated = continuation.yield(chunk) { break }
-                            }
-                            return left
-                        }
-                        guard options.follow, !isComplete else { break }
-                        try await clock.sleep(for: .milliseconds(50))
-                    }
-                    continuation.finish()
-                } catch {
-                    continuation.finish(throwing: error)
+        // Read when it is asked for: of a log larger than memory, no more than a piece is held.
+        let allowed = Atomic(options.limitBytes ?? .max)
+        return AsyncThrowingStream {
+            while true {
+                let left = allowed.load(ordering: .relaxed)
+                guard left > 0 else { return nil }
+                // Ask before reading: what the container wrote until then is read below.
+                let state = await worker?.log(of: container)
+                let isComplete = state.map { $0.isComplete || $0.attempt > attempt } ?? true
+                let limit = min(left, 65_536)
+                let chunk = try await DetachedThread.run { file.read(limit) }
+                if !chunk.isEmpty {
+                    allowed.store(left - chunk.count, ordering: .relaxed)
+                    return chunk
                 }
+                guard options.follow, !isComplete else { return nil }
+                try await clock.sleep(for: .milliseconds(50))
             }
-            continuation.onTermination = { _ in task.cancel() }
         }
     }
 

@@ -5,7 +5,8 @@ import YAML
 
 /// Finds the mistakes in manifests before a cluster does.
 public enum Linter {
-    /// Every error and warning in a YAML text, in the order of the lines. Documents of other groups are passed over.
+    /// Every error and warning in a YAML text, in the order of the lines. Documents of other groups are passed
+    /// over, but for the mistakes in ConfigMaps and Secrets that an API server refuses.
     /// Runs whose Pipeline is in the same text are checked against its parameters.
     public static func check(
         _ text: String, file: String? = nil, zones: Validator.ZoneCheck? = nil
@@ -28,8 +29,13 @@ public enum Linter {
         guard !documents.isEmpty else { return whole("the text is empty: expected a PipelineRun or a Pipeline") }
 
         var diagnostics: [Diagnostic] = []
+        var isOurs = false
         for document in documents {
-            guard let report = report(on: document, among: documents, zones) else { continue }
+            let own = report(on: document, among: documents, zones)
+            // A kustomization lists files, and is linted with them by a wildcard.
+            let isList = document.value["apiVersion"]?.string?.hasPrefix("kustomize.config.k8s.io/") ?? false
+            isOurs = isOurs || own != nil || isList
+            guard let report = own ?? CoreDocuments.report(on: document.value) else { continue }
             for (errors, severity) in [(report.errors, Diagnostic.Severity.error), (report.warnings, .warning)] {
                 for error in errors {
                     let position = document.position(of: error.path)
@@ -39,6 +45,12 @@ public enum Linter {
                             severity: severity, message: error.body))
                 }
             }
+        }
+        if !isOurs, diagnostics.isEmpty {
+            diagnostics.append(
+                Diagnostic(
+                    file: file, line: documents[0].start.line, column: documents[0].start.column, path: "",
+                    severity: .warning, message: "nothing here is of \(Sluice.group): nothing was checked"))
         }
         return diagnostics.enumerated().sorted {
             ($0.element.line, $0.element.column, $0.offset) < ($1.element.line, $1.element.column, $1.offset)

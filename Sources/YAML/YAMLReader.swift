@@ -20,6 +20,8 @@ public enum YAMLReader {
                 file: file, line: 1, column: 1,
                 message: "the text has \(text.utf8.count) bytes, at most \(maximumSize) are read")
         }
+        // kubectl takes a byte order mark, which some editors write.
+        let text = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
         try AliasKeys.refuse(in: text, file: file)
         var documents: [YAMLDocument] = []
         var source = text

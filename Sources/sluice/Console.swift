@@ -8,14 +8,11 @@
 
 /// Where people read. Errors and notes go to stderr, results to stdout.
 enum Console {
-    /// Whether stdout is a terminal that understands colours and moving the cursor.
-    static var isTerminal: Bool {
-        guard isatty(STDOUT_FILENO) == 1 else { return false }
+    /// Whether there is a terminal that understands colours and moving the cursor.
+    static func isTerminal(_ descriptor: Int32) -> Bool {
+        guard isatty(descriptor) == 1 else { return false }
         return getenv("TERM").map { String(cString: $0) != "dumb" } ?? false
     }
-
-    /// Whether colour is wanted: a terminal, and no NO_COLOR.
-    static var hasColour: Bool { isTerminal && getenv("NO_COLOR") == nil }
 
     /// Columns of the terminal; 100 where nothing is known.
     static var width: Int {
@@ -31,7 +28,7 @@ enum Console {
     static func error(_ text: String) { write("error: \(text)\n", to: STDERR_FILENO) }
 
     /// Writes all of it, at once and unbuffered; a reader that has gone away is no reason to fail.
-    private static func write(_ text: String, to descriptor: Int32) {
+    static func write(_ text: String, to descriptor: Int32) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
@@ -52,4 +49,5 @@ func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) 
 enum ExitStatus {
     static let notSucceeded: Int32 = 1
     static let badInput: Int32 = 2
+    static let interrupted: Int32 = 130
 }

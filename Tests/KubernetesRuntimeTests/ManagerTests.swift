@@ -315,4 +315,16 @@ import Testing
         #expect(try await task.value == "cancelled")
         #expect(try await withTerminationSignals([SIGUSR1]) { "returned" } == "returned")
     }
+
+    @Test func `Every signal is counted where the body goes on`() async throws {
+        let (counts, sending) = AsyncStream.makeStream(of: Int.self)
+        let last = try await withTerminationSignals([SIGUSR2], onSignal: { sending.yield($0) }) {
+            var iterator = counts.makeAsyncIterator()
+            kill(getpid(), SIGUSR2)
+            #expect(await iterator.next() == 1)
+            kill(getpid(), SIGUSR2)
+            return await iterator.next()
+        }
+        #expect(last == 2)
+    }
 }

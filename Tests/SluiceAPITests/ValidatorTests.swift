@@ -15,7 +15,7 @@ struct ValidatorTests {
         ("tasks: [{name: a, container: {image: x}}]\ntask: []", "spec.task: unknown field (did you mean tasks?)"),
         (
             "tasks: [{name: a, container: {image: 5}}]",
-            #"spec.tasks[0].container.image: Invalid value: "integer": spec.tasks[0].container.image in body must be of type string: "integer""#
+            #"spec.tasks[0].container.image: Invalid value: 5: is a number, expected a string: write it in quotes"#
         ),
         ("tasks: []", "spec.tasks: Required value: a pipeline has at least one task"),
         ("tasks: [{container: {image: x}}]", "spec.tasks[0].name: Required value"),
@@ -106,7 +106,7 @@ struct ValidatorTests {
         ),
         (
             "tasks: [{name: a, container: {image: x}, timeout: 5}]",
-            #"spec.tasks[0].timeout: Invalid value: "integer": spec.tasks[0].timeout in body must be of type string: "integer""#
+            #"spec.tasks[0].timeout: Invalid value: 5: is a number, expected a string: a duration such as 5s"#
         ),
         (
             "tasks: [{name: a, container: {image: x}, timeout: 1d}]",
@@ -344,7 +344,7 @@ struct ValidatorTests {
         ),
         (
             "{pipelineRef: {name: x}, priority: high}",
-            [#"spec.priority: Invalid value: "string": spec.priority in body must be of type integer: "string""#]
+            [#"spec.priority: Invalid value: "high": is a string, expected an integer"#]
         ),
         (
             "{pipelineRef: {name: x}, priorityClassName: a_b}",

@@ -74,7 +74,7 @@ struct LinterTests {
         (
             "wrong type", "limit: 2", "limit: two",
             [
-                #"f.yaml:13:17: spec.pipelineSpec.tasks[0].retry.limit: Invalid value: "string": spec.pipelineSpec.tasks[0].retry.limit in body must be of type integer: "string""#
+                #"f.yaml:13:17: spec.pipelineSpec.tasks[0].retry.limit: Invalid value: "two": is a string, expected an integer"#
             ]
         ),
         ("not YAML", "metadata:\n", "metadata: {\n", [#"f.yaml:5:5: expected "," or "}""#]),

@@ -38,6 +38,23 @@ public func withTerminationSignals<Success: Sendable>(
     }
 }
 
+/// Calls `onSignal` each time that one of the signals arrives while `body` runs: SIGTERM and SIGINT by default. It gets how many have
+/// arrived, from 1, and must not block; nothing else happens.
+///
+/// Throws what `body` throws. Only one call at a time may use the same signals.
+public func withTerminationSignals<Success: Sendable>(
+    _ signals: [Int32]? = nil, onSignal: @escaping @Sendable (Int) -> Void,
+    _ body: @escaping @Sendable () async throws -> Success
+) async throws -> Success {
+    let signals = signals ?? [SIGTERM, SIGINT]
+    let count = Atomic(0)
+    let watch = SignalCenter.shared.watch(signals, isKept: true) {
+        onSignal(count.add(1, ordering: .relaxed).newValue)
+    }
+    defer { SignalCenter.shared.end(watch, signals) }
+    return try await body()
+}
+
 /// The end of the pipe to which signal handlers write one byte, the signal's number. A handler may safely do little
 /// more.
 private let signalPipe = Atomic<Int32>(-1)
@@ -47,9 +64,16 @@ private let signalPipe = Atomic<Int32>(-1)
 private final class SignalCenter: Sendable {
     static let shared = SignalCenter()
 
+    private struct Watch {
+        var signals: [Int32]
+        /// Whether it stays after the first signal.
+        var isKept: Bool
+        var onSignal: @Sendable () -> Void
+    }
+
     private struct State {
         var nextID = 0
-        var watches: [Int: (signals: [Int32], onSignal: @Sendable () -> Void)] = [:]
+        var watches: [Int: Watch] = [:]
     }
 
     private let state = Mutex(State())
@@ -79,10 +103,10 @@ private final class SignalCenter: Sendable {
         self.source = Mutex(source)
     }
 
-    func watch(_ signals: [Int32], _ onSignal: @escaping @Sendable () -> Void) -> Int {
+    func watch(_ signals: [Int32], isKept: Bool = false, _ onSignal: @escaping @Sendable () -> Void) -> Int {
         let id = state.withLock { state in
             state.nextID += 1
-            state.watches[state.nextID] = (signals, onSignal)
+            state.watches[state.nextID] = Watch(signals: signals, isKept: isKept, onSignal: onSignal)
             return state.nextID
         }
         guard signalPipe.load(ordering: .sequentiallyConsistent) >= 0 else { return id }
@@ -105,11 +129,12 @@ private final class SignalCenter: Sendable {
 
     private func arrived(_ number: Int32) {
         let due = state.withLock { state in
-            let ids = state.watches.filter { $0.value.signals.contains(number) }.keys
-            return ids.compactMap { state.watches.removeValue(forKey: $0) }
+            let due = state.watches.filter { $0.value.signals.contains(number) }
+            for (id, watch) in due where !watch.isKept { state.watches[id] = nil }
+            return Array(due.values)
         }
         for watch in due {
-            for number in watch.signals { signal(number, SIG_DFL) }
+            if !watch.isKept { for number in watch.signals { signal(number, SIG_DFL) } }
             watch.onSignal()
         }
     }

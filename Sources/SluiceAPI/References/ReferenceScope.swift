@@ -64,11 +64,14 @@ struct ReferenceScope {
     ) -> [(task: String, path: FieldPath)] {
         var found: [(String, FieldPath)] = []
         value.forEachString { text, steps in
-            guard text.utf8.contains(UInt8(ascii: "$")) else { return }
+            guard text.utf8.contains(where: { $0 == UInt8(ascii: "$") || $0 == UInt8(ascii: "{") }) else { return }
             found.append((text, FieldPath(path.steps + steps.map(FieldPath.Step.init))))
         }
         var edges: [(task: String, path: FieldPath)] = []
         for (text, place) in found {
+            for strange in PeerSpellings.strangeReferences(in: text) {
+                report.warn(.invalid(place, .string(strange.text), "is no reference: \(strange.advice)"))
+            }
             let template = ReferenceTemplate(text, item: item ?? ForEachSpec.defaultItemName)
             if let item, item != ForEachSpec.defaultItemName {
                 let others = ReferenceTemplate(text).references.filter { $0.root == .item }

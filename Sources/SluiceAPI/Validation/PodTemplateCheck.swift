@@ -46,9 +46,19 @@ enum PodTemplateCheck {
             }
         }
         for field in ["labels", "annotations"] {
-            for key in template["metadata"]?[field]?.object?.keys ?? [] {
+            for (key, value) in template["metadata"]?[field]?.object ?? [:] {
+                let path = path.field("metadata").field(field)
+                if !key.contains("$("),
+                    let problem = Names.qualifiedNameProblem(field == "labels" ? key : key.lowercased())
+                {
+                    report.add(.invalid(path, .string(key), problem))
+                } else if field == "labels", let text = value.string, !text.contains("$("),
+                    let problem = Names.labelValueProblem(text)
+                {
+                    report.add(.invalid(path.field(key), value, problem))
+                }
                 guard key.hasPrefix(reservedPrefix) || key == Sluice.Label.managedBy else { continue }
-                report.add(.invalid(path.field("metadata").field(field), .string(key), "is set by Sluice"))
+                report.add(.invalid(path, .string(key), "is set by Sluice"))
             }
         }
     }

@@ -7,6 +7,9 @@ public struct ValidationReport: Sendable, Hashable {
     /// With these it can, but hardly as was meant.
     public package(set) var warnings: [FieldError] = []
 
+    /// Nothing is wrong.
+    package init() {}
+
     public var isValid: Bool { errors.isEmpty }
 
     /// The errors as one text for a status: at most `limit` of them, each a sentence with its path.

@@ -73,7 +73,7 @@ public enum Validator {
             FieldError.unknown(FieldPath(path.steps + unknown.steps), hint(for: unknown, in: schema))
         }
         schema.dropNulls(&value)
-        errors += schema.validate(value, path: path)
+        errors += schema.validate(value, path: path).map { WrongType.worded($0, value, below: path) }
         return (value, errors)
     }
 
@@ -82,7 +82,8 @@ public enum Validator {
         if path.parent.steps.last == .field("podTemplate"), PodTemplateSchema.podSpec.properties[name] != nil {
             return "fields of the pod go below spec: podTemplate.spec.\(name)"
         }
-        return hint(for: name, among: parent.properties.keys)
+        return PeerSpellings.hint(for: name, among: Set(parent.properties.keys))
+            ?? hint(for: name, among: parent.properties.keys)
     }
 
     /// What may have been meant by an unknown field, as the end of a message; empty when nothing is similar.
@@ -101,7 +102,7 @@ public enum Validator {
         let limit = isLabel ? Names.maximumLabelLength : Names.maximumSubdomainLength
         if let name = metadata["name"] {
             guard let text = name.string else {
-                report.add(.invalid(path.field("name"), name, "must be a string"))
+                report.add(WrongType.notAString(name, path.field("name")))
                 return
             }
             if let problem = Names.plainSubdomainProblem(text, maximumLength: limit) {
@@ -141,6 +142,7 @@ public enum Validator {
             let inlinePath = path.field("pipelineSpec")
             checkPipeline(inline, inlinePath, depth: 1, templateOfRun: spec["podTemplate"], &report)
             let given = spec["parameters"]?.object ?? JSONObject()
+            VolumeCheck.check(inline, inlinePath, volumes: VolumeCheck.volumes(of: spec["podTemplate"]), &report)
             let pipeline = PipelineSpec(validated: inline)
             report.errors += ParameterValues.resolve(given, for: pipeline, path: path.field("parameters")).errors
         }

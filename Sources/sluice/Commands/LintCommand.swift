@@ -1,5 +1,6 @@
 import ArgumentParser
 import CronSchedule
+import RunDisplay
 import SluiceAPI
 import SluiceLint
 import ZoneInfo
@@ -10,7 +11,7 @@ struct LintCommand: ParsableCommand {
         commandName: "lint",
         abstract: "Finds the mistakes in manifests.",
         discussion: """
-            Prints every error and warning with file, line and field. Exit code 2 when there is an error.
+            Prints every error and warning with file, line and field, and a caret below the place. Exit code 2 when there is an error.
 
             EXAMPLE
               sluice lint config/samples/*.yaml
@@ -33,8 +34,10 @@ struct LintCommand: ParsableCommand {
         var hasErrors = false
         for file in files {
             let diagnostics: [Diagnostic]
+            let text: String
             do {
-                diagnostics = Linter.check(try InputFile.read(file), file: file, zones: Self.problem)
+                text = try InputFile.read(file)
+                diagnostics = Linter.check(text, file: file, zones: Self.problem)
             } catch let error as InputFile.Unreadable {
                 Console.error(error.description)
                 hasErrors = true
@@ -42,6 +45,7 @@ struct LintCommand: ParsableCommand {
             }
             for diagnostic in diagnostics {
                 Console.print(diagnostic.description)
+                for line in diagnostic.excerpt(of: text) { Console.print(TerminalText.clean(line)) }
                 if diagnostic.severity == .error { hasErrors = true }
             }
         }

@@ -1,13 +1,20 @@
 import ArgumentParser
+import AsyncPrimitives
 import Clocks
 import JSON
-import KubernetesClient
-import KubernetesModel
 import KubernetesRuntime
 import LocalCluster
 import Logging
 import SluiceAPI
 import SluiceOperator
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
 
 /// `sluice run`: one run on a cluster that lives as long as the command.
 struct RunCommand: AsyncParsableCommand {
@@ -16,11 +23,13 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Runs a pipeline on this machine, with no cluster.",
         discussion: """
             The file holds one PipelineRun, or one Pipeline, and whatever else they need (ConfigMaps, Secrets, Pipelines). The
-            programs of this machine run in place of those in the images. Exit code 0 when the run Succeeded, 1 when it did not,
-            2 for a file that cannot be run.
+            programs of this machine run in place of those in the images. What tasks print is kept in a folder that is named at the end;
+            of a task that failed the end is shown. Exit code 0 when the run Succeeded, 1 when it did not,
+            2 for a file that cannot be run, 130 after Ctrl-C: the first cancels the run, the second stops at once.
 
             EXAMPLE
               sluice run config/samples/train-on-shards.yaml
+              sluice run pipeline.yaml -p epochs=3 -p 'layers=[64, 64]' --logs
               sluice run pipeline.yaml -o json > run.json
             """)
 
@@ -30,26 +39,65 @@ struct RunCommand: AsyncParsableCommand {
     @Argument(help: "A YAML file; - reads standard input.")
     var file: String
 
-    @Option(name: [.customShort("o"), .customLong("output")], help: "Prints the final PipelineRun: json.")
+    @Option(
+        name: [.customShort("o"), .customLong("output")],
+        help: "Prints the final PipelineRun, json, and nothing else on stdout.")
     var output: Output?
+
+    @Option(
+        name: [.customShort("p"), .customLong("parameter")],
+        help: "A parameter, name=value; JSON where it is declared as anything but a string. May be repeated.")
+    var parameters: [String] = []
+
+    @Option(help: "A YAML file with a map of parameters; -p wins over it, and both win over the manifest.")
+    var values: String?
+
+    @Flag(help: "Shows what the tasks print, each line with its task.")
+    var logs = false
+
+    @Option(help: "Keeps the logs of all attempts in this folder; default: a new one below sluice-logs.")
+    var logDir: String?
 
     @OptionGroup var log: LoggingOptions
 
     func run() async throws {
         let manifest: RunManifest
+        let folder: LogFolder
         do {
-            manifest = try RunManifest(file: file)
+            manifest = try RunManifest(file: file, given: .init(parameters: parameters, valuesFile: values))
+            folder = try logDir.map(LogFolder.init(named:)) ?? LogFolder(run: manifest.name, now: SystemClock().now)
         } catch let error as RunManifest.Unusable {
             for line in error.lines { Console.error(line) }
             throw ExitCode(ExitStatus.badInput)
+        } catch let error as LogFolder.Failure {
+            Console.error("--log-dir: \(error)")
+            throw ExitCode(ExitStatus.badInput)
         }
         let logger = log.logger(default: .error)
+        // With -o json, stdout has the object and nothing else.
+        let screen = Screen(output == nil ? STDOUT_FILENO : STDERR_FILENO)
+        let interruption = Interruption()
+        let follower = RunFollower(
+            manifest: manifest, screen: screen, folder: folder, showsLogs: logs, interruption: interruption)
         do {
-            let phase = try await withTerminationSignals { try await follow(manifest, logger: logger) }
-            if phase != .succeeded { throw ExitCode(ExitStatus.notSucceeded) }
+            let run = try await withTerminationSignals(
+                onSignal: { count in
+                    guard let text = interruption.arrived(count) else { return }
+                    // On a terminal above what is drawn there.
+                    if screen.isTerminal { screen.print(text) } else { Console.note(text) }
+                }
+            ) { try await interruption.stopping { try await follow(follower, logger: logger) } }
+            if output == .json { Console.print(run.json.prettyText) }
+            if interruption.isCancelled.isOpen { throw ExitCode(ExitStatus.interrupted) }
+            if run.phase != .succeeded { throw ExitCode(ExitStatus.notSucceeded) }
         } catch is CancellationError {
-            Console.note("interrupted: the run and its processes were ended")
-            throw ExitCode(130)
+            follower.nameFolder()
+            Console.note("stopped: the run and its processes were ended")
+            throw ExitCode(ExitStatus.interrupted)
+        } catch let error as RunManifest.Unusable {
+            // Found when the objects of the file were created.
+            for line in error.lines { Console.error("\(file): \(line)") }
+            throw ExitCode(ExitStatus.badInput)
         } catch let error as ExitCode {
             throw error
         } catch {
@@ -58,154 +106,24 @@ struct RunCommand: AsyncParsableCommand {
         }
     }
 
-    private func follow(_ manifest: RunManifest, logger: Logger) async throws -> RunPhase {
+    private func follow(_ follower: RunFollower, logger: Logger) async throws -> RunFollower.End {
         try await EmbeddedCluster.run(
             EmbeddedCluster.Configuration(definitions: CustomResourceDefinitions.all), logger: logger
         ) { cluster in
-            try await withThrowingTaskGroup(of: RunPhase?.self) { group in
+            try await withThrowingTaskGroup(of: RunFollower.End?.self) { group in
                 group.addTask {
                     try await Operator(
                         client: cluster.client, configuration: Operator.Configuration(runs: .local), logger: logger
                     ).run()
                     return nil
                 }
-                group.addTask { try await submitAndWatch(manifest, client: cluster.client) }
+                group.addTask { try await follower.run(cluster.client) }
                 defer { group.cancelAll() }
-                while let phase = try await group.next() {
-                    if let phase { return phase }
+                while let end = try await group.next() {
+                    if let end { return end }
                 }
                 throw CancellationError()
             }
-        }
-    }
-
-    private func submitAndWatch(_ manifest: RunManifest, client: APIClient) async throws -> RunPhase {
-        let clock = SystemClock()
-        try await Self.waitForNode(client, clock)
-        for object in manifest.others { try await Self.create(object, client) }
-        let runs = client.resource(PipelineRun.self, namespace: manifest.namespace)
-        let created = try await runs.create(manifest.run)
-        let name = created.metadata.name
-        if output == nil {
-            Console.print("running \(name); images are not pulled: the programs of this machine are used")
-        }
-        var view: (any ProgressView)? = output == nil ? makeView(manifest.pipeline, start: clock.now) : nil
-
-        let changes = try await Changes(of: created, in: runs, ticks: view is LiveProgress ? clock : nil)
-        var latest = created
-        var isGivenUp = false
-        for try await change in changes.stream {
-            switch change {
-            case .tick: view?.tick(now: clock.now)
-            case .run(let run):
-                latest = run
-                view?.show(run.status, now: clock.now)
-                if !isGivenUp, !run.status.phase.isFinished, Self.tooLarge(run) != nil {
-                    // Not said of a moment in which the node was not heard of yet.
-                    try await clock.sleep(for: .seconds(1))
-                    guard let task = Self.tooLarge(try await runs.get(name)) else { continue }
-                    // Nobody adds a GPU to this machine meanwhile.
-                    isGivenUp = true
-                    Console.error("task \(task.name): \(task.message); the run is cancelled")
-                    _ = try await runs.patchForMetadata(name, .merge(["spec": ["state": "Cancelled"]]))
-                }
-                guard run.status.phase.isFinished else { continue }
-                view?.finish(run.status, now: clock.now)
-                if output == .json {
-                    Console.print(
-                        try await client.dynamic(Sluice.pipelineRuns, namespace: manifest.namespace).get(name).json
-                            .prettyText)
-                } else {
-                    Self.summarise(run.status)
-                }
-                return run.status.phase
-            }
-        }
-        return latest.status.phase
-    }
-
-    /// The task for which this machine has no room, were it empty, by the word of the queue.
-    private static func tooLarge(_ run: PipelineRun) -> TaskStatus? {
-        run.status.tasks.first { $0.reason == "NeverFits" }
-    }
-
-    /// Returns when the node of the cluster takes pods.
-    private static func waitForNode(_ client: APIClient, _ clock: some RuntimeClock) async throws {
-        while true {
-            let nodes = try await client.resource(Node.self).listAll().items
-            let isReady = nodes.contains { item in
-                if case .object(let node) = item { node.isReady } else { false }
-            }
-            if isReady { return }
-            try await clock.sleep(for: .milliseconds(10))
-        }
-    }
-
-    private func makeView(_ pipeline: PipelineSpec, start: Timestamp) -> any ProgressView {
-        if Console.isTerminal {
-            return LiveProgress(
-                pipeline, start: start, hasColour: Console.hasColour, width: { Console.width },
-                output: { Console.print($0, terminator: "") })
-        }
-        return PlainProgress(pipeline, start: start, output: { Console.print($0) })
-    }
-
-    private static func summarise(_ status: PipelineRunStatus) {
-        var line = "\(status.phase.rawValue)  \(status.progress) tasks"
-        if let start = status.startTime, let end = status.completionTime {
-            line += "  \(HumanDuration.elapsed(end - start))"
-        }
-        if status.phase != .succeeded { line += "\n\(status.reason): \(status.message)" }
-        Console.print(line)
-        guard !status.results.isEmpty else { return }
-        Console.print("results:")
-        for (name, value) in status.results { Console.print("  \(name): \(value.rendered)") }
-    }
-
-    private static func create(_ object: JSONValue, _ client: APIClient) async throws {
-        let type = try await client.resourceType(
-            apiVersion: object["apiVersion"]?.string ?? "", kind: object["kind"]?.string ?? "")
-        let namespace = type.isNamespaced ? object["metadata"]?["namespace"]?.string ?? "default" : nil
-        do {
-            _ = try await client.dynamic(type, namespace: namespace).create(object)
-        } catch let status as APIStatus where status.isAlreadyExists && type.plural == "namespaces" {
-            // The namespaces of every cluster are there.
-        }
-    }
-}
-
-/// The states of a run as they come, with ticks in between for a view that shows time.
-private struct Changes {
-    enum Change: Sendable {
-        case run(PipelineRun)
-        case tick
-    }
-
-    let stream: AsyncThrowingStream<Change, any Error>
-
-    init(of run: PipelineRun, in runs: ResourceClient<PipelineRun>, ticks clock: SystemClock?) async throws {
-        let informer = Informer(
-            runs.listWatch, fieldSelector: "metadata.name=\(run.metadata.name)", logger: Logger(label: "sluice.run"))
-        stream = AsyncThrowingStream { continuation in
-            informer.store.addHandler { event in
-                if let run = event.entry.object { continuation.yield(.run(run)) }
-                if case .deleted = event.change { continuation.finish() }
-            }
-            let work = Task {
-                await withTaskGroup(of: Void.self) { group in
-                    group.addTask { await informer.run() }
-                    if let clock {
-                        group.addTask {
-                            while !Task.isCancelled {
-                                do { try await clock.sleep(for: .milliseconds(100)) } catch { return }
-                                continuation.yield(.tick)
-                            }
-                        }
-                    }
-                }
-                continuation.finish(throwing: CancellationError())
-            }
-            continuation.onTermination = { _ in work.cancel() }
         }
     }
 }

@@ -14,20 +14,40 @@ struct RunManifest {
     /// The PipelineRun as it is created.
     private(set) var run: JSONValue
     private(set) var namespace: String
+    /// What it is called, as far as that is known.
+    var name: String {
+        run["metadata"]?["name"]?.string ?? run["metadata"]?["generateName"]?.string.map {
+            String($0.drop { $0 == "-" })
+        }
+            ?? "run"
+    }
     /// Its pipeline, for showing progress.
     private(set) var pipeline: PipelineSpec
     /// Everything else of the file, in its order; objects without a namespace are in the run's.
     private(set) var others: [JSONValue]
 
-    /// Reads and checks a file. Throws ``Unusable``.
-    init(file: String) throws {
+    /// What the command line says about parameters.
+    struct Given {
+        /// `name=value`, each.
+        var parameters: [String] = []
+        /// A YAML file with a map of values.
+        var valuesFile: String?
+
+        var isEmpty: Bool { parameters.isEmpty && valuesFile == nil }
+    }
+
+    /// Reads and checks a file. Values that the command line gives win over those of the run. Throws ``Unusable``.
+    init(file: String, given: Given = Given()) throws {
         let text: String
         do {
             text = try InputFile.read(file)
         } catch let error as InputFile.Unreadable {
             throw Unusable(lines: [error.description])
         }
-        let errors = Linter.check(text, file: file).filter { $0.severity == .error }
+        let errors = Linter.check(text, file: file).filter { diagnostic in
+            // Values that the run lacks may be given; all are checked again below.
+            diagnostic.severity == .error && (given.isEmpty || !diagnostic.path.hasPrefix("spec.parameters."))
+        }
         guard errors.isEmpty else { throw Unusable(lines: errors.map(\.description)) }
         let documents: [JSONValue]
         do {
@@ -75,7 +95,54 @@ struct RunManifest {
             throw Unusable(lines: ["\(file): spec.pipelineRef.name: the file has no Pipeline \(name ?? "")"])
         }
         pipeline = PipelineSpec(validated: spec)
+        try take(given, file: file)
         try Self.checkPipelines(of: pipeline, among: pipelines, namespace: namespace, file: file)
+    }
+
+    /// Puts the values of the command line into the run. Throws ``Unusable``.
+    private mutating func take(_ given: Given, file: String) throws {
+        guard !given.isEmpty else { return }
+        var values = run["spec"]?["parameters"]?.object ?? JSONObject()
+        do {
+            if let valuesFile = given.valuesFile {
+                for (name, value) in try Self.values(in: valuesFile) {
+                    do {
+                        try ParameterText.parameter(name, of: pipeline)
+                    } catch {
+                        throw Unusable(lines: ["\(valuesFile): \(error)"])
+                    }
+                    values[name] = value
+                    if let error = ParameterValues.resolve(values, for: pipeline, path: FieldPath()).errors.first(
+                        where: { $0.path == FieldPath().field(name) })
+                    {
+                        throw Unusable(lines: ["\(valuesFile): \(error)"])
+                    }
+                }
+            }
+            for text in given.parameters {
+                let parameter = try ParameterText.read(text, for: pipeline)
+                values[parameter.name] = parameter.value
+            }
+        } catch let mistake as ParameterText.Mistake {
+            throw Unusable(lines: ["-p \(mistake)"])
+        }
+        let errors = ParameterValues.resolve(values, for: pipeline).errors
+        guard errors.isEmpty else { throw Unusable(lines: errors.map { "\(file): \($0)" }) }
+        run["spec"]?["parameters"] = .object(values)
+    }
+
+    private static func values(in file: String) throws -> JSONObject {
+        let documents: [YAMLDocument]
+        do {
+            documents = try YAMLReader.parse(try InputFile.read(file), file: file)
+        } catch {
+            throw Unusable(lines: ["\(error)"])
+        }
+        if documents.isEmpty { return JSONObject() }
+        guard documents.count == 1, let values = documents[0].value.object else {
+            throw Unusable(lines: ["\(file): expected one map of parameters, as in epochs: 3"])
+        }
+        return values
     }
 
     /// The Pipelines that tasks run must be in the file, at every depth: nothing else can come to that cluster. Throws ``Unusable``.

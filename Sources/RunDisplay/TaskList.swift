@@ -1,23 +1,24 @@
 import KubernetesModel
-import PipelineEngine
-import SluiceAPI
+public import SluiceAPI
 
 /// A run as people see it while it goes on: its tasks in the order of the graph, each with how deep it lies.
-struct TaskList {
-    struct Row {
-        var name: String
-        var depth: Int
-        var isFinally: Bool
-        var status: TaskStatus
+public struct TaskList: Sendable {
+    /// One task.
+    public struct Row: Sendable {
+        public var name: String
+        public var depth: Int
+        public var isFinally: Bool
+        public var status: TaskStatus
         /// Whether it is an item of a forEach, or lies in a sub-pipeline.
-        var isInner = false
+        public var isInner = false
     }
 
-    private(set) var rows: [Row]
+    public private(set) var rows: [Row]
     private var indexByName: [String: Int] = [:]
+    private var startedPods: Set<String> = []
 
     /// The tasks of a pipeline; each lies one deeper than the deepest of those it waits for.
-    init(_ pipeline: PipelineSpec) {
+    public init(_ pipeline: PipelineSpec) {
         let graph = TaskGraph(pipeline)
         let depths = graph.depths
         rows = graph.nodes.enumerated().map { index, node in
@@ -29,7 +30,7 @@ struct TaskList {
     }
 
     /// Takes in a status; the tasks that look different from before.
-    mutating func update(_ status: PipelineRunStatus) -> [Row] {
+    public mutating func update(_ status: PipelineRunStatus) -> [Row] {
         var changed: [Row] = []
         let tasks = status.allTasks
         if tasks.contains(where: { indexByName[$0.name] == nil }) { addInner(tasks) }
@@ -68,6 +69,19 @@ struct TaskList {
 
     private static func isInner(_ path: String) -> Bool { path.contains { $0 == "[" || $0 == "/" } }
     private static func outermost(_ path: String) -> String { String(path.prefix { $0 != "[" && $0 != "/" }) }
+}
+
+extension TaskList {
+    /// Notes that the main container of a pod of the run has started.
+    public mutating func noteStarted(pod: String) { startedPods.insert(pod) }
+
+    /// Whether a task is under way and none of its pods has started yet: it is not called running.
+    public func isStarting(_ task: TaskStatus) -> Bool {
+        task.phase == .running && !task.pods.isEmpty && task.pods.allSatisfy { !startedPods.contains($0) }
+    }
+
+    /// The task to which a pod belongs, as it is now.
+    public func task(ofPod pod: String) -> TaskStatus? { rows.first { $0.status.pods.contains(pod) }?.status }
 }
 
 extension TaskStatus {
