@@ -58,6 +58,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CProcess"),
         .systemLibrary(name: "CThread"),
+        .target(name: "CStarter"),
         .systemLibrary(name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -134,7 +135,7 @@ let package = Package(
             "ProcessNode",
             [
                 "JSON", "KubernetesModel", "AsyncPrimitives", "Clocks", "KubernetesClient", "KubernetesRuntime",
-                "CProcess", log,
+                "CProcess", "CStarter", log,
             ]),
         module(
             "LocalCluster",

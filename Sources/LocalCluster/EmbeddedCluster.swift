@@ -28,6 +28,8 @@ public struct EmbeddedCluster: Sendable {
         /// CustomResourceDefinitions to install before `body` is called; the spec of one that exists already is
         /// replaced.
         public var definitions: [JSONValue]
+        /// How long containers that run at the end may take to end after SIGTERM; then they are killed.
+        public var stopGrace = Duration.zero
 
         /// Makes a configuration; every setting has a default.
         public init(dataDirectory: String? = nil, port: Int = 0, definitions: [JSONValue] = []) {
@@ -44,7 +46,7 @@ public struct EmbeddedCluster: Sendable {
     /// A client with the same token.
     public let client: APIClient
 
-    /// Runs a cluster while `body` runs, and returns what `body` returns. Kills every container before it returns.
+    /// Runs a cluster while `body` runs, and returns what `body` returns. Ends every container before it returns.
     ///
     /// Throws what `body` throws, and the errors of the API server, the node and the client when the cluster cannot be
     /// set up: the directory cannot be created, the port is taken, another server has the file.
@@ -74,8 +76,9 @@ public struct EmbeddedCluster: Sendable {
                         tls: TLSConfiguration(certificateAuthorities: Array(server.certificateAuthorityPEM.utf8)),
                         proxy: .none, credentials: FixedCredentials(.bearer(server.token)), userAgent: "sluice"))
                 try await install(configuration.definitions, client)
-                let node = NodeAgent(
-                    client: client, configuration: .init(directory: "\(directory.path)/node"), logger: logger)
+                var settings = NodeAgent.Configuration(directory: "\(directory.path)/node")
+                settings.stopGrace = configuration.stopGrace
+                let node = NodeAgent(client: client, configuration: settings, logger: logger)
                 logs.set(node)
                 let cluster = EmbeddedCluster(url: url, kubeconfig: try await server.kubeconfig(), client: client)
                 return try await withThrowingTaskGroup(of: Success?.self) { group in

@@ -20,6 +20,8 @@ public final class NodeAgent: Sendable {
         public var milliCPU: Int64?
         /// The memory that pods may request, in bytes; nil for that of the machine.
         public var memory: Int64?
+        /// How long processes may take to end after SIGTERM when the node stops; then they are killed.
+        public var stopGrace = Duration.zero
         /// The largest number of pods at a time.
         public var pods: Int64 = 500
         /// The number of `nvidia.com/gpu` that pods may request. The machine need not have any.
@@ -45,7 +47,7 @@ public final class NodeAgent: Sendable {
         self.logger = logger
     }
 
-    /// Registers the node, schedules and runs pods until the task is cancelled, then kills all processes; none is left
+    /// Registers the node, schedules and runs pods until the task is cancelled, then ends all processes; none is left
     /// when it returns. Call it once.
     ///
     /// Throws a system error when the directory or the supervisor's thread cannot be created, and the client's error
@@ -59,7 +61,7 @@ public final class NodeAgent: Sendable {
         } catch {
             result = .failure(error)
         }
-        await supervisor.stop()
+        await supervisor.stop(grace: configuration.stopGrace)
         try result.get()
     }
 

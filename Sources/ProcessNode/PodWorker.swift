@@ -340,13 +340,14 @@ actor PodWorker {
         let launch = ContainerLaunch(
             container: containers[index].spec, pod: pod, files: files, volumes: volumes ?? [:],
             attempt: containers[index].attempt, gang: gang)
+        let grace = Duration.seconds(pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
         work.append { [node, post, source] in
             do {
                 let ready = try await launch.prepared(from: source)
                 node.supervisor.launch(
                     ProcessSupervisor.Launch(
                         path: ready.path, arguments: ready.arguments, environment: ready.environment,
-                        directory: ready.directory, logPath: ready.log,
+                        directory: ready.directory, logPath: ready.log, grace: grace,
                         onStart: { result in
                             post(.started(index, result.mapError { ready.problem($0) }))
                         }, onExit: { post(.exited(index, code: $0)) }))

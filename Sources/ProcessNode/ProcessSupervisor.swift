@@ -1,14 +1,16 @@
 import AsyncPrimitives
 import CProcess
+import CStarter
 import Glibc
 import Synchronization
 
-/// Starts and watches all processes of the node on one thread.
+/// Starts and watches all processes of the node, from one thread, through the starter: a small process beside this one (`starter.h`).
 ///
-/// The kernel kills a child when the thread that forked it ends. The thread lives as long as the supervisor, so no
-/// process outlives the node, even when the node is killed.
+/// A container is its main process and all that descends from it, whatever sessions they make and however often they fork: when the main
+/// process ends, or the container is killed, nothing of it is left. Nor is anything left where this program is killed: the starter ends
+/// what runs then, with SIGTERM, the grace period and SIGKILL.
 final class ProcessSupervisor: Sendable {
-    /// A process to start.
+    /// A container to start.
     struct Launch: Sendable {
         var path: String
         var arguments: [String]
@@ -16,9 +18,12 @@ final class ProcessSupervisor: Sendable {
         var environment: [String]
         var directory: String
         var logPath: String
-        /// Called once, before `onExit`, with the PID or the errno of the failure.
+        /// How long it may take to end after SIGTERM, where this program dies.
+        var grace: Duration = .seconds(30)
+        /// Called once, before `onExit`, with the PID of the main process or the errno of the failure.
         var onStart: @Sendable (Result<Int32, LaunchError>) -> Void
-        /// Called once if the process was started, with its exit code, or 128 plus the number of the signal.
+        /// Called once if the process was started, with its exit code, or 128 plus the number of the signal, when nothing of the container is
+        /// left.
         var onExit: @Sendable (Int) -> Void
     }
 
@@ -30,17 +35,18 @@ final class ProcessSupervisor: Sendable {
     private enum Command: Sendable {
         case launch(Launch)
         case signal(pid: Int32, number: Int32)
-        case stop
+        case stop(grace: Duration)
     }
 
     private struct Child {
-        var pid: Int32
-        var onExit: @Sendable (Int) -> Void
+        var launch: Launch
+        /// nil until it has started.
+        var pid: Int32?
     }
 
     private struct Mailbox {
         var commands: [Command] = []
-        /// Set by ``stop()``: nothing is started any more.
+        /// Nothing is started any more.
         var isClosed = false
         /// Set when every process has ended.
         var isOver = false
@@ -50,33 +56,45 @@ final class ProcessSupervisor: Sendable {
 
     private let mailbox = Mutex(Mailbox())
     private let bell: Int32
+    private let starter: pid_t
+    private let commands: Int32
+    private let reports: Int32
 
-    /// Starts the thread. Throws ``LaunchError``.
+    /// Starts the starter, and the thread that talks to it. Throws ``LaunchError``.
     init() throws {
         bell = sluice_eventfd()
         guard bell >= 0 else { throw LaunchError(code: errno) }
+        var commands: Int32 = -1
+        var reports: Int32 = -1
+        starter = sluice_start_starter(&commands, &reports)
+        (self.commands, self.reports) = (commands, reports)
+        guard starter > 0 else {
+            close(bell)
+            throw LaunchError(code: -starter)
+        }
         do {
             try DetachedThread.start { self.loop() }
         } catch {
-            close(bell)
+            // The starter sees the end of its commands, and ends.
+            for descriptor in [bell, commands, reports] { close(descriptor) }
+            reapStarter()
             throw LaunchError(code: error.code)
         }
     }
 
-    /// Starts a process. Its callbacks are called on the supervisor's thread, or at once when the supervisor has
-    /// stopped.
+    /// Starts a container. Its callbacks are called on the supervisor's thread, or at once when the supervisor has stopped.
     func launch(_ launch: Launch) {
         if !send(.launch(launch)) { launch.onStart(.failure(LaunchError(code: ECANCELED))) }
     }
 
-    /// Sends a signal to a process, and SIGKILL to its whole process group. Does nothing once the process has been
-    /// reaped, since another may have its PID by then.
+    /// Sends a signal to the main process of a container, as in a container, where the first process tells its own; SIGKILL to all of it.
+    /// Does nothing once it has ended.
     func signal(_ pid: Int32, _ number: Int32) { _ = send(.signal(pid: pid, number: number)) }
 
-    /// Kills every process with its group, calls `onExit` for each, and ends the thread. Returns when the processes are
-    /// dead, also in a task that is cancelled. May be called more than once.
-    func stop() async {
-        _ = send(.stop)
+    /// Ends every container: SIGTERM, and SIGKILL for what is left after `grace` or its own grace period. Calls `onExit` for each, and ends the thread. Returns
+    /// when nothing is left, also in a task that is cancelled. May be called more than once; the first grace counts.
+    func stop(grace: Duration = .zero) async {
+        _ = send(.stop(grace: grace))
         await withCheckedContinuation { continuation in
             let isOver = mailbox.withLock { mailbox in
                 if !mailbox.isOver { mailbox.waiters.append(continuation) }
@@ -87,7 +105,7 @@ final class ProcessSupervisor: Sendable {
     }
 
     private func send(_ command: Command) -> Bool {
-        let isOpen = mailbox.withLock { mailbox in
+        mailbox.withLock { mailbox in
             guard !mailbox.isClosed else { return false }
             if case .stop = command { mailbox.isClosed = true }
             mailbox.commands.append(command)
@@ -96,95 +114,141 @@ final class ProcessSupervisor: Sendable {
             _ = write(bell, &one, MemoryLayout<UInt64>.size)
             return true
         }
-        return isOpen
     }
 
     // MARK: On the thread
 
     private func loop() {
-        /// The children by their pidfd.
-        var children: [Int32: Child] = [:]
+        var children: [UInt32: Child] = [:]
+        var numbers: [Int32: UInt32] = [:]
+        var last: UInt32 = 0
+        /// What the starter has not taken yet.
+        var outgoing: [UInt8] = []
         while true {
-            var polled = [pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
-            polled += children.keys.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            var polled = [
+                pollfd(fd: bell, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: reports, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: outgoing.isEmpty ? -1 : commands, events: Int16(POLLOUT), revents: 0),
+            ]
             if poll(&polled, nfds_t(polled.count), -1) < 0 { continue }
-            for entry in polled.dropFirst() where entry.revents != 0 { finish(entry.fd, &children) }
-            guard polled[0].revents != 0 else { continue }
-            var count: UInt64 = 0
-            _ = read(bell, &count, MemoryLayout<UInt64>.size)
-            let commands = mailbox.withLock { mailbox in
-                defer { mailbox.commands = [] }
-                return mailbox.commands
-            }
-            for command in commands {
-                switch command {
-                case .launch(let launch): start(launch, &children)
-                case .signal(let pid, let number):
-                    guard children.values.contains(where: { $0.pid == pid }) else { break }
-                    // As in a container, SIGTERM is for the first process, which tells its own; SIGKILL is for all.
-                    _ = number == SIGKILL ? sluice_kill_group(pid, number) : kill(pid, number)
-                case .stop:
-                    let groups = children.values.map(\.pid)
-                    for group in groups { _ = sluice_kill_group(group, SIGKILL) }
-                    for descriptor in Array(children.keys) { finish(descriptor, &children) }
-                    waitForEnd(of: groups)
-                    close(bell)
-                    let waiters = mailbox.withLock { mailbox in
-                        mailbox.isOver = true
-                        defer { mailbox.waiters = [] }
-                        return mailbox.waiters
+            if polled[0].revents != 0 {
+                var count: UInt64 = 0
+                _ = read(bell, &count, MemoryLayout<UInt64>.size)
+                let commands = mailbox.withLock { mailbox in
+                    defer { mailbox.commands = [] }
+                    return mailbox.commands
+                }
+                for command in commands {
+                    switch command {
+                    case .launch(let launch):
+                        last += 1
+                        children[last] = Child(launch: launch)
+                        outgoing += Self.frame(launch, last)
+                    case .signal(let pid, let number):
+                        guard let container = numbers[pid] else { break }
+                        outgoing += Self.frame(SLUICE_SIGNAL, container, UInt32(number))
+                    case .stop(let grace):
+                        outgoing += Self.frame(SLUICE_STOP, 0, Self.milliseconds(grace))
                     }
-                    for waiter in waiters { waiter.resume() }
-                    return
+                }
+            }
+            flush(&outgoing)
+            guard polled[1].revents != 0 else { continue }
+            guard let news = readReports() else { return end(children) }
+            for report in news {
+                guard let child = children[report.container] else { continue }
+                switch report.kind {
+                case SLUICE_STARTED.rawValue where report.value > 0:
+                    children[report.container]?.pid = report.value
+                    numbers[report.value] = report.container
+                    child.launch.onStart(.success(report.value))
+                case SLUICE_STARTED.rawValue:
+                    children[report.container] = nil
+                    child.launch.onStart(.failure(LaunchError(code: -report.value)))
+                default:
+                    children[report.container] = nil
+                    if let pid = child.pid, numbers[pid] == report.container { numbers[pid] = nil }
+                    tell(child, code: Int(report.value))
                 }
             }
         }
     }
 
-    /// Waits a little until nothing is left of process groups that are killed. Their leaders are reaped; the others are
-    /// left to the init process, which may never reap them.
-    private func waitForEnd(of groups: [Int32]) {
-        for _ in 0..<50 where groups.contains(where: { sluice_kill_group($0, 0) == 0 }) { usleep(2000) }
-    }
-
-    private func finish(_ descriptor: Int32, _ children: inout [Int32: Child]) {
-        guard let child = children.removeValue(forKey: descriptor) else { return }
-        // Kill what is left of the process group. Until the leader is reaped, no other group can have its number.
-        if sluice_has_ended(child.pid) == 1 { _ = sluice_kill_group(child.pid, SIGKILL) }
-        let code = sluice_reap(child.pid)
-        close(descriptor)
-        child.onExit(code < 0 ? 255 : Int(code))
-    }
-
-    private func start(_ launch: Launch, _ children: inout [Int32: Child]) {
-        let log = sluice_make_file(launch.logPath)
-        guard log >= 0 else { return launch.onStart(.failure(LaunchError(code: errno))) }
-        defer { close(log) }
-        let pid = Self.withCStrings(launch.arguments) { arguments in
-            Self.withCStrings(launch.environment) { environment in
-                sluice_spawn(launch.path, arguments, environment, launch.directory, log, 0)
-            }
+    /// The container has ended; one whose shim was killed before it could tell of the start has failed to start.
+    private func tell(_ child: Child, code: Int) {
+        if child.pid == nil {
+            child.launch.onStart(.failure(LaunchError(code: ESRCH)))
+        } else {
+            child.launch.onExit(code)
         }
-        guard pid > 0 else { return launch.onStart(.failure(LaunchError(code: -pid))) }
-        let descriptor = sluice_pidfd_open(pid)
-        guard descriptor >= 0 else {
-            let code = errno
-            _ = sluice_kill_group(pid, SIGKILL)
-            _ = sluice_reap(pid)
-            return launch.onStart(.failure(LaunchError(code: code)))
-        }
-        children[descriptor] = Child(pid: pid, onExit: launch.onExit)
-        launch.onStart(.success(pid))
     }
 
-    /// Passes the strings as a null-terminated C array.
-    private static func withCStrings<Result>(
-        _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
-    ) -> Result {
-        var pointers = strings.map { strdup($0) }
-        pointers.append(nil)
-        defer { for pointer in pointers { free(pointer) } }
-        // The pointer is valid during the call, and the callee does not change the array.
-        return body(pointers)
+    /// What was reported; nil when the starter and all containers are gone.
+    private func readReports() -> [sluice_report]? {
+        var reports = [sluice_report](repeating: sluice_report(), count: 256)
+        // Each is written whole, so that no part of one is read.
+        let size = reports.withUnsafeMutableBytes { read(self.reports, $0.baseAddress, $0.count) }
+        if size < 0 { return [] }
+        return size == 0 ? nil : Array(reports.prefix(size / MemoryLayout<sluice_report>.stride))
+    }
+
+    private func flush(_ outgoing: inout [UInt8]) {
+        guard !outgoing.isEmpty else { return }
+        let size = outgoing.withUnsafeBytes {
+            Glibc.send(commands, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+        }
+        if size > 0 {
+            outgoing.removeFirst(size)
+        } else if size < 0, errno != EAGAIN, errno != EINTR {
+            // The starter is gone; the end of the reports follows.
+            outgoing = []
+        }
+    }
+
+    /// Nothing is left: the starter has stopped, or somebody has killed it, which ends all containers.
+    private func end(_ children: [UInt32: Child]) {
+        close(commands)
+        close(reports)
+        reapStarter()
+        let (unsent, waiters) = mailbox.withLock { mailbox in
+            mailbox.isClosed = true
+            mailbox.isOver = true
+            close(bell)
+            defer { (mailbox.commands, mailbox.waiters) = ([], []) }
+            return (mailbox.commands, mailbox.waiters)
+        }
+        for (_, child) in children.sorted(by: { $0.key < $1.key }) { tell(child, code: 137) }
+        for case .launch(let launch) in unsent { launch.onStart(.failure(LaunchError(code: ECANCELED))) }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    private func reapStarter() {
+        while waitpid(starter, nil, 0) < 0, errno == EINTR {}
+    }
+
+    // MARK: Frames
+
+    private static func milliseconds(_ duration: Duration) -> UInt32 {
+        let (seconds, attoseconds) = max(.zero, min(duration, .seconds(86_400))).components
+        return UInt32(clamping: seconds * 1_000 + attoseconds / 1_000_000_000_000_000)
+    }
+
+    private static func frame(_ kind: sluice_command, _ container: UInt32, _ numbers: UInt32..., strings: [String] = [])
+        -> [UInt8]
+    {
+        var body: [UInt8] = []
+        for number in [kind.rawValue, container] + numbers { withUnsafeBytes(of: number) { body += $0 } }
+        for string in strings {
+            body += string.utf8
+            body.append(0)
+        }
+        return withUnsafeBytes(of: UInt32(body.count)) { Array($0) } + body
+    }
+
+    private static func frame(_ launch: Launch, _ container: UInt32) -> [UInt8] {
+        frame(
+            SLUICE_LAUNCH, container, milliseconds(launch.grace), UInt32(launch.arguments.count),
+            UInt32(launch.environment.count),
+            strings: [launch.path, launch.directory, launch.logPath] + launch.arguments + launch.environment)
     }
 }

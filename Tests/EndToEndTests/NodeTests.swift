@@ -102,6 +102,50 @@ import Testing
     private static let patch = #"{"spec":{"activeDeadlineSeconds":1}}"#
 
     /// The recordings, and what the first container has written.
+    /// The processes whose arguments hold that text.
+    private static func processes(_ text: String) -> [Int32] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap(Int32.init).filter { pid in
+            FileManager.default.contents(atPath: "/proc/\(pid)/cmdline").map {
+                String(decoding: $0, as: UTF8.self).contains(text)
+            } ?? false
+        }
+    }
+
+    @Test(
+        .enabled(if: Tools.kubectl != nil, "no kubectl: set KUBECTL"), arguments: [SIGINT, SIGTERM, SIGHUP, SIGKILL])
+    func `However sluice up ends, nothing is left of its tasks, and they are asked first`(number: Int32) async throws {
+        let cluster = try await LocalUp.start()
+        let mark = "77\(Int.random(in: 100_000...999_999)).25"
+        let told = cluster.directory + "/told"
+        try await cluster.kubectl(
+            "apply", "-f", "-",
+            input: """
+                apiVersion: sluice.dev/v1alpha1
+                kind: PipelineRun
+                metadata: {name: stubborn}
+                spec:
+                  pipelineSpec:
+                    tasks:
+                      - name: polite
+                        container: {image: x, command: [sh, -c, "trap 'echo TERM > \(told); exit 1' TERM; sleep \(mark) & wait"]}
+                      - name: deaf
+                        podTemplate: {spec: {terminationGracePeriodSeconds: 1}}
+                        container:
+                          image: x
+                          command: [sh, -c, "trap '' TERM; setsid sleep \(mark) & (setsid sh -c 'sleep \(mark) & sleep \(mark)' &) ; sleep \(mark)"]
+                """)
+        // The sh of the first, its sleep; the sh of the second, of its session, and four sleeps.
+        for _ in 0..<2_000 where Self.processes(mark).count < 8 { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(Self.processes(mark).count >= 8)
+        cluster.program.signal(number)
+        _ = await end(of: cluster.program, within: .seconds(30))
+        for _ in 0..<2_000 where !Self.processes(mark).isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(Self.processes(mark) == [])
+        #expect(FileManager.default.fileExists(atPath: told))
+        try? FileManager.default.removeItem(atPath: cluster.directory)
+    }
+
     private static let recordings = [
         ("stopped-by-deadline", "progress 42\ngot TERM\n"), ("stopped-by-deadline-ignores-term", "hello\n"),
         ("stopped-by-deadline-with-native-sidecar", ""),

@@ -60,8 +60,9 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     private func serve(_ logger: Logger) async throws {
-        let configuration = EmbeddedCluster.Configuration(
+        var configuration = EmbeddedCluster.Configuration(
             dataDirectory: data, port: port, definitions: CustomResourceDefinitions.all)
+        configuration.stopGrace = .seconds(10)
         try await EmbeddedCluster.run(configuration, logger: logger) { cluster in
             try PrivateFile.write(cluster.kubeconfig, to: kubeconfig)
             Console.print(

@@ -1,0 +1,186 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import ProcessNode
+
+/// Containers are all that descends from their main process, and nothing of them is left, whoever is killed.
+@Suite struct SupervisorTests {
+    /// What became of one container.
+    private enum News: Sendable, Equatable {
+        case started(Int32)
+        case failed(Int32)
+        case exited(Int)
+    }
+
+    private struct Container {
+        let news: AsyncStream<News>
+        /// In the arguments of all its processes.
+        let mark: String
+
+        /// What is told next.
+        func next() async -> News? {
+            for await item in news { return item }
+            return nil
+        }
+
+        /// The processes that have the mark in their arguments.
+        var processes: [Int32] { SupervisorTests.processes { $0.contains(mark) } }
+    }
+
+    private static func processes(_ isWanted: (String) -> Bool) -> [Int32] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap(Int32.init).filter { pid in
+            guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") else { return false }
+            return isWanted(String(decoding: data, as: UTF8.self))
+        }
+    }
+
+    private static func parent(_ pid: Int32) -> Int32? {
+        guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/stat") else { return nil }
+        let text = String(decoding: data, as: UTF8.self)
+        return text.split(separator: ")").last?.split(separator: " ").dropFirst().first.flatMap { Int32($0) }
+    }
+
+    /// Runs a shell script; MARK in it stands for seconds that no other test sleeps.
+    private static func start(_ supervisor: ProcessSupervisor, _ script: String, path: String = "/bin/sh") -> Container
+    {
+        let mark = "77\(Int.random(in: 100_000...999_999)).5"
+        let directory = FileManager.default.temporaryDirectory.path
+        let log = directory + "/sluice-supervisor-\(UUID().uuidString)"
+        let news = AsyncStream.makeStream(of: News.self)
+        supervisor.launch(
+            ProcessSupervisor.Launch(
+                path: path,
+                arguments: ["sh", "-c", script.replacing("MARK", with: mark)],
+                environment: ["PATH=/usr/bin:/bin"], directory: directory, logPath: log,
+                onStart: { result in
+                    unlink(log)
+                    switch result {
+                    case .success(let pid): news.continuation.yield(.started(pid))
+                    case .failure(let error): news.continuation.yield(.failed(error.code))
+                    }
+                }, onExit: { news.continuation.yield(.exited($0)) }))
+        return Container(news: news.stream, mark: mark)
+    }
+
+    private static func with(_ body: (ProcessSupervisor) async throws -> Void) async throws {
+        let supervisor = try ProcessSupervisor()
+        try await body(supervisor)
+        await supervisor.stop()
+    }
+
+    /// Starts a container and waits until all its processes are there: a script says so by a file.
+    private static func startWhole(_ supervisor: ProcessSupervisor, _ script: String, processes count: Int) async throws
+        -> (Container, Int32)
+    {
+        let container = start(supervisor, script)
+        guard case .started(let pid)? = await container.next() else { throw CancellationError() }
+        // Polled: what descends from the main process comes by itself.
+        for _ in 0..<2_000 where container.processes.count < count { try await Task.sleep(for: .milliseconds(5)) }
+        try #require(container.processes.count >= count)
+        return (container, pid)
+    }
+
+    /// A main process, one of another session and one that has forked twice; none of them heeds SIGTERM.
+    private static let stubborn = """
+        trap '' TERM
+        setsid sh -c "trap '' TERM; sleep MARK; sleep MARK" &
+        (setsid sh -c "sleep MARK & sleep MARK & wait" &)
+        """
+
+    @Test func `When the main process ends nothing is left, whatever sessions were made and however often was forked`()
+        async throws
+    {
+        try await Self.with { supervisor in
+            let (container, pid) = try await Self.startWhole(
+                supervisor, Self.stubborn + "\n trap 'exit 3' USR1; sleep MARK & wait", processes: 6)
+            supervisor.signal(pid, SIGUSR1)
+            #expect(await container.next() == .exited(3))
+            #expect(container.processes == [])
+        }
+    }
+
+    @Test func `SIGTERM is for the main process, SIGKILL for all`() async throws {
+        try await Self.with { supervisor in
+            let (container, pid) = try await Self.startWhole(
+                supervisor, Self.stubborn + "\n trap 'exit 9' TERM; sleep MARK & wait", processes: 6)
+            supervisor.signal(pid, SIGTERM)
+            #expect(await container.next() == .exited(9))
+            #expect(container.processes == [])
+
+            let (second, other) = try await Self.startWhole(
+                supervisor, Self.stubborn + "\n sleep MARK & wait; sleep MARK", processes: 6)
+            supervisor.signal(other, SIGTERM)
+            supervisor.signal(other, SIGKILL)
+            #expect(await second.next() == .exited(137))
+            #expect(second.processes == [])
+            // Long gone: nobody gets it.
+            supervisor.signal(pid, SIGKILL)
+        }
+    }
+
+    @Test func `Stopping asks first and kills what is left after the grace period`() async throws {
+        let supervisor = try ProcessSupervisor()
+        let (polite, _) = try await Self.startWhole(
+            supervisor, "trap 'exit 7' TERM; sleep MARK & wait", processes: 2)
+        let (deaf, _) = try await Self.startWhole(supervisor, Self.stubborn + "\n sleep MARK & wait", processes: 6)
+        await supervisor.stop(grace: .milliseconds(300))
+        #expect(await polite.next() == .exited(7))
+        #expect(await deaf.next() == .exited(137))
+        #expect(polite.processes + deaf.processes == [])
+        let late = Self.start(supervisor, "true")
+        #expect(await late.next() == .failed(ECANCELED))
+    }
+
+    @Test func `A program that is not there and a folder that is not there are told by their errors`() async throws {
+        try await Self.with { supervisor in
+            #expect(await Self.start(supervisor, "true", path: "/nowhere/sh").next() == .failed(ENOENT))
+            #expect(await Self.start(supervisor, "true", path: "/etc/passwd").next() == .failed(EACCES))
+            let container = Self.start(supervisor, "kill -SEGV $$")
+            guard case .started? = await container.next() else { return #expect(Bool(false), "it has not started") }
+            #expect(await container.next() == .exited(128 + Int(SIGSEGV)))
+        }
+    }
+
+    @Test func `A container whose shim is killed has ended, with all of it`() async throws {
+        try await Self.with { supervisor in
+            let (container, pid) = try await Self.startWhole(
+                supervisor, Self.stubborn + "\n sleep MARK & wait", processes: 6)
+            kill(try #require(Self.parent(pid)), SIGKILL)
+            #expect(await container.next() == .exited(137))
+            for _ in 0..<2_000 where !container.processes.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+            #expect(container.processes == [])
+            let next = Self.start(supervisor, "exit 4")
+            _ = await next.next()
+            #expect(await next.next() == .exited(4))
+        }
+    }
+
+    @Test func `When the starter is killed all containers end, and no more are started`() async throws {
+        let supervisor = try ProcessSupervisor()
+        let (container, pid) = try await Self.startWhole(
+            supervisor, Self.stubborn + "\n sleep MARK & wait", processes: 6)
+        let shim = try #require(Self.parent(pid))
+        kill(try #require(Self.parent(shim)), SIGKILL)
+        #expect(await container.next() == .exited(137))
+        #expect(container.processes == [])
+        await supervisor.stop()
+        #expect(await Self.start(supervisor, "true").next() == .failed(ECANCELED))
+    }
+
+    @Test func `Arguments of 100 KB and 300 containers at once come whole`() async throws {
+        try await Self.with { supervisor in
+            let long = String(repeating: "x", count: 100_000)
+            let containers = (0..<300).map { number in
+                Self.start(
+                    supervisor,
+                    "v=\(number < 20 ? long : "x"); test ${#v} = \(number < 20 ? 100_000 : 1) && exit \(number % 100)")
+            }
+            for (number, container) in containers.enumerated() {
+                guard case .started? = await container.next() else { return #expect(Bool(false), "\(number)") }
+                #expect(await container.next() == .exited(number % 100))
+            }
+        }
+    }
+}
