@@ -30,6 +30,40 @@ struct ContainerRecord: Sendable {
     /// Whether it has ever been running. A sidecar must have been before the next init container starts.
     var hasStarted = false
 
+    /// The record of a container that was not looked at yet.
+    init(_ spec: ContainerSpec, waiting reason: String) {
+        (name, image, role) = (spec.name, spec.image, spec.role)
+        state = .waiting(reason: reason, message: "")
+    }
+
+    /// What a node before this one wrote of the container; nil where that cannot be read.
+    init?(_ spec: ContainerSpec, _ json: JSONValue) {
+        (name, image, role) = (spec.name, spec.image, spec.role)
+        func time(_ value: JSONValue?) -> Timestamp? { value?.string.flatMap(Timestamp.init(rfc3339:)) }
+        func termination(_ json: JSONValue?) -> Termination? {
+            guard let json, let code = json["exitCode"]?.int, let finished = time(json["finishedAt"]) else {
+                return nil
+            }
+            return Termination(
+                exitCode: Int(code), reason: json["reason"]?.string ?? "", message: json["message"]?.string ?? "",
+                startedAt: time(json["startedAt"]), finishedAt: finished,
+                containerID: json["containerID"]?.string ?? "")
+        }
+        restartCount = json["restartCount"]?.int.map { Int($0) } ?? 0
+        containerID = json["containerID"]?.string ?? ""
+        last = termination(json[path: "lastState", "terminated"])
+        if let ended = termination(json[path: "state", "terminated"]) {
+            state = .terminated(ended)
+        } else if let since = time(json[path: "state", "running", "startedAt"]) {
+            state = .running(since: since)
+        } else if let waiting = json[path: "state", "waiting"] {
+            state = .waiting(reason: waiting["reason"]?.string ?? "", message: waiting["message"]?.string ?? "")
+        } else {
+            return nil
+        }
+        hasStarted = !containerID.isEmpty
+    }
+
     var termination: Termination? { if case .terminated(let termination) = state { termination } else { nil } }
     var isRunning: Bool { if case .running = state { true } else { false } }
     var isReady: Bool {

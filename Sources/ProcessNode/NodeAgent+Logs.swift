@@ -21,10 +21,15 @@ extension NodeAgent {
         }
         let files = PodFiles(node: configuration.directory, namespace: namespace, name: pod, uid: uid)
         let worker = workers.withLock { $0[uid] }
-        let current = await worker?.log(of: container)?.attempt ?? Self.lastAttempt(files, container)
-        let attempt = options.previous ? current - 1 : current
-        guard attempt >= 0 else {
-            throw refusal("previous terminated container \"\(container)\" in pod \"\(pod)\" not found")
+        let known = await worker?.logs(of: container)
+        let last = Self.lastAttempt(files, container)
+        let kept =
+            known ?? PodWorker.Logs(current: last, previous: last > 0 ? last - 1 : nil, isComplete: true, waiting: "")
+        guard let attempt = options.previous ? kept.previous : kept.current else {
+            throw refusal(
+                options.previous
+                    ? "previous terminated container \"\(container)\" in pod \"\(pod)\" not found"
+                    : "container \"\(container)\" in pod \"\(pod)\" is waiting to start: \(kept.waiting)")
         }
         let file: LogFile
         do {
@@ -52,8 +57,8 @@ extension NodeAgent {
                 let left = allowed.load(ordering: .relaxed)
                 guard left > 0 else { return nil }
                 // Ask before reading: what the container wrote until then is read below.
-                let state = await worker?.log(of: container)
-                let isComplete = state.map { $0.isComplete || $0.attempt > attempt } ?? true
+                let state = await worker?.logs(of: container)
+                let isComplete = state.map { $0.isComplete || $0.current ?? attempt > attempt } ?? true
                 let limit = min(left, 65_536)
                 let chunk = try await DetachedThread.run { file.read(limit) }
                 if !chunk.isEmpty {

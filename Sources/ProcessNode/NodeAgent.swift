@@ -1,3 +1,4 @@
+import AsyncPrimitives
 import Clocks
 import FoundationEssentials
 import Glibc
@@ -81,6 +82,7 @@ public final class NodeAgent: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await informer.run() }
             group.addTask { await self.heartbeat() }
+            group.addTask { await self.removeOldFiles(informer) }
             group.addTask {
                 for await _ in rings.stream {
                     guard await scheduler.schedule() else { continue }
@@ -123,8 +125,7 @@ public final class NodeAgent: Sendable {
             pods.addTask { await self.confirmDeletion(metadata) }
             return
         }
-        let isLost = pod.status["containerStatuses"]?.array?.isEmpty == false
-        let worker = PodWorker(pod, node: node, isLost: isLost)
+        let worker = PodWorker(pod, node: node)
         workers.withLock { $0[uid] = worker }
         pods.addTask { await worker.run() }
     }
@@ -135,6 +136,21 @@ public final class NodeAgent: Sendable {
         let worker = workers.withLock { $0.removeValue(forKey: metadata.uid) }
         guard let worker else { return }
         worker.post(.gone)
+    }
+
+    /// Removes what a node that was killed has left of pods that are gone since.
+    private func removeOldFiles(_ informer: Informer<NodePod>) async {
+        do {
+            try await informer.waitUntilSynced()
+            try await DetachedThread.run { [configuration] in
+                try PodFiles.removeAll(node: configuration.directory) {
+                    Set(informer.store.entries().map(\.metadata.uid))
+                }
+            }
+        } catch is CancellationError {
+        } catch {
+            logger.warning("files of pods that are gone cannot be removed: \(error)")
+        }
     }
 
     /// Removes a pod that is marked for deletion and has no process.

@@ -14,6 +14,8 @@ struct NodePodStatus: Sendable {
     var startTime: Timestamp
     /// Why the pod was ended from outside, such as DeadlineExceeded; nil when it was not.
     var failure: (reason: String, message: String)?
+    /// Whether the end of a node ended the pod, through no fault of its own.
+    var isDisrupted = false
 
     private var initial: [ContainerRecord] { containers.filter { $0.role != .main } }
     private var main: [ContainerRecord] { containers.filter { $0.role == .main } }
@@ -29,8 +31,8 @@ struct NodePodStatus: Sendable {
         return main.contains { $0.termination == nil && !$0.isRunning && $0.last == nil } ? "Pending" : "Running"
     }
 
-    /// The current status. Keeps from `previous`, the pod's present status, the conditions of other writers and the
-    /// times of conditions that have not changed.
+    /// The current status with the conditions that a kubelet writes; those of others are theirs. Keeps from `previous`, the pod's present
+    /// status, the times of conditions that have not changed.
     func json(previous: JSONValue, now: Timestamp) -> JSONValue {
         let phase = phase
         var status: JSONValue = [
@@ -88,7 +90,7 @@ struct NodePodStatus: Sendable {
             condition("PodReadyToStartContainers", isPrepared && !isOver), initialized, ready("Ready"),
             ready("ContainersReady"),
         ]
-        let ownTypes = own.compactMap { $0["type"] }
-        return own + previous.filter { condition in condition["type"].map { !ownTypes.contains($0) } ?? false }
+        return isDisrupted
+            ? own + [condition("DisruptionTarget", true, "TerminationByKubelet", failure?.message ?? "")] : own
     }
 }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import JSON
 import KubernetesModel
 
@@ -93,8 +94,40 @@ struct PodFiles: Sendable {
     }
 
     /// Removes all files of the pod. Throws a system error.
-    func remove() throws {
-        if FileManager.default.fileExists(atPath: root) { try FileManager.default.removeItem(atPath: root) }
+    func remove() throws { try Self.remove(root) }
+
+    /// Removes the directories of pods that are not among `known`, the UIDs of those that there are: a node before this one made them, and
+    /// was killed. Throws a system error.
+    static func removeAll(node: String, but known: () -> Set<String>) throws {
+        let pods = "\(node)/pods"
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: pods) else { return }
+        // Asked after the names are known: a pod is known before it has a directory.
+        let known = known()
+        for name in names.sorted() {
+            guard let uid = name.split(separator: "_").last, !known.contains(String(uid)) else { continue }
+            try remove("\(pods)/\(name)")
+        }
+    }
+
+    private static func remove(_ path: String) throws {
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        do {
+            try FileManager.default.removeItem(atPath: path)
+        } catch {
+            // A container may have made directories in which nobody may write: their owner may change that.
+            allowWriting(path)
+            try FileManager.default.removeItem(atPath: path)
+        }
+    }
+
+    private static func allowWriting(_ root: String) {
+        var paths = [root]
+        while let path = paths.popLast() {
+            var information = stat()
+            guard lstat(path, &information) == 0, information.st_mode & S_IFMT == S_IFDIR else { continue }
+            chmod(path, 0o700)
+            paths += ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).map { "\(path)/\($0)" }
+        }
     }
 
     /// The container's termination message: at most 4096 bytes of its message file. If that is empty, the container

@@ -74,6 +74,8 @@ actor PodWorker {
     private var volumes: [String: String]?
     private let startTime: Timestamp
     private var failure: (reason: String, message: String)?
+    /// Whether the end of an earlier node ended it.
+    private let isLost: Bool
     /// No container is started any more.
     private var isEnding = false
     private var deadline: Deadline?
@@ -91,9 +93,9 @@ actor PodWorker {
     /// Work to start in tasks of their own.
     private var work: [@Sendable () async -> Void] = []
 
-    /// A worker for a pod that is bound to the node. With `isLost`, an earlier node started the pod and its processes
-    /// are gone, so it fails.
-    init(_ pod: NodePod, node: Node, isLost: Bool) {
+    /// A worker for a pod that is bound to the node. Where an earlier node had begun with it, what had ended has; what ran went with that
+    /// node and starts again by the pod's restart policy, or the pod has been disrupted.
+    init(_ pod: NodePod, node: Node) {
         self.pod = pod
         self.node = node
         let metadata = pod.metadata
@@ -107,21 +109,56 @@ actor PodWorker {
         let now = node.clock.now
         startTime = pod.status["startTime"]?.string.flatMap(Timestamp.init(rfc3339:)) ?? now
         let hasInit = pod.spec["initContainers"]?.array?.isEmpty == false
+        let known = (pod.status["initContainerStatuses"]?.array ?? []) + (pod.status["containerStatuses"]?.array ?? [])
+        let waiting = hasInit ? "PodInitializing" : "ContainerCreating"
+        var isLost = false
         containers = pod.containers.map { spec in
-            var container = Container(
-                spec: spec,
-                record: ContainerRecord(
-                    name: spec.name, image: spec.image, role: spec.role,
-                    state: .waiting(reason: hasInit ? "PodInitializing" : "ContainerCreating", message: "")))
-            guard isLost else { return container }
-            container.activity = .done
-            let message = "The container could not be located when the pod was terminated"
-            container.record.state = .terminated(
-                .init(exitCode: 137, reason: "ContainerStatusUnknown", message: message, finishedAt: now))
+            var container = Container(spec: spec, record: ContainerRecord(spec, waiting: waiting))
+            guard let json = known.first(where: { $0["name"]?.string == spec.name }),
+                let record = ContainerRecord(spec, json)
+            else { return container }
+            container.record = record
+            container.attempt = record.restartCount
+            switch record.state {
+            // One in back-off is started at once.
+            case .waiting: container.record.state = .waiting(reason: waiting, message: "")
+            case .terminated: container.activity = .done
+            case .running(let since):
+                let end = ContainerRecord.Termination(
+                    exitCode: 137, reason: "ContainerStatusUnknown",
+                    message: "The container could not be located when the pod was terminated", startedAt: since,
+                    finishedAt: now, containerID: record.containerID)
+                if Self.restarts(spec, after: end.exitCode, pod) {
+                    container.record.last = end
+                    container.record.restartCount += 1
+                    container.record.state = .waiting(reason: waiting, message: "")
+                    container.attempt += 1
+                } else {
+                    container.record.state = .terminated(end)
+                    container.activity = .done
+                    isLost = true
+                }
+            }
             return container
         }
-        isEnding = isLost
-        isOver = isLost
+        self.isLost = isLost
+        guard isLost else { return }
+        failure = ("NodeShutdown", "the node that ran the pod was stopped or killed, and its processes with it")
+        for index in containers.indices {
+            guard case .waiting = containers[index].record.state else { continue }
+            containers[index].activity = .done
+        }
+        isEnding = true
+        isOver = true
+    }
+
+    /// Whether a container is started again after that exit code.
+    private static func restarts(_ spec: ContainerSpec, after code: Int, _ pod: NodePod) -> Bool {
+        switch spec.role {
+        case .sidecar: true
+        case .initial: code != 0 && pod.restartPolicy != .never
+        case .main: pod.restartPolicy.restarts(after: code)
+        }
     }
 
     /// Runs until the pod is gone or the task is cancelled. In the second case ``ProcessSupervisor/stop()`` has to end
@@ -149,15 +186,27 @@ actor PodWorker {
         }
     }
 
-    /// The current log of a container, by default of the first main one, and whether nothing will be added to it; nil
-    /// for an unknown container.
-    func log(of container: String?) -> (name: String, attempt: Int, isComplete: Bool)? {
-        let named = containers.first { $0.spec.name == container }
-        guard let found = container == nil ? containers.first(where: { $0.spec.role == .main }) : named else {
-            return nil
+    /// The logs that a container has.
+    struct Logs: Sendable {
+        /// The run that is under way, or the last one; nil while none has begun.
+        var current: Int?
+        /// The one before; that of a container that waits to be started again is its last.
+        var previous: Int?
+        /// Whether nothing will be added to the current one.
+        var isComplete: Bool
+        /// Why none has begun.
+        var waiting: String
+    }
+
+    /// The logs of a container; nil for an unknown one.
+    func logs(of name: String) -> Logs? {
+        guard let found = containers.first(where: { $0.spec.name == name }) else { return nil }
+        let before = found.attempt > 0 ? found.attempt - 1 : nil
+        if case .waiting(let reason, _) = found.record.state {
+            return Logs(current: before, previous: before, isComplete: true, waiting: reason)
         }
         let isComplete = if case .done = found.activity { true } else { isOver }
-        return (found.spec.name, found.attempt, isComplete)
+        return Logs(current: found.attempt, previous: before, isComplete: isComplete, waiting: "")
     }
 
     // MARK: Messages
@@ -366,13 +415,7 @@ actor PodWorker {
             containerID: container.record.containerID)
         container.record.state = .terminated(termination)
         container.activity = .done
-        let restarts =
-            switch container.spec.role {
-            case .sidecar: true
-            case .initial: code != 0 && pod.restartPolicy != .never
-            case .main: pod.restartPolicy.restarts(after: code)
-            }
-        if restarts, !isEnding {
+        if Self.restarts(container.spec, after: code, pod), !isEnding {
             // After ten minutes of running the back-off starts over, as in the kubelet.
             if let since = container.startedAt, now - since > .seconds(600) { container.delay = .seconds(1) }
             let wait = container.delay
@@ -416,7 +459,7 @@ actor PodWorker {
         NodePodStatus(
             generation: pod.metadata.generation, restartPolicy: pod.restartPolicy,
             containers: containers.map(\.record), isPrepared: volumes != nil, isOver: isOver, startTime: startTime,
-            failure: failure)
+            failure: failure, isDisrupted: isLost)
     }
 
     /// Writes the status when it has changed, one patch at a time. When the final status is written, confirms a
@@ -428,12 +471,23 @@ actor PodWorker {
         let pods = node.client.dynamic(NodePod.resourceType, namespace: metadata.namespace)
         if json != written {
             isWriting = true
-            work.append { [node, post] in
+            // A strategic patch leaves others' conditions alone, which may have come meanwhile; a kubelet's come first.
+            let own = (json["conditions"]?.array ?? []).compactMap { $0["type"] }
+            let others = (pod.status["conditions"]?.array ?? []).compactMap { $0["type"] }.filter { !own.contains($0) }
+            var patch = json
+            // What a condition says no more is taken away.
+            patch["conditions"] = .array(
+                (json["conditions"]?.array ?? []).map { condition in
+                    var condition = condition
+                    for field in ["reason", "message"] where condition[field] == nil { condition[field] = .null }
+                    return condition
+                })
+            patch["$setElementOrder/conditions"] = .array((own + others).map { ["type": $0] })
+            work.append { [node, post, patch] in
                 do {
-                    // The UID keeps the patch from hitting a later pod of that name. A merge patch replaces whole
-                    // lists.
+                    // The UID keeps the patch from hitting a later pod of that name.
                     _ = try await pods.patchStatus(
-                        metadata.name, .merge(["metadata": ["uid": .string(metadata.uid)], "status": json]))
+                        metadata.name, .strategic(["metadata": ["uid": .string(metadata.uid)], "status": patch]))
                     post(.written(json, isSuccess: true))
                 } catch let status as APIStatus where status.code == 404 || status.code == 409 {
                     post(.gone)

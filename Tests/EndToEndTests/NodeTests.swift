@@ -146,6 +146,86 @@ import Testing
         try? FileManager.default.removeItem(atPath: cluster.directory)
     }
 
+    @Test(.enabled(if: Tools.kubectl != nil, "no kubectl: set KUBECTL"), arguments: [SIGINT, SIGKILL])
+    func `What ran when sluice up ended runs again after its start, at no cost`(number: Int32) async throws {
+        let data = try Tools.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: data) }
+        let started = data + "/started"
+        let first = try await LocalUp.start(["--data", data + "/cluster"])
+        try await first.kubectl(
+            "apply", "-f", "-",
+            input: """
+                apiVersion: sluice.dev/v1alpha1
+                kind: PipelineRun
+                metadata: {name: r}
+                spec:
+                  pipelineSpec:
+                    tasks:
+                      - {name: before, container: {image: x, command: ["true"]}}
+                      - name: long
+                        dependsOn: [before]
+                        container:
+                          image: x
+                          command: [sh, -c, "test -e \(started) && exit 0; echo > \(started); sleep 1000"]
+                ---
+                apiVersion: v1
+                kind: Pod
+                metadata: {name: server}
+                spec: {containers: [{name: c, image: x, command: [sh, -c, "echo here; sleep 1000"]}]}
+                """)
+        try await first.kubectl("wait", "pod/server", "--for=condition=Ready", "--timeout=30s")
+        for _ in 0..<2_000 where !FileManager.default.fileExists(atPath: started) {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        // Of a pod that is gone when the node comes back.
+        let orphan = data + "/cluster/node/pods/default_gone_0-0/work"
+        try FileManager.default.createDirectory(atPath: orphan, withIntermediateDirectories: true)
+        first.program.signal(number)
+        _ = await end(of: first.program, within: .seconds(30))
+
+        let second = try await LocalUp.start(["--data", data + "/cluster"])
+        try await second.kubectl("wait", "prun/r", "--for=condition=Succeeded", "--timeout=60s")
+        let run = try JSONValue(parsing: try await second.kubectl("get", "prun", "r", "-o", "json"))
+        let rows = run["status"]?["tasks"]?.array ?? []
+        #expect(rows.map { $0["attempt"] ?? 0 } == [0, 1])
+        #expect(rows.last?["disruptions"] == 1 && rows.last?["failures"] == nil)
+        try await second.kubectl("wait", "pod/server", "--for=condition=Ready", "--timeout=30s")
+        let pod = try JSONValue(parsing: try await second.kubectl("get", "pod", "server", "-o", "json"))
+        let container = pod["status"]?["containerStatuses"]?[0]
+        #expect(container?["restartCount"] == 1)
+        #expect(container?[path: "lastState", "terminated"]?["exitCode"] == 137)
+        #expect(try await second.kubectl("logs", "server", "--previous") == "here\n")
+        #expect(!FileManager.default.fileExists(atPath: orphan))
+        await second.stop()
+        try? FileManager.default.removeItem(atPath: first.directory)
+    }
+
+    @Test(.enabled(if: Tools.kubectl != nil, "no kubectl: set KUBECTL"))
+    func `The log of a container in back-off is that of its last run`() async throws {
+        try await LocalUp.with(["--no-operator"]) { cluster in
+            try await cluster.kubectl(
+                "apply", "-f", "-",
+                input: """
+                    apiVersion: v1
+                    kind: Pod
+                    metadata: {name: crash}
+                    spec: {containers: [{name: c, image: x, command: [sh, -c, "echo last words; exit 3"]}]}
+                    ---
+                    apiVersion: v1
+                    kind: Pod
+                    metadata: {name: nothing}
+                    spec: {containers: [{name: c, image: X}]}
+                    """)
+            let path = "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}="
+            try await cluster.kubectl("wait", "pod/crash", path + "CrashLoopBackOff", "--timeout=30s")
+            try await cluster.kubectl("wait", "pod/nothing", path + "InvalidImageName", "--timeout=30s")
+            #expect(try await cluster.kubectl("logs", "crash") == "last words\n")
+            #expect(try await cluster.kubectl("logs", "crash", "--previous") == "last words\n")
+            let refusal = try await cluster.kubectl("logs", "nothing", expect: 1)
+            #expect(refusal.contains("container \"c\" in pod \"nothing\" is waiting to start: InvalidImageName"))
+        }
+    }
+
     private static let recordings = [
         ("stopped-by-deadline", "progress 42\ngot TERM\n"), ("stopped-by-deadline-ignores-term", "hello\n"),
         ("stopped-by-deadline-with-native-sidecar", ""),
