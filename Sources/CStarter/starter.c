@@ -4,16 +4,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -120,9 +124,153 @@ static void find_descendants(pid_t root, struct pids *found) {
 
 struct launch {
     uint32_t container, grace;
-    char *program, *directory, *log;
-    char **arguments, **environment;
+    char *program, *directory, *log, *stage;
+    char **arguments, **environment, **mounts;
+    size_t mount_count;
 };
+
+// MARK: - Mounts
+
+// Writes a whole file of /proc.
+static int write_text(const char *path, const char *text) {
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    ssize_t size = write(file, text, strlen(text));
+    int problem = errno;
+    close(file);
+    errno = problem;
+    return size < 0 ? -1 : 0;
+}
+
+// Mounts of its own for this process: as root, or in a user namespace in which it is nobody else.
+static int enter_namespace(void) {
+    uid_t user = geteuid();
+    gid_t group = getegid();
+    if (unshare(CLONE_NEWNS) != 0) {
+        char text[64];
+        if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return -1;
+        if (write_text("/proc/self/setgroups", "deny") != 0 && errno != ENOENT) return -1;
+        snprintf(text, sizeof text, "%u %u 1", user, user);
+        if (write_text("/proc/self/uid_map", text) != 0) return -1;
+        snprintf(text, sizeof text, "%u %u 1", group, group);
+        if (write_text("/proc/self/gid_map", text) != 0) return -1;
+    }
+    // What is mounted outside later is seen, what is mounted here is not seen outside.
+    return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
+}
+
+static int make_place(const char *path, int is_directory) {
+    if (is_directory) return mkdir(path, 0755) != 0 && errno != EEXIST ? -1 : 0;
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (file < 0) return -1;
+    close(file);
+    return 0;
+}
+
+// Puts a folder of our own with the same content in the place of `path`, so that something can be added to it.
+static int shadow(const char *path, const char *stage) {
+    if (mount("sluice", stage, "tmpfs", 0, "mode=755") != 0) return -1;
+    // Else it would be in itself, where it is below `path`.
+    if (mount(NULL, stage, NULL, MS_UNBINDABLE, NULL) != 0) return -1;
+    DIR *folder = opendir(path);
+    if (!folder) return -1;
+    int result = 0;
+    for (struct dirent *entry; result == 0 && (entry = readdir(folder));) {
+        char from[PATH_MAX], to[PATH_MAX], link[PATH_MAX];
+        struct stat information;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        int length = snprintf(from, sizeof from, "%s/%s", path[1] ? path : "", entry->d_name);
+        int other = snprintf(to, sizeof to, "%s/%s", stage, entry->d_name);
+        if (length >= (int)sizeof from || other >= (int)sizeof to || lstat(from, &information) != 0) continue;
+        if (S_ISLNK(information.st_mode)) {
+            ssize_t size = readlink(from, link, sizeof link - 1);
+            if (size < 0) continue;
+            link[size] = 0;
+            result = symlink(link, to);
+        } else {
+            result = make_place(to, S_ISDIR(information.st_mode));
+            if (result == 0) result = mount(from, to, NULL, MS_BIND | MS_REC, NULL);
+        }
+        if (result != 0 && errno == ENOENT) result = 0;  // It went meanwhile.
+    }
+    int problem = errno;
+    closedir(folder);
+    errno = problem;
+    if (result != 0) return -1;
+    if (path[1]) return mount(stage, path, NULL, MS_MOVE, NULL);
+    // The root cannot be moved onto.
+    if (chdir(stage) != 0) return -1;
+    if (syscall(SYS_pivot_root, ".", ".") == 0) return umount2(".", MNT_DETACH) != 0 ? -1 : chdir("/");
+    return chroot(".") != 0 ? -1 : chdir("/");
+}
+
+// Whether `path` is at or below a place that is ours: what is made there is not made on the host.
+static int is_ours(const char *path, char **mounts, size_t count, const char *shadowed) {
+    size_t length = strlen(shadowed);
+    if (length && strncmp(path, shadowed, length) == 0 && (path[length] == 0 || path[length] == '/')) return 1;
+    for (size_t index = 0; index < count; index++) {
+        const char *place = mounts[index * 3 + 1];
+        length = strlen(place);
+        if (strncmp(path, place, length) == 0 && (path[length] == 0 || path[length] == '/')) return 1;
+    }
+    return 0;
+}
+
+// Makes what is missing of the path of a mount, on no file system of the host.
+static int make_mountpoint(const char *path, int is_directory, const struct launch *launch, size_t done) {
+    char partial[PATH_MAX], above[PATH_MAX] = "/", shadowed[PATH_MAX] = "";
+    struct stat information;
+    for (const char *next = path; *next;) {
+        const char *end = strchr(next + 1, '/');
+        size_t length = end ? (size_t)(end - path) : strlen(path);
+        if (length >= sizeof partial) return errno = ENAMETOOLONG, -1;
+        memcpy(partial, path, length);
+        partial[length] = 0;
+        next = path + length;
+        if (stat(partial, &information) != 0) {
+            if (errno != ENOENT) return -1;
+            if (!is_ours(above, launch->mounts, done, shadowed)) {
+                char real[PATH_MAX];
+                // Links on the way lead to where it is to be added.
+                if (!realpath(above, real)) return -1;
+                if (shadow(real, launch->stage) != 0) return -1;
+                memcpy(shadowed, above, sizeof shadowed);
+            }
+            if (make_place(partial, *next || is_directory) != 0) return -1;
+        }
+        memcpy(above, partial, sizeof above);
+    }
+    return 0;
+}
+
+static int mount_one(const char *source, const char *target, int is_read_only, const struct launch *launch, size_t done) {
+    struct stat information;
+    if (stat(source, &information) != 0) return -1;
+    if (make_mountpoint(target, S_ISDIR(information.st_mode), launch, done) != 0) return -1;
+    if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) != 0) return -1;
+    if (!is_read_only) return 0;
+    struct statvfs kept;
+    if (statvfs(target, &kept) != 0) return -1;
+    unsigned long flags = MS_BIND | MS_REMOUNT | MS_RDONLY;
+    // In a user namespace these may not be taken away.
+    if (kept.f_flag & ST_NOSUID) flags |= MS_NOSUID;
+    if (kept.f_flag & ST_NODEV) flags |= MS_NODEV;
+    if (kept.f_flag & ST_NOEXEC) flags |= MS_NOEXEC;
+    if (kept.f_flag & ST_NOATIME) flags |= MS_NOATIME;
+    if (kept.f_flag & ST_RELATIME) flags |= MS_RELATIME;
+    return mount(NULL, target, NULL, flags, NULL);
+}
+
+// Gives the process what is mounted for it. Returns 0 or errno.
+static int mount_all(const struct launch *launch) {
+    if (!launch->mount_count) return 0;
+    if (enter_namespace() != 0) return errno;
+    for (size_t index = 0; index < launch->mount_count; index++) {
+        char **one = launch->mounts + index * 3;
+        if (mount_one(one[0], one[1], strcmp(one[2], "ro") == 0, launch, index) != 0) return errno;
+    }
+    return 0;
+}
 
 // The program itself, between fork and exec. Returns only where that fails.
 static int run_program(const struct launch *launch, int log) {
@@ -131,6 +279,8 @@ static int run_program(const struct launch *launch, int log) {
     for (int number = 1; number < 65; number++) sigaction(number, &standard, NULL);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0) return errno;
+    int problem = mount_all(launch);
+    if (problem) return SLUICE_MOUNT_FAILED + problem;
     if (launch->directory[0] && chdir(launch->directory) != 0) return errno;
     syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
     sigset_t none;
@@ -319,26 +469,30 @@ static int64_t obey(char *frame, uint32_t length) {
         }
         return -1;
     }
-    if (kind != SLUICE_LAUNCH || length < 24 || frame[length - 1]) return -1;
-    size_t counts[] = {number_at(frame + 12), number_at(frame + 16)}, sum = counts[0] + counts[1];
+    if (kind != SLUICE_LAUNCH || length < 28 || frame[length - 1]) return -1;
+    size_t arguments = number_at(frame + 12), variables = number_at(frame + 16), mounts = number_at(frame + 20);
+    size_t sum = arguments + variables + mounts * 3;
     char **strings = sum < length ? calloc(sum + 2, sizeof *strings) : NULL;
     if (!strings) return report(SLUICE_STARTED, container, -E2BIG), -1;
     struct launch launch = {.container = container, .grace = first};
-    char *next = frame + 20, *end = frame + length;
-    char **heads[] = {&launch.program, &launch.directory, &launch.log};
+    char *next = frame + 24, *end = frame + length;
+    char **heads[] = {&launch.program, &launch.directory, &launch.log, &launch.stage};
     int is_whole = 1;
-    for (size_t index = 0; index < 3 + sum; index++) {
+    for (size_t index = 0; index < 4 + sum; index++) {
         if (next >= end) {
             is_whole = 0;
             break;
         }
-        // The arguments end with NULL, and so do the variables behind them.
-        char **place = index < 3 ? heads[index] : &strings[index - 3 + (index - 3 >= counts[0])];
+        // The arguments end with NULL, and so do the variables behind them; mounts follow.
+        size_t at = index < 4 ? 0 : index - 4;
+        char **place = index < 4 ? heads[index] : &strings[at + (at >= arguments) + (at >= arguments + variables)];
         *place = next;
         next += strlen(next) + 1;
     }
     launch.arguments = strings;
-    launch.environment = strings + counts[0] + 1;
+    launch.environment = strings + arguments + 1;
+    launch.mounts = launch.environment + variables + 1;
+    launch.mount_count = mounts;
     if (is_whole) launch_container(&launch); else report(SLUICE_STARTED, container, -EINVAL);
     free(strings);
     return -1;

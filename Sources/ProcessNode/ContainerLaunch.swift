@@ -14,10 +14,17 @@ struct ContainerLaunch: Sendable {
         var environment: [String]
         var directory: String
         var log: String
+        var mounts: [ProcessSupervisor.Mount]
 
         /// The failure of the start, worded as a container runtime does.
         func problem(_ error: ProcessSupervisor.LaunchError) -> ContainerProblem {
-            ContainerProblem(
+            if error.isOfMount {
+                let places = mounts.map(\.path).joined(separator: ", ")
+                return ContainerProblem(
+                    reason: "CreateContainerError",
+                    message: "volumes cannot be mounted at \(places): \(error.reason)")
+            }
+            return ContainerProblem(
                 reason: "StartError",
                 message: "unable to start container process: exec: \"\(path)\" in \(directory): \(error.reason)")
         }
@@ -29,6 +36,8 @@ struct ContainerLaunch: Sendable {
     /// The paths of the volumes, by name.
     var volumes: [String: String]
     var attempt: Int
+    /// Whether containers may have mounts of their own here.
+    var canMount: Bool
     /// How the pod finds others by their names; nil for one that looks for none.
     var gang: GangAddresses?
 
@@ -74,7 +83,67 @@ struct ContainerLaunch: Sendable {
         return Ready(
             path: try Self.find(program, path: environment.variables["PATH"] ?? "", directory: directory),
             arguments: arguments, environment: environment.variables.map { "\($0.key)=\($0.value)" }.sorted(),
-            directory: directory, log: files.log(container.name, attempt))
+            directory: directory, log: files.log(container.name, attempt),
+            mounts: try await mounts(environment, arguments))
+    }
+
+    /// What the container's volumes are at their paths, and its termination message at its own. Throws ``ContainerProblem`` for what cannot
+    /// be had.
+    private func mounts(_ environment: ContainerEnvironment, _ arguments: [String]) async throws -> [ProcessSupervisor
+        .Mount]
+    {
+        var mounts: [ProcessSupervisor.Mount] = []
+        for mount in container.json["volumeMounts"]?.array ?? [] {
+            guard let name = mount["name"]?.string, let path = mount["mountPath"]?.string, let volume = volumes[name]
+            else {
+                continue
+            }
+            let spec = (pod.spec["volumes"]?.array ?? []).first { $0["name"]?.string == name }
+            guard canMount else {
+                // Whoever asks for the volume by its variable needs no mount; files that tell of the pod are named by variables as well.
+                let variable = "SLUICE_VOLUME_" + Self.variableName(name)
+                let isAsked = (arguments + environment.variables.values).contains { $0.contains(variable) }
+                if isAsked || spec?["downwardAPI"] != nil { continue }
+                throw ContainerProblem(
+                    reason: "CreateContainerError",
+                    message:
+                        "volume \"\(name)\" cannot be mounted at \(path), since this machine gives users no mount namespaces: "
+                        + "$\(variable) is where it is")
+            }
+            guard path.hasPrefix("/"), path != "/", !path.split(separator: "/").contains("..") else {
+                throw ContainerProblem(
+                    reason: "CreateContainerError", message: "volume \"\(name)\" cannot be mounted at \"\(path)\"")
+            }
+            let part = mount["subPath"]?.string ?? mount["subPathExpr"]?.string.map(environment.expand) ?? ""
+            guard !part.hasPrefix("/"), !part.split(separator: "/").contains("..") else {
+                throw ContainerProblem(
+                    reason: "CreateContainerConfigError",
+                    message: "failed to prepare subPath for volumeMount \"\(name)\": \(part)")
+            }
+            let source = part.isEmpty ? volume : "\(volume)/\(part)"
+            let isGiven = ["configMap", "secret", "downwardAPI", "projected"].contains { spec?[$0] != nil }
+            if !part.isEmpty, !isGiven {
+                try await DetachedThread.run {
+                    if access(source, F_OK) != 0 { try PodFiles.makeDirectory(source) }
+                }
+            }
+            mounts.append(
+                ProcessSupervisor.Mount(
+                    source: source, path: Self.withoutSlashes(path),
+                    isReadOnly: isGiven || mount["readOnly"]?.bool == true))
+        }
+        // Outer ones first: inner ones are in them.
+        mounts.sort { $0.path.split(separator: "/").count < $1.path.split(separator: "/").count }
+        guard canMount, container.terminationMessagePath.hasPrefix("/") else { return mounts }
+        return mounts + [
+            ProcessSupervisor.Mount(
+                source: files.message(container.name), path: Self.withoutSlashes(container.terminationMessagePath),
+                isReadOnly: false)
+        ]
+    }
+
+    private static func withoutSlashes(_ path: String) -> String {
+        "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
     }
 
     /// Where the files that tell a pod of itself are mounted, and where they are: variables that name them are all that a program

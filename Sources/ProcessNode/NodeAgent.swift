@@ -73,6 +73,7 @@ public final class NodeAgent: Sendable {
             node: configuration.name, labels: labels, allocatable: allocatable)
         let node = PodWorker.Node(
             client: client, supervisor: supervisor, ports: GangPorts(), directory: configuration.directory,
+            canMount: await canMount(supervisor),
             clock: clock,
             logger: logger)
         let informer = Informer(client.resource(NodePod.self).listWatch, logger: logger)
@@ -136,6 +137,31 @@ public final class NodeAgent: Sendable {
         let worker = workers.withLock { $0.removeValue(forKey: metadata.uid) }
         guard let worker else { return }
         worker.post(.gone)
+    }
+
+    /// Whether this machine lets us give containers mounts of their own; tells it where it does not.
+    private func canMount(_ supervisor: ProcessSupervisor) async -> Bool {
+        let probe = configuration.directory + "/probe"
+        do {
+            for folder in ["stage", "data"] { try PodFiles.makeDirectory("\(probe)/\(folder)") }
+            defer { try? FileManager.default.removeItem(atPath: probe) }
+            // With its mounts done there is no such program.
+            let result = await withCheckedContinuation { continuation in
+                supervisor.launch(
+                    ProcessSupervisor.Launch(
+                        path: "/sluice-probe/nothing", arguments: ["nothing"], environment: [], directory: "",
+                        logPath: probe + "/log",
+                        mounts: [.init(source: probe + "/data", path: "/sluice-probe", isReadOnly: true)],
+                        stage: probe + "/stage", onStart: { continuation.resume(returning: $0) }, onExit: { _ in }))
+            }
+            guard case .failure(let error) = result, error.isOfMount else { return true }
+            logger.notice(
+                "volumes are not mounted at their paths, since this machine gives users no mount namespaces (\(error.reason)): a container finds volume NAME in SLUICE_VOLUME_NAME"
+            )
+        } catch {
+            logger.warning("\(probe) cannot be made: \(error)")
+        }
+        return false
     }
 
     /// Removes what a node that was killed has left of pods that are gone since.

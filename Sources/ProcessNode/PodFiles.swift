@@ -3,7 +3,7 @@ import Glibc
 import JSON
 import KubernetesModel
 
-/// The files of one pod: `volumes/NAME`, `work`, and for each container the logs `NAME/0.log`, `NAME/1.log`... and the
+/// The files of one pod: `volumes/NAME`, `work`, `stage`, and for each container the logs `NAME/0.log`, `NAME/1.log`... and the
 /// termination message `NAME/message`.
 struct PodFiles: Sendable {
     let root: String
@@ -18,20 +18,22 @@ struct PodFiles: Sendable {
     func log(_ container: String, _ attempt: Int) -> String { "\(root)/containers/\(container)/\(attempt).log" }
     /// The termination message of a container.
     func message(_ container: String) -> String { "\(root)/containers/\(container)/message" }
+    /// An empty directory for building mounts.
+    var stage: String { "\(root)/stage" }
     /// The directory of a volume.
     func volume(_ name: String) -> String { "\(root)/volumes/\(name)" }
 
     /// Creates the directories that every pod has. Throws a system error.
     func prepare(containers: [String]) throws {
         try Self.makeDirectory(work)
+        try Self.makeDirectory(stage)
         for container in containers { try Self.makeDirectory("\(root)/containers/\(container)") }
     }
 
-    /// Creates the pod's volumes, with files that tell of it as `text` has them, and returns their paths by name. Skips kinds that a process node does not support
-    /// (projected tokens, claims).
+    /// Creates the pod's volumes, with files that tell of it as `text` has them, and returns their paths by name.
     ///
-    /// Throws ``ContainerProblem`` when a ConfigMap or Secret is missing, a system error when a file cannot be written,
-    /// and what `source` throws.
+    /// Throws ``ContainerProblem`` when a ConfigMap or Secret is missing and for kinds of volumes that this node does not have, a system
+    /// error when a file cannot be written, and what `source` throws.
     func materialise(
         _ pod: NodePod, from source: ConfigurationSource, text: (String) -> String = { $0 }
     ) async throws -> [String: String] {
@@ -42,55 +44,108 @@ struct PodFiles: Sendable {
                 paths[name] = path
                 continue
             }
-            if let items = volume["downwardAPI"]?["items"]?.array {
-                try Self.makeDirectory(self.volume(name))
-                paths[name] = self.volume(name)
-                for item in items {
-                    guard let path = item["path"]?.string,
-                        let value = item[path: "fieldRef", "fieldPath"]?.string.flatMap({
-                            ContainerEnvironment.field($0, of: pod)
-                        })
-                    else { continue }
-                    try write(Array(text(value).utf8), to: path, in: name)
-                }
-                continue
-            }
-            guard volume["emptyDir"] != nil || volume["configMap"] != nil || volume["secret"] != nil else { continue }
-            try Self.makeDirectory(self.volume(name))
-            paths[name] = self.volume(name)
-            guard let reference = volume["configMap"] ?? volume["secret"] else { continue }
-            let isSecret = volume["configMap"] == nil
-            let object = reference[isSecret ? "secretName" : "name"]?.string ?? ""
-            guard let json = try await isSecret ? source.secret(object) : source.configMap(object) else {
-                if reference["optional"]?.bool == true { continue }
+            guard let kind = Self.kinds.first(where: { volume[$0] != nil }), let content = volume[kind] else {
+                let kind = volume.object?.keys.first { $0 != "name" } ?? "nothing"
                 throw ContainerProblem(
                     reason: "ContainerCreating",
-                    message: "MountVolume.SetUp failed for volume \"\(name)\" : \(isSecret ? "secret" : "configmap") "
-                        + "\"\(object)\" not found")
+                    message:
+                        "MountVolume.SetUp failed for volume \"\(name)\" : this node has no volumes of kind \(kind), only "
+                        + "hostPath, " + Self.kinds.joined(separator: ", "))
             }
-            var contents: [String: [UInt8]] = [:]
-            for (key, text) in json["data"]?.stringMap ?? [:] {
-                contents[key] = isSecret ? Base64.decode(text) ?? [] : Array(text.utf8)
+            try Self.makeDirectory(self.volume(name))
+            paths[name] = self.volume(name)
+            let sources = kind == "projected" ? content["sources"]?.array ?? [] : [[kind: content] as JSONValue]
+            for one in sources {
+                let files = try await files(of: one, name, pod, source, text)
+                let standard = content["defaultMode"]?.int ?? 0o644
+                for file in files { try write(file.bytes, to: file.path, in: name, mode: file.mode ?? standard) }
             }
-            for (key, text) in json["binaryData"]?.stringMap ?? [:] { contents[key] = Base64.decode(text) ?? [] }
-            var files = contents.map { (path: $0.key, bytes: $0.value) }
-            if let items = reference["items"]?.array, !items.isEmpty {
-                files = items.compactMap { item in
-                    guard let key = item["key"]?.string, let bytes = contents[key] else { return nil }
-                    return (item["path"]?.string ?? key, bytes)
-                }
-            }
-            for file in files { try write(file.bytes, to: file.path, in: name) }
         }
         return paths
     }
 
+    /// The kinds of volumes that are folders of this node.
+    private static let kinds = ["emptyDir", "configMap", "secret", "downwardAPI", "projected"]
+
+    private struct VolumeFile {
+        var path: String
+        var bytes: [UInt8]
+        var mode: Int64?
+    }
+
+    /// The files of one source of a volume.
+    private func files(
+        of volume: JSONValue, _ name: String, _ pod: NodePod, _ source: ConfigurationSource, _ text: (String) -> String
+    ) async throws -> [VolumeFile] {
+        if let items = volume["downwardAPI"]?["items"]?.array {
+            return items.compactMap { item in
+                guard let path = item["path"]?.string,
+                    let value = item[path: "fieldRef", "fieldPath"]?.string.flatMap({
+                        ContainerEnvironment.field($0, of: pod)
+                    })
+                else { return nil }
+                return VolumeFile(path: path, bytes: Array(text(value).utf8), mode: item["mode"]?.int)
+            }
+        }
+        if volume["serviceAccountToken"] != nil || volume["clusterTrustBundle"] != nil {
+            throw ContainerProblem(
+                reason: "ContainerCreating",
+                message: "MountVolume.SetUp failed for volume \"\(name)\" : this cluster gives pods no tokens")
+        }
+        guard let reference = volume["configMap"] ?? volume["secret"] else { return [] }
+        let isSecret = volume["configMap"] == nil
+        // In a projected volume a Secret has a name like everything else.
+        let object = (isSecret ? reference["secretName"]?.string : nil) ?? reference["name"]?.string ?? ""
+        guard let json = try await isSecret ? source.secret(object) : source.configMap(object) else {
+            if reference["optional"]?.bool == true { return [] }
+            throw ContainerProblem(
+                reason: "ContainerCreating",
+                message: "MountVolume.SetUp failed for volume \"\(name)\" : \(isSecret ? "secret" : "configmap") "
+                    + "\"\(object)\" not found")
+        }
+        var contents: [String: [UInt8]] = [:]
+        for (key, text) in json["data"]?.stringMap ?? [:] {
+            contents[key] = isSecret ? Base64.decode(text) ?? [] : Array(text.utf8)
+        }
+        for (key, text) in json["binaryData"]?.stringMap ?? [:] { contents[key] = Base64.decode(text) ?? [] }
+        guard let items = reference["items"]?.array, !items.isEmpty else {
+            return contents.map { VolumeFile(path: $0.key, bytes: $0.value) }
+        }
+        return try items.compactMap { item in
+            guard let key = item["key"]?.string else { return nil }
+            guard let bytes = contents[key] else {
+                if reference["optional"]?.bool == true { return nil }
+                throw ContainerProblem(
+                    reason: "ContainerCreating",
+                    message:
+                        "MountVolume.SetUp failed for volume \"\(name)\" : references non-existent \(isSecret ? "secret" : "config") "
+                        + "key: \(key)")
+            }
+            return VolumeFile(path: item["path"]?.string ?? key, bytes: bytes, mode: item["mode"]?.int)
+        }
+    }
+
     /// Writes a file of a volume; a path that would lead out of it is passed over.
-    private func write(_ bytes: [UInt8], to file: String, in volume: String) throws {
+    private func write(_ bytes: [UInt8], to file: String, in volume: String, mode: Int64) throws {
         guard !file.hasPrefix("/"), !file.split(separator: "/").contains("..") else { return }
         let path = "\(self.volume(volume))/\(file)"
         try Self.makeDirectory(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
-        try Data(bytes).write(to: URL(filePath: path), options: .atomic)
+        // Not readable by others for a moment before it is what it is to be.
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw ContainerProblem(reason: "ContainerCreating", message: "\(path): \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let size = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard size > 0 else {
+                throw ContainerProblem(
+                    reason: "ContainerCreating", message: "\(path): \(String(cString: strerror(errno)))")
+            }
+            rest = rest.dropFirst(size)
+        }
+        fchmod(descriptor, mode_t(clamping: mode))
     }
 
     /// Removes all files of the pod. Throws a system error.

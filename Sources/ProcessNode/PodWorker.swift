@@ -18,6 +18,8 @@ actor PodWorker {
         var supervisor: ProcessSupervisor
         var ports: GangPorts
         var directory: String
+        /// Whether containers may have mounts of their own.
+        var canMount: Bool
         var clock: any RuntimeClock
         var logger: Logger
     }
@@ -388,15 +390,16 @@ actor PodWorker {
         containers[index].activity = .starting
         let launch = ContainerLaunch(
             container: containers[index].spec, pod: pod, files: files, volumes: volumes ?? [:],
-            attempt: containers[index].attempt, gang: gang)
+            attempt: containers[index].attempt, canMount: node.canMount, gang: gang)
         let grace = Duration.seconds(pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
-        work.append { [node, post, source] in
+        work.append { [node, post, source, files] in
             do {
                 let ready = try await launch.prepared(from: source)
                 node.supervisor.launch(
                     ProcessSupervisor.Launch(
                         path: ready.path, arguments: ready.arguments, environment: ready.environment,
-                        directory: ready.directory, logPath: ready.log, grace: grace,
+                        directory: ready.directory, logPath: ready.log, mounts: ready.mounts, stage: files.stage,
+                        grace: grace,
                         onStart: { result in
                             post(.started(index, result.mapError { ready.problem($0) }))
                         }, onExit: { post(.exited(index, code: $0)) }))

@@ -18,6 +18,10 @@ final class ProcessSupervisor: Sendable {
         var environment: [String]
         var directory: String
         var logPath: String
+        /// What the container finds at paths of its own, in this order.
+        var mounts: [Mount] = []
+        /// An empty folder for building them.
+        var stage = ""
         /// How long it may take to end after SIGTERM, where this program dies.
         var grace: Duration = .seconds(30)
         /// Called once, before `onExit`, with the PID of the main process or the errno of the failure.
@@ -27,9 +31,18 @@ final class ProcessSupervisor: Sendable {
         var onExit: @Sendable (Int) -> Void
     }
 
+    /// A file or folder that a container finds at a path of its own.
+    struct Mount: Sendable, Hashable {
+        var source: String
+        var path: String
+        var isReadOnly: Bool
+    }
+
     struct LaunchError: Error, Hashable {
+        /// An errno, and ``SLUICE_MOUNT_FAILED`` more where a mount failed.
         var code: Int32
-        var reason: String { String(cString: strerror(code)) }
+        var isOfMount: Bool { code > SLUICE_MOUNT_FAILED }
+        var reason: String { String(cString: strerror(isOfMount ? code - Int32(SLUICE_MOUNT_FAILED) : code)) }
     }
 
     private enum Command: Sendable {
@@ -248,7 +261,8 @@ final class ProcessSupervisor: Sendable {
     private static func frame(_ launch: Launch, _ container: UInt32) -> [UInt8] {
         frame(
             SLUICE_LAUNCH, container, milliseconds(launch.grace), UInt32(launch.arguments.count),
-            UInt32(launch.environment.count),
-            strings: [launch.path, launch.directory, launch.logPath] + launch.arguments + launch.environment)
+            UInt32(launch.environment.count), UInt32(launch.mounts.count),
+            strings: [launch.path, launch.directory, launch.logPath, launch.stage] + launch.arguments
+                + launch.environment + launch.mounts.flatMap { [$0.source, $0.path, $0.isReadOnly ? "ro" : "rw"] })
     }
 }

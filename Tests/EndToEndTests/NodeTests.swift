@@ -226,6 +226,86 @@ import Testing
         }
     }
 
+    /// Whether this machine gives users mounts of their own.
+    private static var hasMounts: Bool {
+        get async {
+            (try? await Program.run("/usr/bin/unshare", geteuid() == 0 ? ["-m", "true"] : ["-Urm", "true"]))?.status
+                == 0
+        }
+    }
+
+    @Test(.enabled(if: Tools.kubectl != nil, "no kubectl: set KUBECTL"))
+    func `Volumes are at their paths, with their modes, and what this node does not have is told`() async throws {
+        guard await Self.hasMounts else { return }
+        try await LocalUp.with(["--no-operator"]) { cluster in
+            try await cluster.kubectl("create", "configmap", "conf", "--from-literal=a=one", "--from-literal=b=two")
+            try await cluster.kubectl("create", "secret", "generic", "key", "--from-literal=k=three")
+            try await cluster.kubectl(
+                "apply", "-f", "-",
+                input: """
+                    apiVersion: v1
+                    kind: Pod
+                    metadata: {name: p, labels: {x: four}}
+                    spec:
+                      restartPolicy: Never
+                      volumes:
+                        - {name: data, emptyDir: {}}
+                        - {name: conf, configMap: {name: conf, items: [{key: a, path: sub/a}]}}
+                        - {name: key, secret: {secretName: key, defaultMode: 256}}
+                        - name: all
+                          projected:
+                            sources:
+                              - {configMap: {name: conf}}
+                              - {secret: {name: key, items: [{key: k, path: k, mode: 288}]}}
+                              - {downwardAPI: {items: [{path: x, fieldRef: {fieldPath: "metadata.labels['x']"}}]}}
+                      initContainers:
+                        - name: first
+                          image: x
+                          command: [sh, -c, "echo written > /sluice-e2e/data/f; mkdir /sluice-e2e/data/d; echo deep > /sluice-e2e/data/d/f"]
+                          volumeMounts: [{name: data, mountPath: /sluice-e2e/data/}]
+                      containers:
+                        - name: main
+                          image: x
+                          command:
+                            - sh
+                            - -ec
+                            - |
+                              cat /sluice-e2e/data/f /sluice-e2e/deep/f /etc/sluice-e2e/sub/a /run/sluice-e2e/k /sluice-e2e/all/b /sluice-e2e/all/x
+                              stat -c %a /run/sluice-e2e/k /sluice-e2e/all/k /sluice-e2e/all/a
+                              cat /sluice-e2e/one
+                              ! touch /etc/sluice-e2e/new 2> /dev/null
+                              echo '{"r": 1}' > /dev/termination-log
+                          volumeMounts:
+                            - {name: data, mountPath: /sluice-e2e/data}
+                            - {name: data, mountPath: /sluice-e2e/deep, subPath: d}
+                            - {name: conf, mountPath: /etc/sluice-e2e}
+                            - {name: key, mountPath: /run/sluice-e2e}
+                            - {name: all, mountPath: /sluice-e2e/all}
+                            - {name: all, mountPath: /sluice-e2e/one, subPath: a}
+                    ---
+                    apiVersion: v1
+                    kind: Pod
+                    metadata: {name: far}
+                    spec:
+                      volumes: [{name: v, nfs: {server: s, path: /}}]
+                      containers: [{name: c, image: x, command: ["true"]}]
+                    """)
+            try await cluster.kubectl(
+                "wait", "pod", "p", "--for=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}=0",
+                "--timeout=30s")
+            #expect(
+                try await cluster.kubectl("logs", "p", "-c", "main").split(separator: "\n") == [
+                    "written", "deep", "onethreetwofour400", "440", "644", "one",
+                ])
+            let message = try await cluster.kubectl(
+                "get", "pod", "p", "-o", "jsonpath={.status.containerStatuses[0].state.terminated.message}")
+            #expect(message == "{\"r\": 1}\n")
+            for path in ["/sluice-e2e", "/etc/sluice-e2e", "/run/sluice-e2e", "/dev/termination-log"] {
+                #expect(!FileManager.default.fileExists(atPath: path), "\(path)")
+            }
+        }
+    }
+
     private static let recordings = [
         ("stopped-by-deadline", "progress 42\ngot TERM\n"), ("stopped-by-deadline-ignores-term", "hello\n"),
         ("stopped-by-deadline-with-native-sidecar", ""),

@@ -43,19 +43,21 @@ import Testing
     }
 
     /// Runs a shell script; MARK in it stands for seconds that no other test sleeps.
-    private static func start(_ supervisor: ProcessSupervisor, _ script: String, path: String = "/bin/sh") -> Container
-    {
+    private static func start(
+        _ supervisor: ProcessSupervisor, _ script: String, path: String = "/bin/sh",
+        mounts: [ProcessSupervisor.Mount] = [], stage: String = "", log kept: String? = nil
+    ) -> Container {
         let mark = "77\(Int.random(in: 100_000...999_999)).5"
         let directory = FileManager.default.temporaryDirectory.path
-        let log = directory + "/sluice-supervisor-\(UUID().uuidString)"
+        let log = kept ?? directory + "/sluice-supervisor-\(UUID().uuidString)"
         let news = AsyncStream.makeStream(of: News.self)
         supervisor.launch(
             ProcessSupervisor.Launch(
                 path: path,
                 arguments: ["sh", "-c", script.replacing("MARK", with: mark)],
-                environment: ["PATH=/usr/bin:/bin"], directory: directory, logPath: log,
+                environment: ["PATH=/usr/bin:/bin"], directory: directory, logPath: log, mounts: mounts, stage: stage,
                 onStart: { result in
-                    unlink(log)
+                    if kept == nil { unlink(log) }
                     switch result {
                     case .success(let pid): news.continuation.yield(.started(pid))
                     case .failure(let error): news.continuation.yield(.failed(error.code))
@@ -182,5 +184,65 @@ import Testing
                 #expect(await container.next() == .exited(number % 100))
             }
         }
+    }
+
+    /// Where users may have mounts of their own.
+    static let hasMounts: Bool = {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
+        process.arguments = geteuid() == 0 ? ["-m", "true"] : ["-Urm", "true"]
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }()
+
+    @Test(.enabled(if: hasMounts, "this machine gives users no mount namespaces"))
+    func `Volumes are where a container wants them, and nowhere on the host`() async throws {
+        let root = FileManager.default.temporaryDirectory.path + "/sluice-mounts-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        for folder in ["stage", "data", "sub", "conf"] {
+            try FileManager.default.createDirectory(atPath: "\(root)/\(folder)", withIntermediateDirectories: true)
+        }
+        try Data("first\n".utf8).write(to: URL(fileURLWithPath: root + "/data/a"))
+        try Data("secret\n".utf8).write(to: URL(fileURLWithPath: root + "/conf/key"))
+        func mount(_ source: String, _ path: String, isReadOnly: Bool = false) -> ProcessSupervisor.Mount {
+            ProcessSupervisor.Mount(source: "\(root)/\(source)", path: path, isReadOnly: isReadOnly)
+        }
+        try await Self.with { supervisor in
+            let container = Self.start(
+                supervisor,
+                """
+                set -e
+                cat /sluice-data/a
+                echo second > /sluice-data/b
+                echo third > /sluice-data/below/it/c
+                cat /etc/sluice-conf.d/deep/key
+                cat /etc/hostname
+                ! echo x > /etc/sluice-conf.d/deep/key
+                ! touch /etc/sluice-conf.d/deep/other
+                test -x /bin/sh && test -e /dev/null && test -d /proc/self && ls /usr/bin > /dev/null
+                cat /proc/self/mountinfo > /dev/null
+                """,
+                mounts: [
+                    mount("data", "/sluice-data"), mount("sub", "/sluice-data/below/it"),
+                    mount("conf", "/etc/sluice-conf.d/deep", isReadOnly: true),
+                    mount("conf/key", "/etc/hostname", isReadOnly: true),
+                ], stage: root + "/stage", log: root + "/log")
+            let start = await container.next()
+            guard case .started? = start else { return #expect(Bool(false), "not started: \(start)") }
+            #expect(await container.next() == .exited(0))
+            let log = try String(contentsOfFile: root + "/log", encoding: .utf8)
+            #expect(log.hasPrefix("first\nsecret\nsecret\n"), "\(log)")
+
+            let missing = Self.start(supervisor, "true", mounts: [mount("nothing", "/x")], stage: root + "/stage")
+            #expect(await missing.next() == .failed(10_000 + ENOENT))
+        }
+        #expect(try String(contentsOfFile: root + "/data/b", encoding: .utf8) == "second\n")
+        #expect(try String(contentsOfFile: root + "/sub/c", encoding: .utf8) == "third\n")
+        for path in ["/sluice-data", "/etc/sluice-conf.d", root + "/stage/etc"] {
+            #expect(!FileManager.default.fileExists(atPath: path), "\(path)")
+        }
+        #expect(try String(contentsOfFile: root + "/conf/key", encoding: .utf8) == "secret\n")
     }
 }

@@ -13,7 +13,8 @@
 
 // Commands, as frames on the stream: the length of what follows, the kind, the container, all of 32 bits, and
 enum sluice_command {
-    // launch: grace period in ms, numbers of arguments and of variables; then NUL-terminated: program, directory, log, arguments, variables
+    // launch: grace period in ms, numbers of arguments, of variables and of mounts; then NUL-terminated: program, directory, log, an empty
+    // folder for building mounts, arguments, variables, and for each mount what is mounted, where, and `ro` or `rw`
     SLUICE_LAUNCH = 1,
     // signal: its number. SIGKILL is for all processes of the container, others for its main process
     SLUICE_SIGNAL = 2,
@@ -22,11 +23,13 @@ enum sluice_command {
 };
 
 enum sluice_report_kind {
-    // the process ID of the container's main process, or what failed as a negative errno
+    // the process ID of the container's main process, or what failed as a negative errno; less SLUICE_MOUNT_FAILED where it was a mount
     SLUICE_STARTED = 1,
     // its exit code, or 128 and its signal; nothing of the container is left
     SLUICE_EXITED = 2,
 };
+
+enum { SLUICE_MOUNT_FAILED = 10000 };
 
 // What is told of containers, whole ones in a pipe. The pipe ends when the starter and all shims have.
 struct sluice_report {
