@@ -71,18 +71,21 @@ public final class NodeAgent: Sendable {
         let scheduler = NodeScheduler(
             requests: .init(client: client, node: configuration.name, clock: clock, logger: logger),
             node: configuration.name, labels: labels, allocatable: allocatable)
+        let events = EventRecorder(
+            client.eventSink, component: "kubelet", instance: configuration.name, clock: clock, logger: logger)
         let node = PodWorker.Node(
             client: client, supervisor: supervisor, ports: GangPorts(), directory: configuration.directory,
             canMount: await canMount(supervisor),
-            clock: clock,
+            clock: clock, events: events,
             logger: logger)
         let informer = Informer(client.resource(NodePod.self).listWatch, logger: logger)
-        let events = AsyncStream.makeStream(of: StoreEvent<NodePod>.self)
+        let changes = AsyncStream.makeStream(of: StoreEvent<NodePod>.self)
         let rings = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        informer.store.addHandler { events.continuation.yield($0) }
+        informer.store.addHandler { changes.continuation.yield($0) }
         await withDiscardingTaskGroup { group in
             group.addTask { await informer.run() }
             group.addTask { await self.heartbeat() }
+            group.addTask { await events.run() }
             group.addTask { await self.removeOldFiles(informer) }
             group.addTask {
                 for await _ in rings.stream {
@@ -94,7 +97,7 @@ public final class NodeAgent: Sendable {
             }
             group.addTask {
                 await withDiscardingTaskGroup { pods in
-                    for await event in events.stream {
+                    for await event in changes.stream {
                         await self.take(event, scheduler, node, &pods)
                         rings.continuation.yield()
                     }

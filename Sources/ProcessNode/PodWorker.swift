@@ -21,6 +21,7 @@ actor PodWorker {
         /// Whether containers may have mounts of their own.
         var canMount: Bool
         var clock: any RuntimeClock
+        var events: EventRecorder
         var logger: Logger
     }
 
@@ -250,6 +251,7 @@ actor PodWorker {
             checkDeadline()
         case .prepared(.failure(let problem)):
             node.logger.info("pod \(pod.key) waits: \(problem.message)")
+            node.events.record(.warning, reason: "FailedMount", message: problem.message, on: pod)
             after(.seconds(3), .retry(nil))
         case .started(let index, .success(let pid)):
             containers[index].activity = .running(pid)
@@ -260,6 +262,9 @@ actor PodWorker {
             if isEnding { signal(isKilling ? SIGKILL : SIGTERM, containers[index]) }
         case .started(let index, .failure(let problem)):
             containers[index].activity = .idle
+            node.events.record(
+                .warning, reason: "Failed", message: "container \(containers[index].spec.name): \(problem.message)",
+                on: pod)
             if problem.reason == "StartError" {
                 ended(index, code: 128, reason: problem.reason, message: problem.message)
             } else {

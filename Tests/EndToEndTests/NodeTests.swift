@@ -300,6 +300,12 @@ import Testing
             let message = try await cluster.kubectl(
                 "get", "pod", "p", "-o", "jsonpath={.status.containerStatuses[0].state.terminated.message}")
             #expect(message == "{\"r\": 1}\n")
+            // Told beside the status, which says ContainerCreating as a kubelet's does.
+            var described = ""
+            for _ in 0..<100 where !described.contains("FailedMount") {
+                described = try await cluster.kubectl("describe", "pod", "far")
+            }
+            #expect(described.contains("this node has no volumes of kind nfs, only hostPath, emptyDir"), "\(described)")
             for path in ["/sluice-e2e", "/etc/sluice-e2e", "/run/sluice-e2e", "/dev/termination-log"] {
                 #expect(!FileManager.default.fileExists(atPath: path), "\(path)")
             }
