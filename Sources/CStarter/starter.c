@@ -94,8 +94,52 @@ static pid_t parent_of(pid_t pid) {
     return end && sscanf(end + 1, " %c %d", &state, &parent) == 2 ? parent : 0;
 }
 
-// All processes below `root`, not itself. With one look at /proc, since a kernel need not list children.
+// Adds the children of a process, as /proc lists them. Returns 0 where this kernel does not.
+static int add_children(pid_t pid, struct pids *found) {
+    char path[96], text[4096];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *tasks = opendir(path);
+    if (!tasks) return 1;  // It is gone.
+    int is_known = 1;
+    // Each thread has the children that it forked.
+    for (struct dirent *entry; is_known && (entry = readdir(tasks));) {
+        if (atoi(entry->d_name) <= 0) continue;
+        snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, atoi(entry->d_name));
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        if (file < 0) {
+            is_known = errno != ENOENT || access("/proc/self/task", F_OK) != 0 || kill(pid, 0) != 0;
+            continue;
+        }
+        pid_t child = 0;
+        for (ssize_t size; (size = read(file, text, sizeof text)) > 0;) {
+            for (ssize_t index = 0; index < size; index++) {
+                if (text[index] >= '0' && text[index] <= '9') {
+                    child = child * 10 + (text[index] - '0');
+                } else if (child) {
+                    add_pid(found, child);
+                    child = 0;
+                }
+            }
+        }
+        close(file);
+    }
+    closedir(tasks);
+    return is_known;
+}
+
+static void scan_descendants(pid_t root, struct pids *found);
+
+// `root` and all processes below it.
 static void find_descendants(pid_t root, struct pids *found) {
+    found->count = 0;
+    add_pid(found, root);
+    for (size_t next = 0; next < found->count; next++) {
+        if (!add_children(found->list[next], found)) return scan_descendants(root, found);
+    }
+}
+
+// Likewise with one look at all of /proc, for kernels that do not list children.
+static void scan_descendants(pid_t root, struct pids *found) {
     struct pids all = {0}, parents = {0};
     DIR *proc = opendir("/proc");
     if (!proc) return;
@@ -123,7 +167,7 @@ static void find_descendants(pid_t root, struct pids *found) {
 // MARK: - The shim of one container
 
 struct launch {
-    uint32_t container, grace;
+    uint32_t container, grace, memory;
     char *program, *directory, *log, *stage;
     char **arguments, **environment, **mounts;
     size_t mount_count;
@@ -318,6 +362,30 @@ static void kill_all(pid_t program, int *code) {
     free(found.list);
 }
 
+// How often the memory of a container with a limit is looked at.
+enum { memory_interval = 200 };
+
+// What the container has in memory for itself, in KiB: without what it shares, the files of programs above all.
+static uint64_t memory_used(void) {
+    struct pids found = {0};
+    find_descendants(getpid(), &found);
+    uint64_t pages = 0;
+    for (size_t index = 1; index < found.count; index++) {
+        char path[64], text[128];
+        snprintf(path, sizeof path, "/proc/%d/statm", found.list[index]);
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        if (file < 0) continue;
+        ssize_t size = read(file, text, sizeof text - 1);
+        close(file);
+        if (size <= 0) continue;
+        text[size] = 0;
+        unsigned long long resident, shared;
+        if (sscanf(text, "%*u %llu %llu", &resident, &shared) == 2 && resident > shared) pages += resident - shared;
+    }
+    free(found.list);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+}
+
 static _Noreturn void run_shim(const struct launch *launch, int control) {
     prctl(PR_SET_NAME, "sluice-shim");
     prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -349,7 +417,13 @@ static _Noreturn void run_shim(const struct launch *launch, int control) {
     report(SLUICE_STARTED, launch->container, program);
     for (;;) {
         struct pollfd events[] = {{signals, POLLIN, 0}, {control, POLLIN, 0}};
-        if (poll(events, 2, -1) < 0) continue;
+        int count = poll(events, 2, launch->memory ? memory_interval : -1);
+        if (count < 0) continue;
+        if (count == 0 && memory_used() > launch->memory) {
+            kill_all(program, &code);
+            report(SLUICE_OUT_OF_MEMORY, launch->container, 137);
+            _exit(0);
+        }
         if (events[0].revents) {
             drain(signals);
             reap(program, &code);
@@ -469,13 +543,14 @@ static int64_t obey(char *frame, uint32_t length) {
         }
         return -1;
     }
-    if (kind != SLUICE_LAUNCH || length < 28 || frame[length - 1]) return -1;
+    if (kind != SLUICE_LAUNCH || length < 32 || frame[length - 1]) return -1;
     size_t arguments = number_at(frame + 12), variables = number_at(frame + 16), mounts = number_at(frame + 20);
+    uint32_t memory = number_at(frame + 24);
     size_t sum = arguments + variables + mounts * 3;
     char **strings = sum < length ? calloc(sum + 2, sizeof *strings) : NULL;
     if (!strings) return report(SLUICE_STARTED, container, -E2BIG), -1;
-    struct launch launch = {.container = container, .grace = first};
-    char *next = frame + 24, *end = frame + length;
+    struct launch launch = {.container = container, .grace = first, .memory = memory};
+    char *next = frame + 28, *end = frame + length;
     char **heads[] = {&launch.program, &launch.directory, &launch.log, &launch.stage};
     int is_whole = 1;
     for (size_t index = 0; index < 4 + sum; index++) {

@@ -64,6 +64,11 @@ struct ContainerSpec: Sendable {
     var arguments: [String] { json["args"]?.strings ?? [] }
     var workingDirectory: String? { json["workingDir"]?.string.flatMap { $0.isEmpty ? nil : $0 } }
     var terminationMessagePath: String { json["terminationMessagePath"]?.string ?? "/dev/termination-log" }
+    /// `resources.limits.memory` in bytes; nil where there is none.
+    var memoryLimit: Int64? {
+        json[path: "resources", "limits", "memory"].flatMap { Quantity(json: $0) }
+            .map { Int64(clamping: $0.nanoUnits / 1_000_000_000) }
+    }
     var fallsBackToLogs: Bool { json["terminationMessagePolicy"]?.string == "FallbackToLogsOnError" }
 
     /// The error in the image's name, worded as the kubelet does; nil when the name is valid. The image is never

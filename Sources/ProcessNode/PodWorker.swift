@@ -31,9 +31,9 @@ actor PodWorker {
         case gone
         case prepared(Result<[String: String], ContainerProblem>)
         case started(Int, Result<Int32, ContainerProblem>)
-        case exited(Int, code: Int)
+        case exited(Int, ProcessSupervisor.Exit)
         /// What a container that has exited left as its termination message.
-        case read(Int, code: Int, message: String)
+        case read(Int, ProcessSupervisor.Exit, message: String)
         case retry(Int?)
         /// It is time to look at the deadline.
         case deadline
@@ -272,17 +272,18 @@ actor PodWorker {
                 containers[index].activity = .backingOff
                 after(.seconds(3), .retry(index))
             }
-        case .exited(let index, let code):
+        case .exited(let index, let exit):
             // Its processes are gone; signals find nobody until it counts as ended.
             let container = containers[index]
             work.append { [files, post] in
                 let message = try? await DetachedThread.run {
-                    files.terminationMessage(container.spec, attempt: container.attempt, exitCode: code)
+                    files.terminationMessage(container.spec, attempt: container.attempt, exitCode: exit.code)
                 }
-                post(.read(index, code: code, message: message ?? ""))
+                post(.read(index, exit, message: message ?? ""))
             }
-        case .read(let index, let code, let message):
-            ended(index, code: code, reason: code == 0 ? "Completed" : "Error", message: message)
+        case .read(let index, let exit, let message):
+            let reason = exit.isOutOfMemory ? "OOMKilled" : exit.code == 0 ? "Completed" : "Error"
+            ended(index, code: exit.code, reason: reason, message: message)
         case .retry(nil): if !isEnding { prepare() }
         case .retry(let index?):
             if !isEnding, case .backingOff = containers[index].activity { containers[index].activity = .idle }
@@ -397,6 +398,7 @@ actor PodWorker {
             container: containers[index].spec, pod: pod, files: files, volumes: volumes ?? [:],
             attempt: containers[index].attempt, canMount: node.canMount, gang: gang)
         let grace = Duration.seconds(pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
+        let memoryLimit = containers[index].spec.memoryLimit
         work.append { [node, post, source, files] in
             do {
                 let ready = try await launch.prepared(from: source)
@@ -404,10 +406,11 @@ actor PodWorker {
                     ProcessSupervisor.Launch(
                         path: ready.path, arguments: ready.arguments, environment: ready.environment,
                         directory: ready.directory, logPath: ready.log, mounts: ready.mounts, stage: files.stage,
+                        memoryLimit: memoryLimit,
                         grace: grace,
                         onStart: { result in
                             post(.started(index, result.mapError { ready.problem($0) }))
-                        }, onExit: { post(.exited(index, code: $0)) }))
+                        }, onExit: { post(.exited(index, $0)) }))
             } catch {
                 post(.started(index, .failure(Self.problem(error))))
             }

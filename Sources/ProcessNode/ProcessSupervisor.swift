@@ -22,13 +22,22 @@ final class ProcessSupervisor: Sendable {
         var mounts: [Mount] = []
         /// An empty folder for building them.
         var stage = ""
+        /// How many bytes of memory it may have for itself; nil for any number. Looked at every 0.2 s: more is killed.
+        var memoryLimit: Int64?
         /// How long it may take to end after SIGTERM, where this program dies.
         var grace: Duration = .seconds(30)
         /// Called once, before `onExit`, with the PID of the main process or the errno of the failure.
         var onStart: @Sendable (Result<Int32, LaunchError>) -> Void
-        /// Called once if the process was started, with its exit code, or 128 plus the number of the signal, when nothing of the container is
-        /// left.
-        var onExit: @Sendable (Int) -> Void
+        /// Called once if the process was started, when nothing of the container is left.
+        var onExit: @Sendable (Exit) -> Void
+    }
+
+    /// The end of a container.
+    struct Exit: Sendable, Hashable {
+        /// The exit code of the main process, or 128 plus the number of the signal.
+        var code: Int
+        /// Whether it was killed for its memory.
+        var isOutOfMemory = false
     }
 
     /// A file or folder that a container finds at a path of its own.
@@ -181,18 +190,19 @@ final class ProcessSupervisor: Sendable {
                 default:
                     children[report.container] = nil
                     if let pid = child.pid, numbers[pid] == report.container { numbers[pid] = nil }
-                    tell(child, code: Int(report.value))
+                    let isOutOfMemory = report.kind == SLUICE_OUT_OF_MEMORY.rawValue
+                    tell(child, Exit(code: Int(report.value), isOutOfMemory: isOutOfMemory))
                 }
             }
         }
     }
 
     /// The container has ended; one whose shim was killed before it could tell of the start has failed to start.
-    private func tell(_ child: Child, code: Int) {
+    private func tell(_ child: Child, _ exit: Exit) {
         if child.pid == nil {
             child.launch.onStart(.failure(LaunchError(code: ESRCH)))
         } else {
-            child.launch.onExit(code)
+            child.launch.onExit(exit)
         }
     }
 
@@ -230,7 +240,7 @@ final class ProcessSupervisor: Sendable {
             defer { (mailbox.commands, mailbox.waiters) = ([], []) }
             return (mailbox.commands, mailbox.waiters)
         }
-        for (_, child) in children.sorted(by: { $0.key < $1.key }) { tell(child, code: 137) }
+        for (_, child) in children.sorted(by: { $0.key < $1.key }) { tell(child, Exit(code: 137)) }
         for case .launch(let launch) in unsent { launch.onStart(.failure(LaunchError(code: ECANCELED))) }
         for waiter in waiters { waiter.resume() }
     }
@@ -262,6 +272,7 @@ final class ProcessSupervisor: Sendable {
         frame(
             SLUICE_LAUNCH, container, milliseconds(launch.grace), UInt32(launch.arguments.count),
             UInt32(launch.environment.count), UInt32(launch.mounts.count),
+            launch.memoryLimit.map { UInt32(clamping: max(1, $0 / 1_024)) } ?? 0,
             strings: [launch.path, launch.directory, launch.logPath, launch.stage] + launch.arguments
                 + launch.environment + launch.mounts.flatMap { [$0.source, $0.path, $0.isReadOnly ? "ro" : "rw"] })
     }

@@ -110,7 +110,7 @@ import Testing
                     guard case .failure(let error) = result else { return }
                     Issue.record("\(error.reason)")
                     codes.continuation.finish()
-                }, onExit: { codes.continuation.yield($0) }))
+                }, onExit: { codes.continuation.yield($0.code) }))
         var iterator = codes.stream.makeAsyncIterator()
         #expect(await iterator.next() == 0)
         await supervisor.stop()

@@ -11,6 +11,7 @@ import Testing
         case started(Int32)
         case failed(Int32)
         case exited(Int)
+        case outOfMemory
     }
 
     private struct Container {
@@ -45,7 +46,7 @@ import Testing
     /// Runs a shell script; MARK in it stands for seconds that no other test sleeps.
     private static func start(
         _ supervisor: ProcessSupervisor, _ script: String, path: String = "/bin/sh",
-        mounts: [ProcessSupervisor.Mount] = [], stage: String = "", log kept: String? = nil
+        mounts: [ProcessSupervisor.Mount] = [], stage: String = "", memory: Int64? = nil, log kept: String? = nil
     ) -> Container {
         let mark = "77\(Int.random(in: 100_000...999_999)).5"
         let directory = FileManager.default.temporaryDirectory.path
@@ -56,13 +57,14 @@ import Testing
                 path: path,
                 arguments: ["sh", "-c", script.replacing("MARK", with: mark)],
                 environment: ["PATH=/usr/bin:/bin"], directory: directory, logPath: log, mounts: mounts, stage: stage,
+                memoryLimit: memory,
                 onStart: { result in
                     if kept == nil { unlink(log) }
                     switch result {
                     case .success(let pid): news.continuation.yield(.started(pid))
                     case .failure(let error): news.continuation.yield(.failed(error.code))
                     }
-                }, onExit: { news.continuation.yield(.exited($0)) }))
+                }, onExit: { news.continuation.yield($0.isOutOfMemory ? .outOfMemory : .exited($0.code)) }))
         return Container(news: news.stream, mark: mark)
     }
 
@@ -183,6 +185,24 @@ import Testing
                 guard case .started? = await container.next() else { return #expect(Bool(false), "\(number)") }
                 #expect(await container.next() == .exited(number % 100))
             }
+        }
+    }
+
+    @Test func `A container with more memory than its limit is killed, whichever of its processes has it`() async throws
+    {
+        try await Self.with { supervisor in
+            // A shell keeps what it reads in a variable.
+            let fill = "v=$(head -c SIZE /dev/zero | tr '\\0' x)"
+            let hungry =
+                "(setsid sh -c \"" + fill.replacing("SIZE", with: "60000000") + "; sleep MARK\") & sleep MARK & wait"
+            let container = Self.start(supervisor, hungry, memory: 40_000_000)
+            guard case .started? = await container.next() else { return #expect(Bool(false), "it has not started") }
+            #expect(await container.next() == .outOfMemory)
+            #expect(container.processes == [])
+            let modest = Self.start(
+                supervisor, fill.replacing("SIZE", with: "1000000") + "; sleep 0.5; exit 5", memory: 40_000_000)
+            guard case .started? = await modest.next() else { return #expect(Bool(false), "it has not started") }
+            #expect(await modest.next() == .exited(5))
         }
     }
 

@@ -13,7 +13,7 @@
 
 // Commands, as frames on the stream: the length of what follows, the kind, the container, all of 32 bits, and
 enum sluice_command {
-    // launch: grace period in ms, numbers of arguments, of variables and of mounts; then NUL-terminated: program, directory, log, an empty
+    // launch: grace period in ms, numbers of arguments, of variables and of mounts, limit of memory in KiB or 0; then NUL-terminated: program, directory, log, an empty
     // folder for building mounts, arguments, variables, and for each mount what is mounted, where, and `ro` or `rw`
     SLUICE_LAUNCH = 1,
     // signal: its number. SIGKILL is for all processes of the container, others for its main process
@@ -27,6 +27,8 @@ enum sluice_report_kind {
     SLUICE_STARTED = 1,
     // its exit code, or 128 and its signal; nothing of the container is left
     SLUICE_EXITED = 2,
+    // likewise, of one that was killed since it had more memory than its limit
+    SLUICE_OUT_OF_MEMORY = 3,
 };
 
 enum { SLUICE_MOUNT_FAILED = 10000 };
