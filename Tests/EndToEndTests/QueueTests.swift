@@ -119,4 +119,27 @@ import Testing
             "\(result.errors)")
         #expect(result.output.contains("bye  Succeeded"))
     }
+
+    @Test func `sluice run: a Secret and a volume that never come fail their tasks in seconds`() async throws {
+        let directory = try Tools.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let file = "\(directory)/absent.yaml"
+        try """
+        apiVersion: sluice.dev/v1alpha1
+        kind: PipelineRun
+        metadata: {name: absent}
+        spec:
+          failurePolicy: Continue
+          pipelineSpec:
+            tasks:
+              - {name: secret, container: {image: x, command: ["true"], envFrom: [{secretRef: {name: absent}}]}}
+              - name: volume
+                podTemplate: {spec: {volumes: [{name: v, configMap: {name: nowhere}}]}}
+                container: {image: x, command: ["true"], volumeMounts: [{name: v, mountPath: /v}]}
+        """.write(toFile: file, atomically: true, encoding: .utf8)
+        let result = try await Program.run(Tools.sluice, ["run", file])
+        #expect(result.status == 1)
+        #expect(result.output.contains("secret \"absent\" not found"), "\(result.output)")
+        #expect(result.output.contains("volume  Failed"), "\(result.output)")
+    }
 }

@@ -5,6 +5,7 @@ import JSON
 import KubernetesRuntime
 import LocalCluster
 import Logging
+import PipelineEngine
 import SluiceAPI
 import SluiceOperator
 
@@ -106,6 +107,18 @@ struct RunCommand: AsyncParsableCommand {
         }
     }
 
+    /// Nobody can add anything to this cluster: what is not there never comes.
+    private static var settings: RunSettings {
+        var settings = RunSettings.local
+        settings.engine.startUpDeadline = missingDeadline
+        settings.engine.pipelineDeadline = missingDeadline
+        settings.pipelineDeadline = missingDeadline
+        return settings
+    }
+
+    /// How long a Secret or ConfigMap is waited for: as long as a busy machine may take to start with what is there.
+    private static let missingDeadline: Duration = .seconds(10)
+
     private func follow(_ follower: RunFollower, logger: Logger) async throws -> RunFollower.End {
         try await EmbeddedCluster.run(
             EmbeddedCluster.Configuration(definitions: CustomResourceDefinitions.all), logger: logger
@@ -113,7 +126,8 @@ struct RunCommand: AsyncParsableCommand {
             try await withThrowingTaskGroup(of: RunFollower.End?.self) { group in
                 group.addTask {
                     try await Operator(
-                        client: cluster.client, configuration: Operator.Configuration(runs: .local), logger: logger
+                        client: cluster.client, configuration: Operator.Configuration(runs: Self.settings),
+                        logger: logger
                     ).run()
                     return nil
                 }
