@@ -24,8 +24,10 @@ struct ContainerLaunch: Sendable {
                     reason: "CreateContainerError",
                     message: "volumes cannot be mounted at \(places): \(error.reason)")
             }
+            // What the machine has too little of comes back; the program is not to blame.
+            let isPassing = [EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, ESRCH].contains(error.code)
             return ContainerProblem(
-                reason: "StartError",
+                reason: isPassing ? "CreateContainerError" : "StartError",
                 message: "unable to start container process: exec: \"\(path)\" in \(directory): \(error.reason)")
         }
     }

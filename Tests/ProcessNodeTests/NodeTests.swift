@@ -26,6 +26,20 @@ import Testing
     #expect(needed["pods"] == 1_000_000_000)
 }
 
+@Test(arguments: [
+    (EAGAIN, "CreateContainerError"), (ENOMEM, "CreateContainerError"), (ENOSPC, "CreateContainerError"),
+    (EMFILE, "CreateContainerError"), (ENOENT, "StartError"), (EACCES, "StartError"),
+    (Int32(10_000) + EPERM, "CreateContainerError"),
+])
+func `A machine that is short of something is waited for, a program that cannot be started is not`(
+    code: Int32, reason: String
+) {
+    let ready = ContainerLaunch.Ready(
+        path: "/bin/x", arguments: [], environment: [], directory: "/", log: "",
+        mounts: [.init(source: "/a", path: "/b", isReadOnly: true)])
+    #expect(ready.problem(ProcessSupervisor.LaunchError(code: code)).reason == reason)
+}
+
 @Test func `When the supervisor has stopped, its processes are dead`() async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-stop-\(UUID().uuidString)")
         .path
