@@ -139,7 +139,10 @@ let package = Package(
             ]),
         module(
             "LocalCluster",
-            ["JSON", "KubernetesModel", "CurlHTTP", "KubernetesClient", "EmbeddedAPIServer", "ProcessNode", log]),
+            [
+                "JSON", "KubernetesModel", "YAML", "CurlHTTP", "KubernetesClient", "HTTPServing", "EmbeddedAPIServer",
+                "ProcessNode", log,
+            ]),
         .executableTarget(
             name: "sluice",
             dependencies: [

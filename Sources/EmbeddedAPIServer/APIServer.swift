@@ -1,5 +1,5 @@
 import AsyncPrimitives
-import HTTPServing
+public import HTTPServing
 import KubernetesModel
 public import Logging
 import Synchronization
@@ -18,8 +18,10 @@ public final class APIServer: Sendable {
 
     /// The bearer token that requests must carry.
     public let token: String
+    /// The certificate that clients must trust, with its key.
+    public let certificateAuthority: Credential
     /// The certificate that clients must trust, in PEM.
-    public let certificateAuthorityPEM: String
+    public var certificateAuthorityPEM: String { certificateAuthority.certificatePEM }
 
     /// Opens the storage and makes keys and certificates; does not listen yet.
     ///
@@ -44,7 +46,7 @@ public final class APIServer: Sendable {
             names: ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"],
             addresses: ["127.0.0.1", "::1"], validity: .seconds(365 * 86_400))
         contexts = TLSContextProvider(try TLSContext(credential))
-        certificateAuthorityPEM = authority.certificatePEM
+        certificateAuthority = authority.credential
         token = try configuration.token ?? SecureRandom.token()
 
         let registry = ResourceRegistry(builtin: BuiltinResources.all)
@@ -63,7 +65,7 @@ public final class APIServer: Sendable {
             bookmarkInterval: configuration.bookmarkInterval, logger: logger
         )
         core.refreshDefinitions()
-        try NamespaceController(core: core).seed(certificateAuthorityPEM: certificateAuthorityPEM)
+        try NamespaceController(core: core).seed(certificateAuthorityPEM: authority.certificatePEM)
         core.resumeControllers()
     }
 

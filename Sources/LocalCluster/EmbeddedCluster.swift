@@ -1,19 +1,12 @@
 import CurlHTTP
 public import EmbeddedAPIServer
+import HTTPServing
 public import JSON
 public import KubernetesClient
 import KubernetesModel
 public import Logging
 import ProcessNode
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// A Kubernetes cluster in this process: an API server on loopback and a node that runs containers as processes. No
 /// process is left when it ends.
@@ -23,8 +16,9 @@ public struct EmbeddedCluster: Sendable {
         /// The directory for objects, logs and files of pods. With nil, objects are in memory and files in a temporary
         /// directory that is removed at the end.
         public var dataDirectory: String?
-        /// The port on 127.0.0.1; 0 takes any free one.
-        public var port: Int
+        /// The port on 127.0.0.1; 0 takes any free one. nil takes the one that the directory was used with last, so that
+        /// kubeconfigs stay good; any free one at the first start and in memory.
+        public var port: Int?
         /// CustomResourceDefinitions to install before `body` is called; the spec of one that exists already is
         /// replaced.
         public var definitions: [JSONValue]
@@ -32,7 +26,7 @@ public struct EmbeddedCluster: Sendable {
         public var stopGrace = Duration.zero
 
         /// Makes a configuration; every setting has a default.
-        public init(dataDirectory: String? = nil, port: Int = 0, definitions: [JSONValue] = []) {
+        public init(dataDirectory: String? = nil, port: Int? = nil, definitions: [JSONValue] = []) {
             self.dataDirectory = dataDirectory
             self.port = port
             self.definitions = definitions
@@ -49,7 +43,7 @@ public struct EmbeddedCluster: Sendable {
     /// Runs a cluster while `body` runs, and returns what `body` returns. Ends every container before it returns.
     ///
     /// Throws what `body` throws, and the errors of the API server, the node and the client when the cluster cannot be
-    /// set up: the directory cannot be created, the port is taken, another server has the file.
+    /// set up: the directory cannot be used, the port is taken, another server has the file.
     public static func run<Success: Sendable>(
         _ configuration: Configuration = Configuration(), logger: Logger,
         _ body: @escaping @Sendable (EmbeddedCluster) async throws -> Success
@@ -57,11 +51,13 @@ public struct EmbeddedCluster: Sendable {
         let directory = try WorkDirectory(configuration.dataDirectory)
         defer { directory.removeIfTemporary() }
         let logs = LateLogSource()
-        let server = try APIServer(
-            configuration: APIServerConfiguration(
-                storage: configuration.dataDirectory == nil ? .memory : .file("\(directory.path)/objects.sqlite"),
-                port: configuration.port),
-            logSource: logs, logger: logger)
+        let isKept = configuration.dataDirectory != nil
+        let access = isKept ? try ClusterAccess.read(directory.access) : nil
+        var settings = APIServerConfiguration(
+            storage: isKept ? .file(directory.objects) : .memory, port: configuration.port ?? access?.port ?? 0,
+            token: access?.token)
+        settings.certificateAuthority = access.map { ($0.authority.certificatePEM, $0.authority.privateKeyPEM) }
+        let server = try APIServer(configuration: settings, logSource: logs, logger: logger)
 
         return try await withThrowingTaskGroup(of: Success?.self) { group in
             group.addTask {
@@ -70,6 +66,11 @@ public struct EmbeddedCluster: Sendable {
             }
             group.addTask {
                 let url = try await server.url
+                if isKept {
+                    let now = ClusterAccess(
+                        authority: server.certificateAuthority, token: server.token, port: try await server.port)
+                    if now != access { try now.write(directory.access) }
+                }
                 let client = try APIClient(
                     configuration: ClientConfiguration(
                         server: url,
@@ -142,56 +143,5 @@ private final class LateLogSource: PodLogSource {
             throw APIStatus(code: 503, reason: "ServiceUnavailable", message: "the node has not started yet")
         }
         return try await source.logs(namespace: namespace, pod: pod, uid: uid, container: container, options: options)
-    }
-}
-
-/// The directory of a cluster.
-private struct WorkDirectory: Sendable {
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
-    }
-
-    let path: String
-    private let isTemporary: Bool
-
-    init(_ given: String?) throws {
-        if let given {
-            guard mkdir(given, 0o700) == 0 || errno == EEXIST else {
-                throw Failure(description: "cannot make the directory \(given): \(String(cString: strerror(errno)))")
-            }
-            path = given
-            isTemporary = false
-            return
-        }
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(base)/sluice-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw Failure(description: "cannot make a directory in \(base): \(String(cString: strerror(errno)))")
-        }
-        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-        isTemporary = true
-    }
-
-    func removeIfTemporary() {
-        if isTemporary { FileTree.remove(path) }
-    }
-}
-
-/// Removes directories with their contents.
-enum FileTree {
-    /// Removes a file or a directory; does not follow links. What cannot be removed stays.
-    static func remove(_ path: String) {
-        if unlink(path) == 0 { return }
-        guard let directory = opendir(path) else { return }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        closedir(directory)
-        for name in names { remove("\(path)/\(name)") }
-        rmdir(path)
     }
 }

@@ -121,4 +121,100 @@ import Testing
             try await test.server.core.store.close()
         }
     }
+
+    @Test func `N23: Lists, gets and watches show nothing that is not durable, and no version of it`() async throws {
+        try await withDirectory { directory in
+            let test = try TestServer(storage: .file(directory.appendingPathComponent("db").path))
+            await test.send("POST", Self.maps, ["metadata": ["name": "old"], "data": ["a": "1"]])
+            let store = test.server.core.store
+            let before = store.revision
+            let disk = DispatchSemaphore(value: 0)
+            store.storage?.schedule { disk.wait() }
+            let writers = [
+                Task { await test.send("POST", Self.maps, ["metadata": ["name": "new"]]).status },
+                Task {
+                    await test.send(
+                        "PATCH", "\(Self.maps)/old", ["data": ["a": "2"]], type: "application/merge-patch+json"
+                    ).status
+                },
+                Task { await test.send("DELETE", "\(Self.maps)/kube-root-ca.crt").status },
+            ]
+            while store.revision < before + 3 { await Task.yield() }
+
+            let list = await test.send("GET", Self.maps).json
+            #expect(list["metadata"]?["resourceVersion"]?.string == String(before))
+            #expect(list["items"]?.array?.map { $0["metadata"]!["name"]!.string! } == ["kube-root-ca.crt", "old"])
+            #expect(list["items"]?.array?.last?["data"]?["a"] == "1")
+            #expect(await test.send("GET", "\(Self.maps)/new").status == 404)
+            #expect(await test.send("GET", "\(Self.maps)/old").json["data"]?["a"] == "1")
+            #expect(await test.send("GET", "\(Self.maps)/kube-root-ca.crt").status == 200)
+            let exact = await test.send(
+                "GET", "\(Self.maps)?resourceVersion=\(before)&resourceVersionMatch=Exact"
+            ).json
+            #expect(exact["items"]?.array?.count == 2)
+            let frames = try await test.watch("\(Self.maps)?watch=1", count: 2)
+            #expect(frames.map { $0["object"]!["metadata"]!["name"]!.string! } == ["kube-root-ca.crt", "old"])
+            #expect(
+                await test.send("GET", "\(Self.maps)?resourceVersion=\(before + 1)").status == 504,
+                "nobody can have seen that version")
+
+            disk.signal()
+            for writer in writers { #expect([200, 201].contains(await writer.value)) }
+            #expect(await names(test) == ["new", "old"])
+            #expect(await test.send("GET", Self.maps).json["metadata"]?["resourceVersion"]?.string != String(before))
+            try await store.close()
+        }
+    }
+
+    @Test func `N10: On a full disk writes are refused and undone, /readyz says so, and both heal`() async throws {
+        try await withDirectory { directory in
+            let test = try TestServer(storage: .file(directory.appendingPathComponent("db").path))
+            await test.send("POST", Self.maps, ["metadata": ["name": "there"], "data": ["a": "1"]])
+            let store = test.server.core.store
+            #expect(await test.send("GET", "/readyz").status == 200)
+            try await store.storage?.setMaximumPages(1)
+            let big = JSONValue.string(String(repeating: "x", count: 100_000))
+            for name in ["a", "b"] {
+                let answer = await test.send(
+                    "POST", Self.maps, ["metadata": ["name": .string(name)], "data": ["k": big]])
+                #expect(answer.status == 500)
+                #expect(answer.json["message"]?.string?.contains("database or disk is full") == true, "\(answer.json)")
+            }
+            let change = await test.send(
+                "PATCH", "\(Self.maps)/there", ["data": ["a": big]], type: "application/merge-patch+json")
+            #expect(change.status == 500)
+            #expect(await names(test) == ["kube-root-ca.crt", "there"], "what was refused is not shown")
+            #expect(await test.send("GET", "\(Self.maps)/there").json["data"]?["a"] == "1")
+            let ready = await test.server.respond(to: InboundRequest("GET", "/readyz"))
+            #expect(ready.status == 500)
+            #expect(String(decoding: ready.bytes, as: UTF8.self).contains("nothing can be stored: "))
+            #expect(await test.send("GET", "/healthz").status == 200, "a restart would not help")
+
+            try await store.storage?.setMaximumPages(1_000_000)
+            #expect(await test.send("GET", "/readyz").status == 200)
+            #expect(await test.send("POST", Self.maps, ["metadata": ["name": "a"], "data": ["k": big]]).status == 201)
+            try await store.close()
+            let again = try TestServer(storage: .file(directory.appendingPathComponent("db").path))
+            #expect(await names(again) == ["a", "kube-root-ca.crt", "there"])
+            try await again.server.core.store.close()
+        }
+    }
+
+    @Test func `N10: A write heals too, and a definition that was refused is not served`() async throws {
+        try await withDirectory { directory in
+            let test = try TestServer(storage: .file(directory.appendingPathComponent("db").path))
+            let store = test.server.core.store
+            try await store.storage?.setMaximumPages(1)
+            var crd = try #require(try Recording.exchanges("crd")[0].body)
+            crd["metadata"]?["annotations"] = ["big": .string(String(repeating: "x", count: 100_000))]
+            let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+            #expect(await test.send("POST", path, crd).status == 500)
+            #expect(await test.send("GET", WatchTests.widgets).status == 404)
+            try await store.storage?.setMaximumPages(1_000_000)
+            #expect(await test.send("POST", path, crd).status == 201)
+            #expect(await test.send("GET", WatchTests.widgets).status == 200)
+            #expect(await store.probe() == nil)
+            try await store.close()
+        }
+    }
 }

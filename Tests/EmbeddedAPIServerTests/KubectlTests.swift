@@ -25,6 +25,10 @@ import Testing
         var cache: String
 
         func callAsFunction(_ arguments: String..., input: String = "") async throws -> Finished {
+            try await self(arguments, input: input)
+        }
+
+        func callAsFunction(_ arguments: [String], input: String = "") async throws -> Finished {
             try await run(
                 program, arguments + ["--cache-dir", cache], environment: ["KUBECONFIG": kubeconfig, "HOME": cache],
                 input: input)
@@ -184,6 +188,33 @@ import Testing
                 try await kubectl("get", "quota", "q", "-o", "jsonpath={.spec.hard}").output
                     == #"{"cpu":"2","pods":"3"}"#)
             #expect(try await kubectl("delete", "namespace", "n").output.contains("deleted"))
+        }
+    }
+
+    @Test func `kubectl exec, cp and port-forward say that this node has none`() async throws {
+        try await withKubectl { kubectl, server in
+            let pod = #"{"metadata":{"name":"p"},"spec":{"nodeName":"n","containers":[{"name":"c","image":"x"}]}}"#
+            let made = await server.respond(
+                to: InboundRequest(
+                    "POST", "/api/v1/namespaces/default/pods", contentType: "application/json", body: Array(pod.utf8)))
+            #expect(made.status == 201)
+            let running = await server.respond(
+                to: InboundRequest(
+                    "PATCH", "/api/v1/namespaces/default/pods/p/status", contentType: "application/merge-patch+json",
+                    body: Array(#"{"status":{"phase":"Running"}}"#.utf8)))
+            #expect(running.status == 200)
+            for (arguments, what) in [
+                (["exec", "p", "--", "true"], "kubectl exec and cp"),
+                (["cp", "p:/etc/hosts", "copied"], "kubectl exec and cp"),
+                (["attach", "p"], "kubectl attach"), (["port-forward", "p", "8080"], "kubectl port-forward"),
+            ] {
+                let result = try await kubectl(arguments)
+                #expect(result.status != 0)
+                #expect(
+                    result.errors.contains(
+                        "this node runs containers as processes of the machine and does not serve \(what): use the machine's"
+                            + " own shell, files and ports"), "\(result)")
+            }
         }
     }
 }

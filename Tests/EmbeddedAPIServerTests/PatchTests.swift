@@ -201,7 +201,7 @@ import Testing
             "%2F", "%", "..", "openapi", "v3", "configmaps", "events", "binding",
         ]
         let queries = [
-            "watch=1&timeoutSeconds=0", "limit=-1", "continue=zzz", "labelSelector=((", "fieldSelector=a=b",
+            "watch=1&timeoutSeconds=-1", "limit=-1", "continue=zzz", "labelSelector=((", "fieldSelector=a=b",
             "resourceVersion=x", "fieldManager=f", "dryRun=no", "force=1&fieldManager=m", "tailLines=z", "",
         ]
         for round in 0..<3000 {
@@ -235,5 +235,42 @@ import Testing
             )
         }
         await test.server.core.settle()
+    }
+
+    @Test func `N22: A JSON patch cannot grow an object beyond what can be stored, and says so at once`() async throws {
+        let test = try TestServer()
+        let path = "/api/v1/namespaces/default/configmaps"
+        await test.send(
+            "POST", path,
+            ["metadata": ["name": "a"], "data": ["k": .string(String(repeating: "x", count: 100_000))]])
+        // Each copy doubles the object.
+        let doubling = (0..<17).map { number -> JSONValue in
+            ["op": "copy", "from": "/data", "path": .string("/data/n\(number)")]
+        }
+        let type = "application/json-patch+json"
+        let answer = await test.send("PATCH", "\(path)/a", .array(doubling), type: type)
+        #expect(answer.status == 422)
+        #expect(answer.json["message"] == "the server rejected our request due to an error in our request")
+
+        let copies = (0..<20).map { number -> JSONValue in
+            ["op": "copy", "from": "/data/k", "path": .string("/data/n\(number)")]
+        }
+        let tooLarge = await test.send("PATCH", "\(path)/a", .array(copies), type: type)
+        #expect(tooLarge.status == 413)
+        #expect(tooLarge.json["message"] == "Request entity too large: limit is 1572864")
+        #expect(await test.send("PATCH", "\(path)/a", .array(Array(copies.prefix(13))), type: type).status == 200)
+        let body = String(repeating: "x", count: 1_600_000)
+        #expect(
+            await test.send("POST", path, ["metadata": ["name": "b"], "data": ["k": .string(body)]]).status == 413)
+    }
+
+    @Test func `What is said to be too large has more bytes as JSON`() {
+        let values: [JSONValue] = [
+            [:], [], .null, 0, -17, 123_456, 0.5, "text", ["a": [1, 2, [:]], "b": ["c": true]], [[], [1], "x"],
+        ]
+        for value in values {
+            #expect(!value.isLarger(than: value.bytes.count))
+            #expect(value.isLarger(than: value.bytes.count / 2))
+        }
     }
 }

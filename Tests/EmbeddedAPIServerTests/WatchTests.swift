@@ -104,7 +104,7 @@ import Testing
         let frames = try await test.watch(
             "/api/v1/pods?watch=1&resourceVersion=\(revision)&allowWatchBookmarks=true&timeoutSeconds=60", count: 3)
         #expect(frames.map { $0["type"] } == ["BOOKMARK", "BOOKMARK", "BOOKMARK"])
-        let ended = try await test.watch("/api/v1/pods?watch=1&resourceVersion=\(revision)&timeoutSeconds=0", count: 1)
+        let ended = try await test.watch("/api/v1/pods?watch=1&resourceVersion=\(revision)&timeoutSeconds=-1", count: 1)
         #expect(ended.isEmpty)
     }
 
@@ -148,7 +148,7 @@ import Testing
             let from = start + UInt64.random(in: 0...75, using: &generator)
             let expected = Int(start + 75 - from)
             let frames = try await test.watch(
-                "\(path)?watch=1&resourceVersion=\(from)&timeoutSeconds=0", count: expected + 1)
+                "\(path)?watch=1&resourceVersion=\(from)&timeoutSeconds=-1", count: expected + 1)
             let versions = frames.compactMap {
                 $0["object"]?["metadata"]?["resourceVersion"]?.string.flatMap { UInt64($0) }
             }

@@ -93,6 +93,7 @@ enum PlainStrategies {
     static let limitRange: SimpleStrategy = {
         var strategy = SimpleStrategy("LimitRange")
         strategy.skeleton = ["metadata": [:], "spec": ["limits": .null]]
+        strategy.prepare = { LimitRanger.setDefaults(&$0) }
         strategy.columns = [
             .name,
             TableColumn("Created At", description: ColumnTexts.creationTimestamp) { object, _ in
@@ -160,7 +161,14 @@ enum PlainStrategies {
             .age, TableColumn("PreemptionPolicy", path: "preemptionPolicy", priority: 1),
         ]
         strategy.checks = { object, old in
-            guard let old else { return [] }
+            guard let old else {
+                guard let value = object["value"]?.int, value > 1_000_000_000,
+                    object["metadata"]?["name"]?.string?.hasPrefix("system-") != true
+                else { return [] }
+                return [
+                    .forbidden("value", "maximum allowed value of a user defined priority is 1000000000")
+                ]
+            }
             var errors: [FieldError] = []
             if object["value"] != old["value"] {
                 errors.append(.forbidden("value", "may not be changed in an update."))

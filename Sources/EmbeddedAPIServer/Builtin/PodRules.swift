@@ -46,7 +46,15 @@ enum PodRules {
         if container["image"]?.string ?? "" == "" { errors.append(.required(path.field("image"))) }
         for (index, variable) in (container["env"]?.array ?? []).enumerated() {
             let name = variable["name"]?.string ?? ""
-            if name.isEmpty { errors.append(.required(path.field("env").index(index).field("name"))) }
+            if name.isEmpty {
+                errors.append(.required(path.field("env").index(index).field("name")))
+            } else if !name.utf8.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != UInt8(ascii: "=") }) {
+                errors.append(
+                    .invalid(
+                        path.field("env").index(index).field("name"), .string(name),
+                        "a valid environment variable name must consist only of printable ASCII characters other than"
+                            + " '='"))
+            }
             if variable["valueFrom"] != nil, variable["value"]?.string ?? "" != "" {
                 errors.append(
                     .invalid(

@@ -26,7 +26,6 @@ struct PodStrategy: ResourceStrategy {
         spec.setDefault(["serviceAccountName"], "default")
         spec["serviceAccount"] = spec["serviceAccountName"]
         try setPriority(&spec, name: object["metadata"]?["name"]?.string ?? "", cluster)
-        spec.setDefault(["preemptionPolicy"], "PreemptLowerPriority")
         var tolerations = spec["tolerations"]?.array ?? []
         for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
         where !tolerations.contains(where: {
@@ -57,24 +56,35 @@ struct PodStrategy: ResourceStrategy {
     private func setPriority(_ spec: inout JSONValue, name: String, _ cluster: any ClusterView) throws {
         let resource = "priorityclasses.scheduling.k8s.io"
         let className = spec["priorityClassName"]?.string ?? ""
+        func refuse(_ why: String) -> APIStatus {
+            var details = APIStatus.Details()
+            details.name = name
+            details.kind = "pods"
+            return APIStatus(
+                code: 403, reason: "Forbidden", message: "pods \"\(name)\" is forbidden: \(why)", details: details)
+        }
         let found: JSONValue?
         if className.isEmpty {
             found = cluster.objects(resource, namespace: nil).first { $0["globalDefault"] == true }
             if let found { spec["priorityClassName"] = found["metadata"]?["name"] }
         } else {
             found = cluster.object(resource, namespace: "", name: className)
-            guard found != nil else {
-                var details = APIStatus.Details()
-                details.name = name
-                details.kind = "pods"
-                throw APIStatus(
-                    code: 403, reason: "Forbidden",
-                    message: "pods \"\(name)\" is forbidden: no PriorityClass with name \(className) was found",
-                    details: details)
-            }
+            guard found != nil else { throw refuse("no PriorityClass with name \(className) was found") }
         }
-        spec["priority"] = found?["value"] ?? 0
-        if let policy = found?["preemptionPolicy"] { spec.setDefault(["preemptionPolicy"], policy) }
+        let computed = found?["value"] ?? 0
+        if let given = spec["priority"], given != computed {
+            throw refuse(
+                "the integer value of priority (\(given.rendered)) must not be provided in pod spec; priority admission"
+                    + " controller computed \(computed.rendered) from the given PriorityClass name")
+        }
+        let policy = found?["preemptionPolicy"] ?? "PreemptLowerPriority"
+        if let given = spec["preemptionPolicy"], given != policy {
+            throw refuse(
+                "the string value of PreemptionPolicy (\(given.rendered)) must not be provided in pod spec; priority"
+                    + " admission controller computed \(policy.rendered) from the given PriorityClass name")
+        }
+        spec["priority"] = computed
+        spec["preemptionPolicy"] = policy
     }
 
     /// The QoS class: Guaranteed when all requests equal their limits, BestEffort when there are none, else Burstable.

@@ -21,6 +21,8 @@ final class ControllerQueue: Sendable {
         case namespace(String)
         /// A custom resource definition has changed.
         case definition(String)
+        /// Something that the quotas of a namespace may count has changed.
+        case quotas(String)
     }
 
     private struct State {

@@ -41,6 +41,7 @@ extension APIServerCore {
                 case .deletion(let key): try await garbageCollector.checkDeletion(of: key)
                 case .namespace(let name): try await namespaceController.check(name)
                 case .definition(let name): try await checkDefinition(name)
+                case .quotas(let namespace): try await checkQuotas(namespace)
                 }
             } catch let status as APIStatus where status.isNotFound || status.isConflict {
                 // The object is gone or has changed meanwhile: that change adds the next check.

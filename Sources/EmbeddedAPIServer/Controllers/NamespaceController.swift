@@ -76,7 +76,10 @@ struct NamespaceController: Sendable {
             guard let resource = registry.resource("", "v1", plural), let name = template["metadata"]?["name"]?.string
             else { continue }
             let key = StorageKey(resource: plural, namespace: namespace, name: name)
-            if store.get(key) != nil { continue }
+            if let there = store.get(key) {
+                try renew(there, template, resource)
+                continue
+            }
             let pipeline = ObjectPipeline(resource: resource, now: core.clock.now)
             var object = template
             pipeline.initialize(&object, namespace: namespace)
@@ -85,6 +88,20 @@ struct NamespaceController: Sendable {
             } catch let status as APIStatus where status.isAlreadyExists || status.code == 403 || status.isNotFound {
                 // Another request has created it, or the namespace is being deleted.
             }
+        }
+    }
+
+    /// Puts the server's certificate into the config map of an earlier server that had another one. Throws `JSONError`
+    /// and ``SQLiteError``.
+    private func renew(_ there: StoredObject, _ template: JSONValue, _ resource: ResourceDefinition) throws {
+        guard let data = template["data"] else { return }
+        var object = try JSONValue(parsing: there.body)
+        guard object["data"] != data, !there.isBeingDeleted else { return }
+        object["data"] = data
+        do {
+            core.changed(try store.replace(there, with: object, fields: there.fields), resource)
+        } catch ObjectStore.WriteFailure.changedMeanwhile {
+            // The next check of the namespace looks again.
         }
     }
 

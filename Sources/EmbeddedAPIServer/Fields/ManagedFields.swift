@@ -132,7 +132,47 @@ struct FieldOwnership: Sendable {
             entries.append(entry)
         }
         entries.removeAll { $0.fields.isEmpty }
+        mergeOldest()
     }
+
+    /// How many managers that update are kept apart, as in Kubernetes.
+    private static let maximumUpdaters = 10
+
+    /// Makes one entry of the oldest updates of a version, `ancient-changes`, while there are too many.
+    private mutating func mergeOldest() {
+        var updaters = entries.filter { $0.operation == .update }.sorted {
+            ($0.time?.seconds ?? 0, $0.manager, $0.subresource) < ($1.time?.seconds ?? 0, $1.manager, $1.subresource)
+        }
+        guard updaters.count > Self.maximumUpdaters else { return }
+        var excess = updaters.count - Self.maximumUpdaters
+        var merged: [String: ManagedFieldsEntry] = [:]
+        while excess > 0, !updaters.isEmpty {
+            let entry = updaters.removeFirst()
+            entries.removeAll { $0.hasSameIdentity(as: entry) }
+            if var bucket = merged[entry.apiVersion] {
+                if bucket.manager != Self.ancient || !bucket.subresource.isEmpty {
+                    bucket.manager = Self.ancient
+                    bucket.subresource = ""
+                }
+                bucket.fields = bucket.fields.union(entry.fields)
+                bucket.time = entry.time
+                merged[entry.apiVersion] = bucket
+                excess -= 1
+            } else {
+                merged[entry.apiVersion] = entry
+            }
+        }
+        // One that was merged before and is not among the oldest, since it is as recent as its last part.
+        for (_, bucket) in merged {
+            if let index = entries.firstIndex(where: { $0.hasSameIdentity(as: bucket) }) {
+                entries[index].fields = entries[index].fields.union(bucket.fields)
+            } else {
+                entries.append(bucket)
+            }
+        }
+    }
+
+    private static let ancient = "ancient-changes"
 
     /// The other managers that own fields which differ between two states, with those fields.
     func conflicts(from old: JSONValue, to new: JSONValue, _ type: FieldType, writer: ManagedFieldsEntry)

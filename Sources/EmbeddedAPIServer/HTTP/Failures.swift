@@ -55,6 +55,17 @@ extension APIStatus {
             code: 413, reason: "RequestEntityTooLarge", message: "Request entity too large: limit is \(limit)")
     }
 
+    /// 501: this node, whose containers are processes of the machine, has no such thing.
+    static func notOnThisNode(_ what: String) -> APIStatus {
+        APIStatus(
+            code: 501, reason: "NotImplemented",
+            message: "this node runs containers as processes of the machine and does not serve \(what): use the"
+                + " machine's own shell, files and ports", details: Details())
+    }
+
+    /// 413: the object would have more bytes than can be stored.
+    static let objectTooLarge = APIStatus.entityTooLarge(limit: ObjectStore.maximumObjectSize)
+
     /// The status for a request that the access check refused.
     init(_ refusal: LoopbackAccess.Refusal) {
         switch refusal {

@@ -43,11 +43,11 @@ public struct InboundRequest: Sendable {
         return value
     }
 
-    /// Whether a boolean parameter is set, as Go's `strconv.ParseBool` reads it; a parameter without a value counts as
-    /// true.
+    /// Whether a boolean parameter is set, as Kubernetes reads it: anything but `0` and `false` is true, also `maybe` and
+    /// a parameter without a value.
     func flag(_ name: String) -> Bool {
         guard let value = parameter(name) else { return false }
-        return !["0", "f", "F", "false", "False", "FALSE"].contains(value)
+        return value != "0" && value.lowercased() != "false"
     }
 
     /// The media type of the body, without parameters.

@@ -6,6 +6,9 @@ enum JSONPatch {
     /// The largest number of operations in one patch, as in Kubernetes.
     static let maximumOperations = 10_000
 
+    /// How many bytes of JSON the copies of one patch may have together, as in Kubernetes: twice the largest object.
+    static let maximumCopied = 2 * ObjectStore.maximumObjectSize
+
     /// Applies the operations in order. Throws `APIStatus`: 400 for a malformed patch, 422 for one that does not fit
     /// the object.
     static func apply(_ patch: JSONValue, to object: JSONValue) throws -> JSONValue {
@@ -19,7 +22,8 @@ enum JSONPatch {
                     "The allowed maximum operations in a JSON patch is \(maximumOperations), got \(operations.count)")
         }
         var object = object
-        for operation in operations { object = try step(operation, object) }
+        var room = maximumCopied
+        for operation in operations { object = try step(operation, object, &room) }
         return object
     }
 
@@ -27,7 +31,7 @@ enum JSONPatch {
         code: 422, reason: "Invalid", message: "the server rejected our request due to an error in our request",
         details: APIStatus.Details())
 
-    private static func step(_ operation: JSONValue, _ object: JSONValue) throws -> JSONValue {
+    private static func step(_ operation: JSONValue, _ object: JSONValue, _ room: inout Int) throws -> JSONValue {
         guard let name = operation["op"]?.string, let path = try pointer(operation["path"]) else { throw doesNotFit }
         switch name {
         case "test":
@@ -46,6 +50,10 @@ enum JSONPatch {
                 throw doesNotFit
             }
             guard name == "copy" || !path.starts(with: from) || path == from else { throw doesNotFit }
+            if name == "copy" {
+                guard let size = value.size(upTo: room) else { throw doesNotFit }
+                room -= size
+            }
             let source = name == "move" ? try change(object, from[...]) { _ in .remove } : object
             return try change(source, path[...]) { .add(value, $0) }
         default: throw doesNotFit

@@ -1,7 +1,7 @@
 /// The path of a request, parsed.
 enum APIPath: Sendable, Hashable {
     case version
-    case health
+    case health(isReadiness: Bool)
     case metrics
     case apiVersions
     case apiGroups
@@ -35,7 +35,7 @@ enum APIPath: Sendable, Hashable {
     private static func parse(_ parts: [String]) -> APIPath {
         switch parts.first {
         case "version": return parts.count == 1 ? .version : .unknown
-        case "healthz", "livez", "readyz": return .health
+        case "healthz", "livez", "readyz": return .health(isReadiness: parts[0] == "readyz")
         case "metrics": return parts.count == 1 ? .metrics : .unknown
         case "openapi":
             if parts == ["openapi", "v2"] { return .openAPIV2 }

@@ -27,20 +27,34 @@ extension APIServerCore {
         try requireNamespace(call)
         pipeline.initialize(&object, namespace: call.namespace)
         let name = object["metadata"]?["name"]?.string ?? ""
+        if let version = decoded["metadata"]?["resourceVersion"]?.string.flatMap({ UInt64($0) }), version != 0 {
+            try pipeline.validate(object, old: nil)
+            throw APIStatus(
+                code: 500, reason: "", message: "resourceVersion should not be set on objects to be created")
+        }
         var ownership = FieldOwnership(decoded) ?? FieldOwnership()
         ownership.update(
             from: resource.strategy.skeleton, to: object, resource.strategy.type,
             writer: writer(call, .update, pipeline.now), ignoresStatus: resource.hasStatus && resource.plural != "nodes"
         )
-        object = ownership.stamped(on: object)
+        return try await admit(ownership.stamped(on: object), call, pipeline, name: name, isDryRun: isDryRun)
+    }
+
+    /// The one way by which a new object of a client gets into the store: admission, validation, quotas. Returns the
+    /// object as stored, once it is durable. Throws `APIStatus` and ``SQLiteError``.
+    func admit(
+        _ wanted: JSONValue, _ call: ResourceCall, _ pipeline: ObjectPipeline, name: String, isDryRun: Bool
+    ) async throws -> JSONValue {
+        let resource = call.resource
+        var object = wanted
+        let isPod = resource.storageName == "pods"
+        let limits = isPod ? limitRanger(call.namespace) : LimitRanger(ranges: [])
+        if isPod { limits.setDefaults(of: &object) }
         try resource.strategy.admit(&object, cluster: StoreView(core: self), now: pipeline.now)
         try pipeline.validate(object, old: nil)
+        if isPod, let why = limits.refusal(of: object) { throw APIStatus.forbidden(resource, name, why) }
         let key = StorageKey(resource: resource.storageName, namespace: call.namespace, name: name)
-        if isDryRun {
-            if store.get(key) != nil { throw APIStatus.alreadyExists(resource, name) }
-            return object
-        }
-        let stored = try insert(object, key, resource)
+        guard let stored = try insertWithinQuotas(object, key, resource, isDryRun: isDryRun) else { return object }
         try await store.waitUntilDurable(stored.resourceVersion)
         return try Renderer(resource: resource, form: .whole, now: pipeline.now).tree(stored)
     }
@@ -69,6 +83,7 @@ extension APIServerCore {
                 ]
                 throw status
             case .changedMeanwhile: throw APIStatus.conflict(resource, key.name)
+            case .tooLarge: throw APIStatus.objectTooLarge
             }
         }
     }
@@ -79,6 +94,7 @@ extension APIServerCore {
         if !object.ownerUIDs.isEmpty { checks.add(.owners(object.key)) }
         if object.isBeingDeleted { checks.add(.deletion(object.key)) }
         if resource.storageName == "namespaces" { checks.add(.namespace(object.key.name)) }
+        if hasQuotas(object.key.namespace) { checks.add(.quotas(object.key.namespace)) }
         checks.signal.signal()
     }
 

@@ -116,7 +116,10 @@ extension APIServerCore {
             try check(options, current, resource)
             let old = try renderer.tree(current)
             let plan = DeletionPlan(old, resource, options, now: now)
-            if plan.object == old, !plan.removes { return .marked(old) }
+            if plan.object == old, !plan.removes {
+                try await store.waitUntilDurable(current.resourceVersion)
+                return .marked(old)
+            }
             if options.isDryRun { return plan.removes ? .gone(plan.object) : .marked(plan.object) }
             let storedForm = resource.strategy.convertsStorage ? resource.strategy.toStorage(plan.object) : plan.object
             let fields = resource.strategy.fieldValues(storedForm)
@@ -183,6 +186,8 @@ struct DeletionPlan: Sendable {
         let isGraceful = resource.storageName == "pods"
         if isGraceful {
             grace = options.gracePeriodSeconds ?? old["spec"]?["terminationGracePeriodSeconds"]?.int ?? 30
+            // The shortest one with a chance to end by itself.
+            if grace < 0 { grace = 1 }
             let phase = old["status"]?["phase"]?.string
             // A pod without a node, or one that has ended, has no process to stop: no grace period.
             if old["spec"]?["nodeName"]?.string ?? "" == "" || phase == "Succeeded" || phase == "Failed" { grace = 0 }

@@ -17,29 +17,33 @@ extension APIServerCore {
     /// Changes an object without validation and without a field manager, and removes it when nothing keeps it any more.
     /// Does nothing when the object is gone.
     ///
+    /// Returns the version of the change, which may not be durable yet; nil when there was nothing to do.
+    ///
     /// `change` is called again when another writer came first. Throws what `change` throws, `JSONError` when the
     /// stored object cannot be parsed, and ``SQLiteError``.
+    @discardableResult
     func edit(_ key: StorageKey, _ resource: ResourceDefinition, _ change: (inout JSONValue) throws -> Void)
-        async throws
+        async throws -> UInt64?
     {
         while let current = store.get(key) {
             let old = try JSONValue(parsing: current.body)
             var object = old
             try change(&object)
-            if object == old { return }
+            if object == old { return nil }
             let fields = resource.strategy.fieldValues(object)
             do {
                 if isReleased(object, resource) {
                     let gone = try store.remove(current, last: object, fields: fields)
                     removed(gone, resource)
-                } else {
-                    let stored = try store.replace(current, with: object, fields: fields)
-                    changed(stored, resource)
+                    return gone.resourceVersion
                 }
-                return
+                let stored = try store.replace(current, with: object, fields: fields)
+                changed(stored, resource)
+                return stored.resourceVersion
             } catch ObjectStore.WriteFailure.changedMeanwhile {
                 continue
             }
         }
+        return nil
     }
 }

@@ -104,19 +104,13 @@ extension APIServerCore {
         _ applied: JSONValue, _ ownership: FieldOwnership, _ call: ResourceCall, _ pipeline: ObjectPipeline,
         isDryRun: Bool
     ) async throws -> JSONValue {
-        let resource = call.resource
         try requireNamespace(call)
         var object = applied
         object["metadata"]?["managedFields"] = nil
         _ = try pipeline.decode(&object, .ignore)
         pipeline.initialize(&object, namespace: call.namespace)
-        object = ownership.stamped(on: object)
-        try resource.strategy.admit(&object, cluster: StoreView(core: self), now: pipeline.now)
-        try pipeline.validate(object, old: nil)
-        if isDryRun { return object }
-        let stored = try insert(object, call.key, resource)
-        try await store.waitUntilDurable(stored.resourceVersion)
-        return try Renderer(resource: resource, form: .whole, now: pipeline.now).tree(stored)
+        return try await admit(
+            ownership.stamped(on: object), call, pipeline, name: call.name, isDryRun: isDryRun)
     }
 
     /// The configuration of an apply request, in YAML or JSON. Throws `APIStatus` 400.

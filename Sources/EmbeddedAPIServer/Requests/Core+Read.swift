@@ -8,7 +8,7 @@ extension APIServerCore {
     func get(_ call: ResourceCall) throws -> InboundResponse {
         let form = try call.representation()
         _ = try requestedVersion(call)
-        guard let object = store.get(call.key) else { throw APIStatus.notFound(call.resource, call.name) }
+        guard let object = store.durable(call.key) else { throw APIStatus.notFound(call.resource, call.name) }
         return try render(object, call.resource, form)
     }
 
@@ -38,7 +38,7 @@ extension APIServerCore {
                 message: "resourceVersion: Invalid value: \"\(text)\": strconv.ParseUint: parsing \"\(text)\": invalid"
                     + " syntax")
         }
-        let current = store.revision
+        let current = store.durableRevision
         if version > current { throw APIStatus.tooLargeVersion(version, current: current) }
         return version
     }
@@ -70,7 +70,8 @@ extension APIServerCore {
                     : .notSupported("resourceVersionMatch", .string(match), ["Exact", "NotOlderThan", ""])
             throw APIStatus.invalid(kind: "ListOptions", group: "meta.k8s.io", name: "", [why])
         }
-        let limit = call.request.nonEmptyParameter("limit").flatMap { Int($0) } ?? 0
+        let limit = Int(try call.integer("limit") ?? 0)
+        _ = try call.integer("timeoutSeconds")
         var objects: [StoredObject]
         var revision: UInt64
         var start = ContinueToken.Position(namespace: "", name: "")
@@ -93,7 +94,7 @@ extension APIServerCore {
             }
             (objects, revision) = (snapshot, version)
         } else {
-            (objects, revision) = store.list(name, namespace: filter.namespace)
+            (objects, revision) = store.durableList(name, namespace: filter.namespace)
         }
         if !start.name.isEmpty {
             objects.removeAll { ($0.key.namespace, $0.key.name) < (start.namespace, start.name) }

@@ -59,7 +59,7 @@ extension APIServerCore {
         }
         if !isDryRun {
             let now = clock.now.wholeSecond
-            try await edit(call.key, call.resource) { pod in
+            let version = try await edit(call.key, call.resource) { pod in
                 guard pod["spec"]?["nodeName"]?.string ?? "" == "" else {
                     throw refuse("pod \(call.name) is already assigned")
                 }
@@ -73,7 +73,7 @@ extension APIServerCore {
                         "lastTransitionTime": .string(now.rfc3339),
                     ], of: &pod)
             }
-            try await store.waitUntilDurable(store.revision)
+            if let version { try await store.waitUntilDurable(version) }
         }
         return Self.success
     }

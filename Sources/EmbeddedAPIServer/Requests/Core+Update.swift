@@ -53,6 +53,8 @@ extension APIServerCore {
             guard let current = store.get(call.key) else { throw APIStatus.notFound(resource, call.name) }
             let old = try renderer.tree(current)
             var (object, applied) = try change(old)
+            // Before anything is worked out about it.
+            if object.isLarger(than: ObjectStore.maximumObjectSize) { throw APIStatus.objectTooLarge }
             try checkPreconditions(object["metadata"], current, resource)
             let provided = FieldOwnership(object)
             pipeline.reconcile(&object, with: old, subresource: call.subresource)
@@ -64,7 +66,11 @@ extension APIServerCore {
             }
             object = ownership.stamped(on: object)
             try pipeline.validate(object, old: old, subresource: call.subresource)
-            if isUnchanged(object, old) { return old }
+            if isUnchanged(object, old) {
+                // Another writer's change may be on its way to the disk.
+                try await store.waitUntilDurable(current.resourceVersion)
+                return old
+            }
             if isDryRun { return object }
             let storedForm = resource.strategy.convertsStorage ? resource.strategy.toStorage(object) : object
             let fields = resource.strategy.fieldValues(storedForm)
@@ -82,6 +88,8 @@ extension APIServerCore {
                 return try renderer.tree(stored)
             } catch ObjectStore.WriteFailure.changedMeanwhile {
                 continue
+            } catch ObjectStore.WriteFailure.tooLarge {
+                throw APIStatus.objectTooLarge
             }
         }
     }
@@ -132,6 +140,7 @@ extension APIServerCore {
         if resource.strategy.isCustom { checks.add(.definition(resource.storageName)) }
         if !object.key.namespace.isEmpty { checks.add(.namespace(object.key.namespace)) }
         for owner in object.ownerUIDs { checks.add(.dependentGone(owner)) }
+        if hasQuotas(object.key.namespace) { checks.add(.quotas(object.key.namespace)) }
         checks.signal.signal()
     }
 }

@@ -35,11 +35,14 @@ extension APIServerCore {
                         "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
                 ])
         }
-        let seconds = request.nonEmptyParameter("timeoutSeconds").flatMap { Int64($0) }
+        _ = try call.integer("limit")
+        // None and 0 are the same, as in Kubernetes.
+        let seconds = try call.integer("timeoutSeconds").flatMap { $0 == 0 ? nil : $0 }
         let watch = Watch(
             core: self, resource: call.resource, filter: filter,
             renderer: Renderer(resource: call.resource, form: form, now: clock.now),
-            startVersion: version,
+            // Without initial events and without a version it starts now.
+            startVersion: sendsInitial == false && version ?? 0 == 0 ? store.durableRevision : version,
             sendsInitialEvents: sendsInitial ?? (version ?? 0 == 0),
             marksEndOfInitialEvents: sendsInitial == true,
             allowsBookmarks: request.flag("allowWatchBookmarks"),
@@ -97,8 +100,7 @@ struct Watch: Sendable {
         var renderer = renderer
         var cursor = startVersion ?? 0
         if sendsInitialEvents {
-            let (objects, revision) = core.store.list(resource.storageName, namespace: filter.namespace)
-            try await core.store.waitUntilDurable(revision)
+            let (objects, revision) = core.store.durableList(resource.storageName, namespace: filter.namespace)
             cursor = revision
             var frames: [UInt8] = []
             for object in objects where filter.matches(object) {

@@ -5,8 +5,11 @@ import Synchronization
 
 /// All objects of the cluster, with one version counter and one lock for all writers.
 ///
-/// Objects are kept in memory; ``SQLiteStorage`` writes each change to a file as well. Readers see a change at once.
-/// Watches see it once it is durable, and a write is answered once it is durable: see ``waitUntilDurable(_:)``.
+/// Objects are kept in memory; ``SQLiteStorage`` writes each change to a file as well. The next writer and the
+/// controllers build on a change at once. Clients see it once it is durable: in lists and watches, and as the answer to
+/// their write, see ``waitUntilDurable(_:)``. So nobody has seen a version that is given again after a crash.
+///
+/// A change that cannot be written to the file is undone in memory, and its writer is told. The next write tries anew.
 final class ObjectStore: Sendable {
     /// Why a write is refused; checked under the lock.
     enum WriteFailure: Error, Sendable {
@@ -14,7 +17,12 @@ final class ObjectStore: Sendable {
         case changedMeanwhile
         case missingNamespace
         case terminatingNamespace
+        /// The object has more bytes than ``maximumObjectSize``.
+        case tooLarge
     }
+
+    /// The largest object in bytes, that of etcd: its limit for a request.
+    static let maximumObjectSize = 3 << 19
 
     struct State: Sendable {
         var revision: UInt64
@@ -26,13 +34,18 @@ final class ObjectStore: Sendable {
         var pending: [StorageEvent] = []
         var isCommitting = false
         var waiters: [(revision: UInt64, continuation: CheckedContinuation<Void, any Error>)] = []
+        /// Why the last change could not be written to the file; nil once one could be written again.
         var failure: SQLiteError?
+        /// The versions of changes that were undone, with the reason.
+        var undone: [(revisions: ClosedRange<UInt64>, failure: SQLiteError)] = []
         var startRevision: UInt64
     }
 
     let state: Mutex<State>
-    private let storage: SQLiteStorage?
+    let storage: SQLiteStorage?
     private let window: WatchCache.Window
+    /// Told when changes begin to be undone since the file cannot be written, and, with nil, when it can be again.
+    let onFailure: Mutex<@Sendable (SQLiteError?) -> Void> = Mutex { _ in }
 
     /// A store with the objects in the storage; without a storage it is empty and only in memory. `fields` gives the
     /// selectable fields of an object. Throws ``SQLiteError``, and `JSONError` when a stored object cannot be parsed.
@@ -59,12 +72,31 @@ final class ObjectStore: Sendable {
 
     var revision: UInt64 { state.withLock { $0.revision } }
 
-    /// The current object with this key; its last change may not be durable yet.
+    /// The object with this key as clients may see it: without a change that is not durable yet.
+    func durable(_ key: StorageKey) -> StoredObject? {
+        state.withLock { state in
+            if let change = state.pending.first(where: { $0.object.key == key }) { return change.previous }
+            return state.caches[key.resource]?[key.namespace, key.name]
+        }
+    }
+
+    /// The objects of a resource as clients may see them, without changes that are not durable yet, and the version of
+    /// this list.
+    func durableList(_ resource: String, namespace: String?) -> (objects: [StoredObject], revision: UInt64) {
+        state.withLock { state in
+            guard let cache = state.caches[resource] else { return ([], state.durableRevision) }
+            let objects = cache.slice(namespace, without: state.pending.filter { $0.object.key.resource == resource })
+            return (objects, state.durableRevision)
+        }
+    }
+
+    /// The current object with this key, for those who change it; its last change may not be durable yet.
     func get(_ key: StorageKey) -> StoredObject? {
         state.withLock { $0.caches[key.resource]?[key.namespace, key.name] }
     }
 
-    /// The current objects of a resource, and the version of this list. The last of its changes may not be durable yet.
+    /// The current objects of a resource, for those who change them, and the version of this list. The last of its
+    /// changes may not be durable yet.
     func list(_ resource: String, namespace: String?) -> (objects: [StoredObject], revision: UInt64) {
         state.withLock { state in
             (state.caches[resource].map { Array($0.slice(namespace)) } ?? [], state.revision)
@@ -75,7 +107,8 @@ final class ObjectStore: Sendable {
     func list(_ resource: String, namespace: String?, at revision: UInt64) -> [StoredObject]? {
         state.withLock { state in
             guard let cache = state.caches[resource] else { return revision >= state.startRevision ? [] : nil }
-            return cache.snapshot(namespace, at: revision)
+            return cache.snapshot(
+                namespace, at: revision, pending: state.pending.filter { $0.object.key.resource == resource })
         }
     }
 
@@ -109,8 +142,7 @@ final class ObjectStore: Sendable {
 
     // MARK: Writing
 
-    /// Stores a new object and sets its resourceVersion. Throws ``WriteFailure``, and ``SQLiteError`` after an earlier
-    /// write to the file has failed.
+    /// Stores a new object and sets its resourceVersion. Throws ``WriteFailure``.
     func insert(
         _ key: StorageKey, _ object: JSONValue, fields: [String: String], mayFillTerminatingNamespace: Bool = false
     ) throws -> StoredObject {
@@ -122,7 +154,7 @@ final class ObjectStore: Sendable {
                 }
                 if namespace.isBeingDeleted, !mayFillTerminatingNamespace { throw WriteFailure.terminatingNamespace }
             }
-            return apply(&state, kind: .added, key, object, fields: fields, previous: nil)
+            return try apply(&state, kind: .added, key, object, fields: fields, previous: nil)
         }
     }
 
@@ -134,7 +166,7 @@ final class ObjectStore: Sendable {
             guard state.caches[key.resource]?[key.namespace, key.name] === expected else {
                 throw WriteFailure.changedMeanwhile
             }
-            return apply(&state, kind: .modified, key, object, fields: fields, previous: expected)
+            return try apply(&state, kind: .modified, key, object, fields: fields, previous: expected)
         }
     }
 
@@ -146,13 +178,12 @@ final class ObjectStore: Sendable {
             guard state.caches[key.resource]?[key.namespace, key.name] === expected else {
                 throw WriteFailure.changedMeanwhile
             }
-            return apply(&state, kind: .deleted, key, last, fields: fields, previous: expected)
+            return try apply(&state, kind: .deleted, key, last, fields: fields, previous: expected)
         }
     }
 
     private func write(_ body: (inout State) throws -> StoredObject) throws -> StoredObject {
         let (object, mustCommit) = try state.withLock { state in
-            if let failure = state.failure { throw failure }
             let object = try body(&state)
             if storage == nil {
                 Self.publish(&state, upTo: state.revision, window: window)
@@ -170,28 +201,57 @@ final class ObjectStore: Sendable {
     private func apply(
         _ state: inout State, kind: StorageEvent.Kind, _ key: StorageKey, _ object: JSONValue, fields: [String: String],
         previous: StoredObject?
-    ) -> StoredObject {
-        state.revision += 1
+    ) throws -> StoredObject {
         var object = object
         var metadata = object["metadata"] ?? [:]
         object["metadata"] = nil
-        metadata["resourceVersion"] = .string(String(state.revision))
+        metadata["resourceVersion"] = .string(String(state.revision + 1))
         object["metadata"] = metadata
-        let stored = StoredObject(key: key, resourceVersion: state.revision, object: object, fields: fields)
-        // A resource that has not been written since the start: all its changes since then are known.
-        let floor = state.startRevision
-        for owner in previous?.ownerUIDs ?? [] { state.dependents[owner]?.remove(key) }
+        let stored = StoredObject(key: key, resourceVersion: state.revision + 1, object: object, fields: fields)
+        if kind != .deleted, stored.body.count > Self.maximumObjectSize { throw WriteFailure.tooLarge }
+        state.revision += 1
         if kind == .deleted {
-            state.caches[key.resource]?.remove(key)
+            Self.put(&state, nil, key, replacing: previous)
         } else {
-            state.caches[key.resource, default: WatchCache(floor: floor)].set(stored)
-            for owner in stored.ownerUIDs { state.dependents[owner, default: []].insert(key) }
+            Self.put(&state, stored, key, replacing: previous)
+        }
+        state.pending.append(StorageEvent(kind: kind, object: stored, previous: previous))
+        return stored
+    }
+
+    /// Puts an object in the place of another one, or removes that.
+    private static func put(
+        _ state: inout State, _ object: StoredObject?, _ key: StorageKey, replacing previous: StoredObject?
+    ) {
+        for owner in previous?.ownerUIDs ?? [] { state.dependents[owner]?.remove(key) }
+        if let object {
+            // A resource that has not been written since the start: all its changes since then are known.
+            state.caches[key.resource, default: WatchCache(floor: state.startRevision)].set(object)
+            for owner in object.ownerUIDs { state.dependents[owner, default: []].insert(key) }
+        } else {
+            state.caches[key.resource]?.remove(key)
         }
         for owner in previous?.ownerUIDs ?? [] where state.dependents[owner]?.isEmpty == true {
             state.dependents[owner] = nil
         }
-        state.pending.append(StorageEvent(kind: kind, object: stored, previous: previous))
-        return stored
+    }
+
+    /// Undoes all pending changes, the last one first. Nobody has seen them but their writers, who are told.
+    private static func undo(_ state: inout State, _ failure: SQLiteError) {
+        guard let first = state.pending.first, let last = state.pending.last else { return }
+        for event in state.pending.reversed() {
+            put(
+                &state, event.previous, event.object.key,
+                replacing: event.kind == .deleted ? nil : event.object)
+        }
+        state.pending = []
+        state.failure = failure
+        // Who asks for one of the oldest has been waiting since then, and was told.
+        if state.undone.count >= 1000 { state.undone.removeFirst(500) }
+        state.undone.append((first.resourceVersion...last.resourceVersion, failure))
+        let waiters = state.waiters
+        state.waiters = []
+        for waiter in waiters { waiter.continuation.resume(throwing: failure) }
     }
 
     /// Publishes the pending changes up to a version: records them for watches, wakes those, and answers the writers.
@@ -213,8 +273,8 @@ final class ObjectStore: Sendable {
 
     // MARK: Durability
 
-    /// Writes pending changes, each time all of them in one transaction, until none is left. After a failure the store
-    /// takes no more writes.
+    /// Writes pending changes, each time all of them in one transaction, until none is left. Those that cannot be
+    /// written are undone, with all that were made meanwhile, since they build on them.
     private func commitPending() {
         while true {
             let batch = state.withLock { state in
@@ -224,27 +284,29 @@ final class ObjectStore: Sendable {
             guard let last = batch.last, let storage else { return }
             do {
                 try storage.commit(batch)
-                state.withLock { Self.publish(&$0, upTo: last.resourceVersion, window: window) }
+                let wasFailing = state.withLock { state in
+                    Self.publish(&state, upTo: last.resourceVersion, window: window)
+                    defer { state.failure = nil }
+                    return state.failure != nil
+                }
+                if wasFailing { onFailure.withLock { $0 }(nil) }
             } catch {
                 let failure = error as? SQLiteError ?? SQLiteError(code: 0, message: "\(error)")
-                let waiters = state.withLock { state in
-                    state.failure = failure
-                    defer { state.waiters = [] }
-                    return state.waiters
-                }
-                for waiter in waiters { waiter.continuation.resume(throwing: failure) }
-                return
+                state.withLock { Self.undo(&$0, failure) }
+                onFailure.withLock { $0 }(failure)
             }
         }
     }
 
     /// Returns once this version is on disk; at once for a store in memory. Throws ``SQLiteError`` when it cannot be
-    /// written; then all later writes fail too.
+    /// written; then the change has been undone.
     func waitUntilDurable(_ revision: UInt64) async throws {
         guard storage != nil else { return }
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             let result: Result<Void, SQLiteError>? = state.withLock { state in
-                if let failure = state.failure { return .failure(failure) }
+                if let undone = state.undone.last(where: { $0.revisions.contains(revision) }) {
+                    return .failure(undone.failure)
+                }
                 if state.durableRevision >= revision { return .success(()) }
                 state.waiters.append((revision, continuation))
                 return nil
@@ -257,9 +319,31 @@ final class ObjectStore: Sendable {
         }
     }
 
+    /// Why the file cannot be written; nil when it can. After a failure it tries to write, so that it is known at once
+    /// when there is room again.
+    func probe() async -> SQLiteError? {
+        guard let storage, state.withLock({ $0.failure }) != nil else { return nil }
+        return await withCheckedContinuation { continuation in
+            storage.schedule { [self] in
+                do {
+                    try storage.tryToWrite()
+                    let wasFailing = state.withLock { state in
+                        defer { state.failure = nil }
+                        return state.failure != nil
+                    }
+                    if wasFailing { onFailure.withLock { $0 }(nil) }
+                    continuation.resume(returning: nil)
+                } catch {
+                    continuation.resume(
+                        returning: error as? SQLiteError ?? SQLiteError(code: 0, message: "\(error)"))
+                }
+            }
+        }
+    }
+
     /// Waits until all changes are durable and closes the file. Throws ``SQLiteError``.
     func close() async throws {
-        try await waitUntilDurable(revision)
+        if let last = state.withLock({ $0.pending.last?.resourceVersion }) { try await waitUntilDurable(last) }
         await storage?.close()
     }
 

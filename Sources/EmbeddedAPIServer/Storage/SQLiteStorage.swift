@@ -1,6 +1,14 @@
 import Dispatch
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// The SQLite file with all objects. WAL mode and `synchronous=FULL`: a committed change survives a power cut.
 ///
 /// The exclusive lock is held until ``close()``, so a second server fails at once with a message that says why. All
@@ -43,14 +51,26 @@ final class SQLiteStorage: Sendable {
         }
     }
 
-    /// Opens or creates the file. Throws ``SQLiteError``; its message says when another server has the file open.
+    /// Opens or creates the file, which only its owner may read. Throws ``SQLiteError``; its message says when another
+    /// server has the file open.
     init(path: String) throws {
         self.path = path
+        Self.createPrivately(path)
         do {
             connection = Mutex(try Connection(path: path))
         } catch let error as SQLiteError where error.isBusy {
             throw SQLiteError(code: error.code, message: "\(path) is in use by another Sluice; stop that one first")
         }
+    }
+
+    /// Creates the file if it is not there. SQLite gives its other files the same rights. When this fails, opening the
+    /// database says why.
+    private static func createPrivately(_ path: String) {
+        // Not when it is there: closing a descriptor of a database drops the locks that this process has on it.
+        let descriptor = systemOpen(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return }
+        fchmod(descriptor, 0o600)
+        systemClose(descriptor)
     }
 
     /// All objects, and the version of the last change. Throws ``SQLiteError``.
@@ -97,6 +117,35 @@ final class SQLiteStorage: Sendable {
         }
     }
 
+    /// Writes something that leaves everything as it is, to learn whether there is room. Only to be called on the
+    /// storage's queue. Throws ``SQLiteError``.
+    func tryToWrite() throws {
+        let database = try open.database
+        try database.execute("BEGIN IMMEDIATE")
+        do {
+            try database.execute(
+                """
+                INSERT OR REPLACE INTO object VALUES('', '', '', 0, zeroblob(65536));
+                DELETE FROM object WHERE resource='';
+                COMMIT;
+                """)
+        } catch {
+            // Report the first error; that of a failed rollback adds nothing.
+            try? database.execute("ROLLBACK")
+            throw error
+        }
+    }
+
+    /// Sets how many pages the file may have, which in tests stands in for a disk that is full. Throws ``SQLiteError``.
+    func setMaximumPages(_ count: Int) async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            queue.async { [self] in
+                continuation.resume(
+                    with: Result { try open.database.execute("PRAGMA max_page_count=\(count)") })
+            }
+        }
+    }
+
     private var open: Connection {
         get throws {
             guard let connection = connection.withLock({ $0 }) else {
@@ -116,3 +165,7 @@ final class SQLiteStorage: Sendable {
         }
     }
 }
+
+// The C functions, which have the names of members above.
+private func systemOpen(_ path: String, _ flags: Int32, _ rights: mode_t) -> Int32 { open(path, flags, rights) }
+private func systemClose(_ descriptor: Int32) { close(descriptor) }

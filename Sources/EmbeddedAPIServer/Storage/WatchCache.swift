@@ -85,9 +85,15 @@ struct WatchCache: Sendable {
         return events[low...]
     }
 
-    /// The objects as they were at a version, sorted; nil when the changes since then are no longer kept.
-    func snapshot(_ namespace: String?, at version: UInt64) -> [StoredObject]? {
+    /// The objects as they were at a version, sorted; nil when the changes since then are no longer kept. `pending` are
+    /// the changes that were made but not recorded yet.
+    func snapshot(_ namespace: String?, at version: UInt64, pending: [StorageEvent]) -> [StoredObject]? {
         guard let later = events(after: version) else { return nil }
+        return slice(namespace, without: later + pending)
+    }
+
+    /// The objects of a namespace, or all when it is nil, as they were before these changes, sorted.
+    func slice(_ namespace: String?, without later: some Collection<StorageEvent>) -> [StoredObject] {
         let now = slice(namespace)
         if later.isEmpty { return Array(now) }
         var changed: [StorageKey: StoredObject?] = [:]

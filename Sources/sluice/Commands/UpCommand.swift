@@ -6,14 +6,6 @@ import Logging
 import SluiceAPI
 import SluiceOperator
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 /// `sluice up`: a small cluster for kubectl.
 struct UpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -34,8 +26,8 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "Keeps objects and logs in this directory; default: in memory, until the end.")
     var data: String?
 
-    @Option(help: "The port on 127.0.0.1; default: any that is free.")
-    var port = 0
+    @Option(help: "The port on 127.0.0.1; default: with --data that of the last time, else any that is free.")
+    var port: Int?
 
     @Flag(
         inversion: .prefixedNo, help: "Runs the operator too. Without it, start one with sluice operator --kubeconfig.")
@@ -44,7 +36,7 @@ struct UpCommand: AsyncParsableCommand {
     @OptionGroup var log: LoggingOptions
 
     func validate() throws {
-        guard (0...65535).contains(port) else { throw ValidationError("--port must be between 0 and 65535") }
+        guard (0...65535).contains(port ?? 0) else { throw ValidationError("--port must be between 0 and 65535") }
     }
 
     func run() async throws {
@@ -60,11 +52,13 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     private func serve(_ logger: Logger) async throws {
+        try KubeconfigFile.check(kubeconfig)
         var configuration = EmbeddedCluster.Configuration(
             dataDirectory: data, port: port, definitions: CustomResourceDefinitions.all)
         configuration.stopGrace = .seconds(10)
         try await EmbeddedCluster.run(configuration, logger: logger) { cluster in
-            try PrivateFile.write(cluster.kubeconfig, to: kubeconfig)
+            let file = try KubeconfigFile.publish(cluster.kubeconfig, at: kubeconfig)
+            defer { withExtendedLifetime(file) {} }
             Console.print(
                 """
                 The cluster is up at \(cluster.url). Containers run as processes of this machine; images are not pulled.
@@ -83,36 +77,5 @@ struct UpCommand: AsyncParsableCommand {
                 while true { try await SystemClock().sleep(for: .seconds(3600)) }
             }
         }
-    }
-}
-
-/// Files that only their owner may read, since they hold a token.
-enum PrivateFile {
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
-    }
-
-    /// Writes the file whole or not at all.
-    static func write(_ text: String, to path: String) throws {
-        let temporary = "\(path).\(getpid()).tmp"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw failure("cannot write \(temporary)") }
-        let bytes = Array(text.utf8)
-        let written = bytes.withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
-        guard close(descriptor) == 0, written == bytes.count, rename(temporary, path) == 0 else {
-            let failure = failure("cannot write \(path)")
-            unlink(temporary)
-            throw failure
-        }
-    }
-
-    private static func failure(_ what: String) -> Failure {
-        Failure(description: "\(what): \(String(cString: strerror(errno)))")
-    }
-
-    static func absolutePath(_ path: String) -> String {
-        guard let resolved = realpath(path, nil) else { return path }
-        defer { free(resolved) }
-        return String(cString: resolved)
     }
 }
