@@ -65,7 +65,7 @@ import Testing
                 """
                 pipelineSpec:
                   tasks:
-                    - {name: slow, timeout: 1s, container: {image: x, command: [sh, -c, "echo as far as here; \(mark)"]}}
+                    - {name: slow, timeout: 3s, container: {image: x, command: [sh, -c, "echo as far as here; \(mark)"]}}
                   finally:
                     - {name: bye, when: "run.phase == 'Failed'", container: {image: x, command: ["true"]}}
                 """)
