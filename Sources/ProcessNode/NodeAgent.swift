@@ -212,25 +212,31 @@ public final class NodeAgent: Sendable {
         } catch let status as APIStatus where status.isAlreadyExists {
             _ = try await nodes.patch(configuration.name, .merge(["metadata": ["labels": JSONValue(labels)]]))
         }
+        // A new node is tainted until a lifecycle controller finds it ready; this cluster has none, so the taint goes here. Others are the
+        // user's.
+        let taints = try await nodes.get(configuration.name).json[path: "spec", "taints"]?.array ?? []
+        let kept = taints.filter { $0["key"] != "node.kubernetes.io/not-ready" }
+        if kept.count < taints.count {
+            _ = try await nodes.patch(
+                configuration.name, .merge(["spec": ["taints": kept.isEmpty ? .null : .array(kept)]]))
+        }
         let cpu = Quantity(milli: configuration.milliCPU ?? Int64(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) * 1000)
         let memory = Quantity(configuration.memory ?? Self.machineMemory, format: .binary)
         var amounts = ["cpu": cpu, "memory": memory, "pods": Quantity(configuration.pods)]
         if configuration.gpus > 0 { amounts["nvidia.com/gpu"] = Quantity(configuration.gpus) }
         let json = JSONValue.object(JSONObject(amounts.map { ($0.key, $0.value.json) }))
-        // A new node is tainted until a lifecycle controller finds it ready; this cluster has none, so remove the taint
-        // here.
-        _ = try await nodes.patch(configuration.name, .merge(["spec": ["taints": .null]]))
         _ = try await nodes.patchStatus(
             configuration.name,
             .strategic([
                 "status": [
-                    "capacity": json, "allocatable": json, "conditions": [readyCondition],
+                    "capacity": json, "allocatable": json, "conditions": [readyCondition], "nodeInfo": Self.information,
                     "addresses": [
                         ["type": "InternalIP", "address": "127.0.0.1"],
                         ["type": "Hostname", "address": .string(configuration.name)],
                     ],
                 ]
             ]))
+        try await renewLease()
         return (labels, amounts.mapValues(\.nanoUnits))
     }
 
@@ -250,12 +256,52 @@ public final class NodeAgent: Sendable {
                 condition["lastTransitionTime"] = nil
                 _ = try await nodes.patchStatus(
                     configuration.name, .strategic(["status": ["conditions": [condition]]]))
+                try await renewLease()
             } catch is CancellationError {
                 return
             } catch {
                 logger.warning("the heartbeat of node \(configuration.name) failed: \(error)")
             }
         }
+    }
+
+    /// The sign of life that `kubectl describe node` shows. Renewed with the heartbeat.
+    private func renewLease() async throws {
+        let leases = client.dynamic(
+            ResourceType(group: "coordination.k8s.io", version: "v1", kind: "Lease", plural: "leases"),
+            namespace: "kube-node-lease")
+        let spec: JSONValue = [
+            "holderIdentity": .string(configuration.name), "leaseDurationSeconds": 120,
+            "renewTime": .string(clock.now.rfc3339Micro),
+        ]
+        do {
+            _ = try await leases.patch(configuration.name, .merge(["spec": spec]))
+        } catch let status as APIStatus where status.isNotFound {
+            _ = try await leases.create(["metadata": ["name": .string(configuration.name)], "spec": spec] as JSONValue)
+        }
+    }
+
+    /// What `kubectl get nodes -o wide` and `describe node` show of the machine.
+    private static var information: JSONValue {
+        var names = utsname()
+        uname(&names)
+        let kernel = withUnsafeBytes(of: &names.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        func first(_ path: String) -> String {
+            // Not there on some machines, as in containers: then it is empty, as with a kubelet.
+            FileManager.default.contents(atPath: path)
+                .map { String(decoding: $0.prefix { $0 != 0x0A }, as: UTF8.self) } ?? ""
+        }
+        let release = FileManager.default.contents(atPath: "/etc/os-release").map {
+            String(decoding: $0, as: UTF8.self)
+        }
+        let pretty = release?.split(separator: "\n").first { $0.hasPrefix("PRETTY_NAME=") }?.dropFirst(12)
+        return [
+            "architecture": .string(architecture), "bootID": .string(first("/proc/sys/kernel/random/boot_id")),
+            "containerRuntimeVersion": "process://sluice", "kernelVersion": .string(kernel),
+            "kubeProxyVersion": "", "kubeletVersion": "v1.36.2-sluice",
+            "machineID": .string(first("/etc/machine-id")), "operatingSystem": "linux",
+            "osImage": .string(pretty.map { String($0.filter { $0 != "\"" }) } ?? ""), "systemUUID": "",
+        ]
     }
 
     private static var architecture: String {

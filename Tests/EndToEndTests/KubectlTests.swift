@@ -35,6 +35,23 @@ import Testing
         }
     }
 
+    @Test func `describe node tells of the machine and when it was last heard of; taints of users outlive a restart`()
+        async throws
+    {
+        let data = try Tools.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: data) }
+        try await LocalUp.with(["--data", data + "/cluster"]) { cluster in
+            let text = try await cluster.kubectl("describe", "node", "local")
+            #expect(text.contains("HolderIdentity:  local") && text.contains("process://sluice"), "\(text)")
+            #expect(!text.contains("Failed to get lease") && text.contains("Taints:             <none>"), "\(text)")
+            try await cluster.kubectl("taint", "node", "local", "team=a:NoSchedule")
+        }
+        try await LocalUp.with(["--data", data + "/cluster"]) { cluster in
+            let text = try await cluster.kubectl("describe", "node", "local")
+            #expect(text.contains("Taints:             team=a:NoSchedule"), "\(text)")
+        }
+    }
+
     @Test func `get -w shows the phases as they come`() async throws {
         try await LocalUp.with { cluster in
             let kubectl = try #require(Tools.kubectl)
