@@ -362,4 +362,12 @@ struct AdmissionTests {
         bench.pass(5)
         #expect(bench.pods.count == 3)
     }
+
+    @Test(arguments: [1, 4])
+    func `Q7: a gang is not shrunk below minAvailable, nor to what it has`(replicas: Int) {
+        var bench = Self.elastic()
+        bench.driver.shrunk(Self.key("a"), to: replicas, message: "for another")
+        bench.settle()
+        #expect(bench.task("a").shrunkTo == nil && bench.stopped.isEmpty && bench.deleted.isEmpty)
+    }
 }

@@ -285,4 +285,57 @@ struct FailurePolicyTests {
         bench.succeed("f")
         #expect(bench.outcome() == "Failed/RunTimeout")
     }
+
+    /// Pipelines of whose `finally` the tasks x, y with a retry, and z after y are.
+    private static let finallies: [String: (tasks: [JSONValue], finally: [JSONValue])] = {
+        let tasks = [
+            task("x"), task("y", ["retry": ["limit": 1, "backoff": ["initial": "10s"]]]),
+            task("z", ["dependsOn": ["y"]]),
+        ]
+        let pipeline = task("s", ["pipelineSpec": ["tasks": .array(tasks)]])
+        return [
+            "": ([], tasks), "s/": ([], [pipeline]), "o/s/": ([], [task("o", ["pipelineSpec": ["tasks": [pipeline]]])]),
+            "p/": ([task("p", ["pipelineSpec": ["tasks": [task("m")], "finally": .array(tasks)]])], []),
+            "p/s/": ([task("p", ["pipelineSpec": ["tasks": [task("m")], "finally": [pipeline]]])], []),
+        ]
+    }()
+
+    @Test(arguments: ["FailFast", "Cancel"], ["", "s/", "o/s/", "p/", "p/s/"])
+    func `E6: inside finally, at any depth, what runs, retries or follows goes on after a failure, as with Continue`(
+        policy: String, path: String
+    ) {
+        let (tasks, finally) = Self.finallies[path] ?? ([], [])
+        var bench = Bench(tasks + [task("a")], finally: finally, run: ["failurePolicy": .string(policy)])
+        if path.hasPrefix("p/") { bench.succeed("p/m") }
+        bench.succeed("a")
+        bench.run(path + "y")
+        bench.fail(path + "x", code: 6)
+        #expect(bench.states(path + "x", path + "y", path + "z") == ["Failed/Error", "Running", "Pending"])
+        bench.fail(path + "y")
+        bench.restart()
+        bench.pass(10)
+        bench.succeed(path + "y")
+        #expect(bench.state(path + "z") == "Running")
+        bench.succeed(path + "z")
+        #expect(bench.states(path + "y", path + "z") == ["Succeeded", "Succeeded"])
+        #expect(bench.outcome() == "Failed/Error")
+        #expect(bench.status.message.contains("task \(path)x failed: exit code 6"))
+    }
+
+    @Test(arguments: ["FailFast", "Cancel"])
+    func `E6 and E14: a failure in finally skips no task before it, for an operator that comes after either`(
+        policy: String
+    ) {
+        var bench = Bench(
+            [task("b", ["dependsOn": ["a"], "when": "false"]), task("a")], finally: [task("f")],
+            run: ["failurePolicy": .string(policy)])
+        let before = bench.persisted
+        bench.succeed("a")
+        #expect(bench.states("b", "f") == ["Skipped/WhenFalse", "Running"])
+        bench.fail("f", settling: false)
+        bench.persisted = before
+        bench.restart()
+        #expect(bench.states("a", "b", "f") == ["Succeeded", "Skipped/WhenFalse", "Failed/Error"])
+        #expect(bench.status.message.contains("task f failed"))
+    }
 }

@@ -347,4 +347,14 @@ struct GangTests {
         #expect(play(restarting: false) == expected)
         #expect(play(restarting: true) == expected)
     }
+
+    @Test func `E9 Leader and E14: a worker that is gone once the leader has succeeded fails nothing`() {
+        var bench = Bench([task("g", ["replicas": 2, "successPolicy": "Leader"])])
+        for replica in 0..<2 { bench.run("g", replica) }
+        bench.pods[bench.name("g", 0)]?.end(code: 0, at: bench.now)
+        bench.pods[bench.name("g", 1)] = nil
+        bench.restart()
+        #expect(bench.state("g") == "Succeeded")
+        #expect(bench.task("g").disruptions == 0 && bench.createdCount.count == 2)
+    }
 }

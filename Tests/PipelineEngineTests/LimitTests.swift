@@ -171,4 +171,93 @@ struct LimitTests {
         bench.write(write)
         #expect(bench.next().creates.map(\.name) == [bench.name("b")])
     }
+
+    // MARK: Results that nobody needs
+
+    @Test(arguments: ["stopped", "cancelled", "lost"])
+    func `E12: what a failed attempt has written is not told of the next one, nor after it`(ending: String) {
+        var bench = Bench(
+            [task("a", ["results": ["r"], "retry": ["limit": 1, "on": ["Failed"]]])],
+            finally: [task("f", ["container": ["image": "x", "args": ["$(tasks.a.results.r)"]]])])
+        bench.change("a") { $0.end(code: 1, at: $1, message: #"{"r": 1}"#) }
+        bench.run("a")
+        #expect(bench.task("a").attempt == 1 && bench.task("a").results.isEmpty)
+        switch ending {
+        case "stopped": bench.change("a") { $0.endByDeadline(code: 137, at: $1) }
+        case "cancelled": bench.want(.cancelled)
+        default: bench.change("a") { $0.loseNode(at: $1) }
+        }
+        #expect(bench.task("a").phase == (ending == "cancelled" ? .cancelled : .failed))
+        #expect(bench.task("a").attempt == 1 && bench.task("a").results.isEmpty)
+        #expect(bench.state("f") == "Skipped/MissingResult")
+    }
+
+    @Test func `E12 and E11: what a failed attempt of a sub-pipeline has given is not told of the next one`() {
+        var bench = Bench([SubPipelineTests.with(["retry": ["limit": 1]])])
+        bench.succeed("s/x", results: #"{"r": 1}"#)
+        bench.fail("s/y")
+        #expect(bench.isLive("s/x", attempt: 1))
+        #expect(bench.task("s").results.isEmpty && bench.task("s/x").results.isEmpty)
+        #expect(bench.persisted.tasks.allSatisfy { $0.results.isEmpty })
+    }
+
+    @Test(arguments: [1, 100])
+    func `E12: in a run that folds, results that nobody reads any more make room; those that are needed do not`(
+        foldThreshold: Int
+    ) {
+        func reads(_ name: String) -> JSONValue { ["image": "x", "args": [.string("$(tasks.\(name).results.r)")]] }
+        var bench = Bench(
+            [
+                task("a", ["results": ["r"]]), task("b", ["container": reads("a")]),
+                task("c", ["dependsOn": ["b"], "results": ["r"]]),
+                task("d", ["dependsOn": ["c"], "container": reads("c")]),
+                task("e", ["dependsOn": [["task": "c", "on": "Succeeded"]], "results": ["r"]]),
+            ], run: ["failurePolicy": "Continue"],
+            settings: Self.limited { ($0.resultLimit, $0.foldThreshold) = (20, foldThreshold) })
+        bench.succeed("a", results: #"{"r": "12345678"}"#)
+        bench.restart()
+        bench.succeed("b")
+        bench.succeed("c", results: #"{"r": "12345678"}"#)
+        guard foldThreshold == 1 else {
+            #expect(bench.state("c") == "Failed/ResultsTooLarge")
+            return
+        }
+        #expect(bench.states("c", "d", "e") == ["Succeeded", "Running", "Running"])
+        bench.restart()
+        bench.succeed("e", results: #"{"r": "12345678"}"#)
+        #expect(bench.state("e") == "Failed/ResultsTooLarge")
+        bench.succeed("d")
+    }
+
+    @Test func `E12 and E13: a pod that its deadline stopped has written no results`() {
+        var bench = Bench([task("a", ["results": ["r"], "timeout": "10s"])])
+        bench.change("a") { pod, now in
+            pod.end(code: 1, at: now, message: #"{"r": 1}"#)
+            pod.status.reason = "DeadlineExceeded"
+        }
+        #expect(bench.state("a") == "Failed/Timeout")
+        #expect(bench.task("a").results.isEmpty)
+    }
+
+    @Test func `E11: pipelines nest 32 deep and no deeper`() {
+        var bench = Bench([task("t", ["pipelineRef": ["name": "p0"]])])
+        for number in 0..<40 {
+            let next = "p\(number + 1)"
+            bench.pipelines["p\(number)"] = ["tasks": [task("t", ["pipelineRef": ["name": .string(next)]])]]
+        }
+        bench.settle()
+        let deepest = Array(repeating: "t", count: Validator.maximumPipelineDepth).joined(separator: "/")
+        #expect(bench.state(deepest) == "Failed/InvalidPipeline")
+        #expect(bench.task(deepest).message.hasPrefix("pipelines nest at most"))
+    }
+
+    @Test func `E12: the results of a forEach take the room of those of its items, where there is not enough for both`()
+    {
+        var bench = Bench(
+            [task("a", ["forEach": ["items": [1, 2]], "results": ["r"]])],
+            settings: Self.limited { $0.resultLimit = 40 })
+        for item in 0..<2 { bench.succeed("a[\(item)]", results: #"{"r": "1234"}"#) }
+        #expect(bench.state("a") == "Succeeded")
+        #expect(bench.task("a").results == ["r": ["1234", "1234"]])
+    }
 }

@@ -231,4 +231,36 @@ struct RetryTests {
         bench.change("a") { pod, _ in pod.end(code: 0, at: ended) }
         #expect(bench.states("a") == ["Succeeded"])
     }
+
+    @Test func `E7: the wait counts from the end of the last container, though the operator was away then`() {
+        var bench = Bench([task("a", ["replicas": 2, "retry": ["limit": 1, "backoff": ["initial": "100s"]]])])
+        for replica in 0..<2 {
+            let ended = bench.now + .seconds(10 + 10 * replica)
+            bench.pods[bench.name("a", replica)]?.end(code: 1, at: ended)
+        }
+        bench.now = bench.now + .seconds(70)
+        bench.restart()
+        #expect(bench.task("a").nextAttemptTime == Bench.start + .seconds(120))
+        bench.pass(49)
+        #expect(bench.created.count == 2)
+        bench.pass(1)
+        #expect(bench.created.count == 4)
+    }
+
+    @Test(arguments: [(false, "Failed/Error"), (true, "Cancelled/RunCancelled")])
+    func `E5: what waits for its retry when it is cancelled has failed, or was only disturbed`(
+        isEvicted: Bool, expected: String
+    ) {
+        var bench = Bench([task("a", ["retry": ["limit": 1, "backoff": ["initial": "60s"]]])])
+        if isEvicted { bench.evict("a") } else { bench.fail("a") }
+        bench.want(.cancelled)
+        #expect(bench.state("a") == expected)
+    }
+
+    @Test func `E8 and timeout: of two times that are over at once the task's own is told`() {
+        var bench = Bench([task("a", ["timeout": "10m"])])
+        bench.change("a") { pod, _ in pod.wait(reason: "ImagePullBackOff") }
+        bench.pass(600)
+        #expect(bench.state("a") == "Failed/Timeout")
+    }
 }

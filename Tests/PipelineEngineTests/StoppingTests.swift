@@ -125,4 +125,26 @@ import Testing
         #expect(bench.state("g") == "Failed/Error")
         #expect(bench.pods.count == 3)
     }
+
+    @Test(arguments: [0, 1])
+    func `E14: what a main container decides while a sidecar runs on is written before anything follows`(
+        code: Int
+    ) throws {
+        var bench = Bench(
+            [task("a"), task("b", ["dependsOn": [["task": "a", "on": "Finished"]]])],
+            run: ["failurePolicy": "Continue"])
+        bench.change("a", settling: false) { pod, now in
+            pod.end(code: code, at: now)
+            pod.status.phase = .running
+            var proxy = ContainerStatus()
+            proxy.name = "proxy"
+            proxy.state = .running(startedAt: now)
+            pod.status.containers.append(proxy)
+        }
+        let write = try #require(bench.next().write)
+        bench.change("a", settling: false) { $0.endByDeadline(code: code, at: $1) }
+        #expect(bench.next().creates.isEmpty)
+        bench.write(write)
+        #expect(bench.next().creates.map { $0.identity.path } == ["b"])
+    }
 }

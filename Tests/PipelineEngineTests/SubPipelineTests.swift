@@ -528,4 +528,86 @@ struct SubPipelineTests {
         #expect(bench.task("b").attempt == 1)
         #expect(bench.pods.values.allSatisfy { !$0.isLive } && bench.driver.isDone)
     }
+
+    // MARK: What waits for a status
+
+    /// Pipelines in which the time-out of a task ends something that others follow on.
+    private static let followers: [String: (tasks: [JSONValue], finally: [JSONValue], path: String)] = {
+        let slow = task("x", ["timeout": "10s"])
+        let pipeline: JSONValue = ["tasks": [task("y")]]
+        func with(_ fields: JSONValue, _ name: String, _ finally: [JSONValue] = []) -> JSONValue {
+            task(name, ["pipelineSpec": ["tasks": [fields], "finally": .array(finally)]])
+        }
+        func after(_ name: String, _ fields: JSONValue = [:]) -> JSONValue {
+            var fields = fields
+            fields["dependsOn"] = [["task": .string(name), "on": "Failed"]]
+            return task("after", fields)
+        }
+        return [
+            "after": ([slow, after("x")], [], "x"),
+            "after[0]": ([slow, after("x", ["forEach": ["items": [1]]])], [], "x"),
+            "after/y": ([slow, after("x", ["pipelineSpec": pipeline])], [], "x"),
+            "f": ([slow], [task("f")], "x"),
+            "f[0]": ([slow], [task("f", ["forEach": ["items": [1]]])], "x"),
+            "f/y": ([slow], [task("f", ["pipelineSpec": pipeline])], "x"),
+            "f/o/y": ([slow], [with(task("o", ["pipelineSpec": pipeline]), "f")], "x"),
+            "s/f": ([with(slow, "s", [task("f")])], [], "s/x"),
+            "s/f/y": ([with(slow, "s", [task("f", ["pipelineSpec": pipeline])])], [], "s/x"),
+            "after, of a sub-pipeline": ([with(slow, "s"), after("s")], [], "s/x"),
+            "after, of one in another": ([with(with(slow, "s"), "o"), after("o")], [], "o/s/x"),
+            "after, of a forEach": (
+                [task("x", ["timeout": "10s", "forEach": ["items": [1]]]), after("x")], [], "x[0]"
+            ),
+            "f, of a sub-pipeline": ([with(slow, "s")], [task("f")], "s/x"),
+        ]
+    }()
+
+    @Test(arguments: followers.keys.sorted())
+    func `E14 and E11: what follows an end by time-out, at any depth, waits until a status tells that end`(
+        shape: String
+    ) throws {
+        let (tasks, finally, path) = try #require(Self.followers[shape])
+        var bench = Bench(tasks, finally: finally, run: ["failurePolicy": "Continue"])
+        bench.run(path)
+        bench.now = bench.now + .seconds(10)
+        // First the pod is read from the API server itself.
+        for release in bench.next().releases { bench.perform(.release(release)) }
+        let write = try #require(bench.next().write)
+        // Its pod ends before the operator can write what it has decided.
+        bench.change(path, settling: false) { $0.end(code: 1, at: $1) }
+        #expect(bench.next().creates.isEmpty)
+        bench.write(write)
+        let follower = shape.prefix { $0 != "," }
+        #expect(bench.next().creates.map { $0.identity.path } == [String(follower)])
+    }
+
+    @Test func `E14 and timeout: the finally of a sub-pipeline whose time is over waits until a status tells that`()
+        throws
+    {
+        var bench = Bench([Self.with(["timeout": "10s"], finally: [task("f")])])
+        bench.now = bench.now + .seconds(10)
+        // It ends in that very instant, so that nothing of the sub-pipeline is to be stopped.
+        bench.succeed("s/x", results: #"{"r": 1}"#, settling: false)
+        let effects = bench.next()
+        #expect(effects.creates.isEmpty)
+        #expect(bench.states("s/x", "s/y") == ["Succeeded", "Skipped/PipelineTimeout"])
+        bench.write(try #require(effects.write))
+        #expect(bench.next().creates.map { $0.identity.path } == ["s/f"])
+    }
+
+    @Test func `E5 and E14: nor does the finally of what it cuts short start before, where no slot was to be had`()
+        throws
+    {
+        let inner: JSONValue = ["tasks": [task("x", ["pipelineRef": ["name": "lib"]])], "finally": [task("f")]]
+        var bench = Bench([task("a", ["timeout": "10s"]), task("s", ["pipelineSpec": inner])])
+        bench.run("a")
+        bench.now = bench.now + .seconds(10)
+        for release in bench.next().releases { bench.perform(.release(release)) }
+        let write = try #require(bench.next().write)
+        bench.change("a", settling: false) { $0.end(code: 1, at: $1) }
+        #expect(bench.next().creates.isEmpty)
+        #expect(bench.states("a", "s/x") == ["Failed/Timeout", "Skipped/RunFailed"])
+        bench.write(write)
+        #expect(bench.next().creates.map { $0.identity.path } == ["s/f"])
+    }
 }
