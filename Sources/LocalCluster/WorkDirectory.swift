@@ -10,6 +10,8 @@
 struct WorkDirectory: Sendable {
     let path: String
     private let isTemporary: Bool
+    /// Held while a temporary one is in use; nil for one that was given.
+    private let lock: FileLock?
 
     var objects: String { "\(path)/objects.sqlite" }
     var access: String { "\(path)/access.json" }
@@ -20,16 +22,42 @@ struct WorkDirectory: Sendable {
         if let given {
             path = given
             isTemporary = false
+            lock = nil
             if mkdir(given, 0o700) == 0 { return }
             guard errno == EEXIST else { throw FileFailure.system("cannot make the directory \(given)") }
             try tighten()
             return
         }
         let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(base)/sluice-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw FileFailure.system("cannot make a directory in \(base)") }
-        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-        isTemporary = true
+        Self.removeAbandoned(in: base)
+        // Another process that tidies up may take the lock of a directory that is not locked yet, and remove it.
+        for _ in 0..<10 {
+            var template = Array("\(base)/sluice-XXXXXX".utf8CString)
+            guard mkdtemp(&template) != nil else { throw FileFailure.system("cannot make a directory in \(base)") }
+            let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+            let file = "\(path)/\(Self.lockName)"
+            var status = stat()
+            guard let lock = FileLock(file, create: true), lstat(file, &status) == 0 else { continue }
+            self.path = path
+            self.lock = lock
+            isTemporary = true
+            return
+        }
+        throw FileFailure("no directory in \(base) can be locked")
+    }
+
+    private static let lockName = "lock"
+
+    /// Removes temporary directories of this user whose process was killed: nobody holds their locks.
+    private static func removeAbandoned(in base: String) {
+        for name in FileTree.names(base) where name.hasPrefix("sluice-") && name.utf8.count == 13 {
+            let path = "\(base)/\(name)"
+            var status = stat()
+            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(),
+                let lock = FileLock("\(path)/\(lockName)", create: false)
+            else { continue }
+            withExtendedLifetime(lock) { FileTree.remove(path) }
+        }
     }
 
     private func tighten() throws {
@@ -63,6 +91,23 @@ struct WorkDirectory: Sendable {
     func removeIfTemporary() {
         if isTemporary { FileTree.remove(path) }
     }
+}
+
+/// A lock on a file, which ends with the process that holds it.
+final class FileLock: Sendable {
+    private let descriptor: Int32
+
+    /// Takes the lock; nil when another process has it, or the file is not there and is not to be made.
+    init?(_ path: String, create: Bool) {
+        descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0), 0o600)
+        guard descriptor >= 0 else { return nil }
+        if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            close(descriptor)
+            return nil
+        }
+    }
+
+    deinit { close(descriptor) }
 }
 
 /// Directories with their contents.

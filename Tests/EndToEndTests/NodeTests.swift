@@ -312,6 +312,39 @@ import Testing
         }
     }
 
+    @Test func `What a killed sluice run leaves behind is removed by the next one, and nothing of one that runs`()
+        async throws
+    {
+        let directory = try Tools.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        func start(_ command: String) throws -> Program {
+            let file = "\(directory)/\(command.count).yaml"
+            try """
+            apiVersion: sluice.dev/v1alpha1
+            kind: PipelineRun
+            metadata: {name: r}
+            spec: {pipelineSpec: {tasks: [{name: a, container: {image: x, command: [sh, -c, "\(command)"]}}]}}
+            """.write(toFile: file, atomically: true, encoding: .utf8)
+            return try Program(
+                Tools.sluice, ["run", file, "--logs"], environment: ["TMPDIR": directory], directory: directory)
+        }
+        func folders() -> [String] {
+            ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
+                .filter { $0.hasPrefix("sluice-") && $0.count == 13 }
+        }
+        let killed = try start("echo begun; sleep 100")
+        try #require(await killed.waitForOutput("begun"))
+        let other = try start("echo begun too; sleep 100")
+        try #require(await other.waitForOutput("begun too"))
+        #expect(folders().count == 2)
+        killed.signal(SIGKILL)
+        _ = await killed.waitForEnd()
+        #expect(await end(of: try start("true"), within: .seconds(30)) == 0)
+        #expect(folders().count == 1)
+        other.signal(SIGKILL)
+        _ = await other.waitForEnd()
+    }
+
     private static let recordings = [
         ("stopped-by-deadline", "progress 42\ngot TERM\n"), ("stopped-by-deadline-ignores-term", "hello\n"),
         ("stopped-by-deadline-with-native-sidecar", ""),
