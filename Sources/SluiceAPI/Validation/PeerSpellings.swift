@@ -83,17 +83,18 @@ enum PeerSpellings {
     // MARK: References
 
     /// What in a text was meant as a reference, by the spelling of a peer or with a slip, and what to write; in the order of the text.
-    /// None of it is ours: it stays as it is and reaches the container.
+    /// None of it is ours: it stays as it is and reaches the container. At most ``most``, and none longer than ``longest``. O(text).
     static func strangeReferences(in text: String) -> [(text: String, advice: String)] {
         var found: [(String, String)] = []
         var rest = Substring(text)
-        while let start = rest.firstIndex(where: { $0 == "{" || $0 == "$" }) {
+        while found.count < most, let start = rest.firstIndex(where: { $0 == "{" || $0 == "$" }) {
             let isEscaped = rest[start...].hasPrefix("$$")
             rest = rest[start...]
             if rest.hasPrefix("{{") {
                 guard let end = rest.firstRange(of: "}}") else { break }
                 let whole = rest[..<end.upperBound]
-                if let advice = advice(forBraces: trimmed(whole.dropFirst(2).dropLast(2))) {
+                if whole.utf8.count <= longest, let advice = advice(forBraces: trimmed(whole.dropFirst(2).dropLast(2)))
+                {
                     found.append((String(whole), advice))
                 }
                 rest = rest[end.upperBound...]
@@ -106,6 +107,17 @@ enum PeerSpellings {
         }
         return found
     }
+
+    /// The author of a text of more mistakes has seen enough of them.
+    private static let most = 10
+    /// Nobody means so many characters as a reference, and a text of half a megabyte may be one line.
+    private static let longest = 128
+    /// What such a reference begins with. Looked at before anything else is: the shell has `$(` of its own, and tenants write what they
+    /// please.
+    private static let words = [
+        "params", "tasks", "run", "replica", "task", "item", "workspaces", "results", "context", "inputs", "outputs",
+        "parameters",
+    ].map { Array($0.utf8) }
 
     private static func trimmed(_ text: Substring) -> String {
         String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
@@ -132,7 +144,9 @@ enum PeerSpellings {
     /// What begins with `$(` and was meant as a reference.
     private static func strangeParenthesis(_ text: Substring) -> (String, String)? {
         let inner = text.dropFirst(2)
-        let line = inner.prefix { !$0.isNewline }
+        let begin = inner.utf8.prefix(16).drop { $0 == 0x20 || $0 == 0x09 }
+        guard words.contains(where: { begin.starts(with: $0) }) else { return nil }
+        let line = inner.prefix(longest).prefix { !$0.isNewline }
         let name = trimmed(line.prefix { $0 != ")" })
         let first = name.prefix { $0 != "." }
         guard name.contains("."), !name.contains(where: \.isWhitespace) else { return nil }
