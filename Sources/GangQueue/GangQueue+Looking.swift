@@ -8,8 +8,6 @@ extension GangQueue {
     /// The pods of an admitted workload that have not ended, each with the node on which it is, or on which room is kept for it.
     public func placements(_ key: String) -> [PodPlacement] {
         guard let gang = gangIndices[key], gangs[gang].admitted != nil else { return [] }
-        return gangs[gang].pods.map { pod in
-            PodPlacement(group: pod.group, replica: pod.replica, node: pod.node.flatMap { nodes.specs[$0]?.name })
-        }
+        return placements(gangs[gang].pods)
     }
 }

@@ -54,6 +54,8 @@ public struct QueueDriver: Sendable {
         var isAdmitted = false
         /// How many of its replicas, counted from 0, have their admission.
         var joined = 0
+        /// For whom it lost the others, in a sentence.
+        var shrunkFor = ""
         /// When it was told last why it waits, and in which word.
         var told: Timestamp?
         var reason = ""
@@ -114,8 +116,12 @@ public struct QueueDriver: Sendable {
         if let known = attempts[Self.key(request.key, of: run.identity)], known.isAdmitted,
             known.request.key == request.key, known.run.identity == run.identity
         {
-            // Whoever shows its pods again was made anew, and was told nothing.
-            newlyHeld.append(Self.key(request.key, of: run.identity))
+            // Whoever shows its pods again was made anew, and was told nothing: not even that it had lost some, where no status says so.
+            let key = Self.key(request.key, of: run.identity)
+            newlyHeld.append(key)
+            if request.replicas > known.request.replicas {
+                answer(key, .shrunk(replicas: known.request.replicas, message: known.shrunkFor))
+            }
             return
         }
         // The nodes that its pods are on have to be known.
@@ -554,6 +560,7 @@ public struct QueueDriver: Sendable {
     private mutating func shrink(_ key: String, _ pods: [PodPlacement], _ message: String) {
         guard let attempt = attempts[key], attempt.isAdmitted, let first = pods.map(\.replica).min() else { return }
         attempts[key]?.request.replicas = first
+        attempts[key]?.shrunkFor = message
         attempts[key]?.joined = min(attempt.joined, first)
         queue.closeSurplus(key)
         answer(key, .shrunk(replicas: first, message: message))

@@ -126,6 +126,37 @@ struct QueueDriverTests {
         #expect(Self.decide(&driver).first == "a: revoked NodeFailure")
     }
 
+    @Test
+    func
+        `Q7 and Q9: an attempt that lost replicas, and whose driver is made anew before a status says so, is told again`()
+        throws
+    {
+        var driver = QueueDriver(QueueSettings())
+        driver.setNode(Self.node("n1"))
+        for name in ["a", "b"] {
+            driver.queueChanged(Queue(metadata: ObjectMeta(name: name), spec: ["namespaces": [.string(name)]]))
+        }
+        func run(_ name: String) -> QueuedRun {
+            QueuedRun(RunIdentity(namespace: name, name: "r", uid: "u-\(name)"), arrival: Self.start)
+        }
+        var elastic = Self.request("e", replicas: 4)
+        elastic.minAvailable = 2
+        driver.submit(elastic, of: run("a"))
+        #expect(Self.decide(&driver) == ["e: admitted ", "e: 2 joins ", "e: 3 joins "])
+        driver.submit(Self.request("z", cpu: "2"), of: run("b"))
+        // Safe for the least run time, then evicted.
+        #expect(Self.decide(&driver, after: 100).first == "e: shrinks to 2")
+        // The status was never written: the new engine shows all four.
+        driver.take(Self.effects(held: elastic), of: run("a"), isFirst: true)
+        #expect(Self.decide(&driver, after: 101).filter { $0.hasPrefix("e") } == ["e: shrinks to 2", "e: admitted "])
+    }
+
+    private static func effects(held request: AdmissionRequest) -> RunDriver.Effects {
+        var effects = RunDriver.Effects()
+        effects.held = [request]
+        return effects
+    }
+
     @Test func `Q9: a pod that was never made takes no room once its attempt asks no more`() throws {
         var driver = QueueDriver()
         driver.setNode(Self.node("n1"))
