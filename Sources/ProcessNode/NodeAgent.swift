@@ -225,6 +225,8 @@ public final class NodeAgent: Sendable {
         var amounts = ["cpu": cpu, "memory": memory, "pods": Quantity(configuration.pods)]
         if configuration.gpus > 0 { amounts["nvidia.com/gpu"] = Quantity(configuration.gpus) }
         let json = JSONValue.object(JSONObject(amounts.map { ($0.key, $0.value.json) }))
+        // Before the node says that it is ready.
+        try await renewLease()
         _ = try await nodes.patchStatus(
             configuration.name,
             .strategic([
@@ -236,7 +238,6 @@ public final class NodeAgent: Sendable {
                     ],
                 ]
             ]))
-        try await renewLease()
         return (labels, amounts.mapValues(\.nanoUnits))
     }
 

@@ -41,6 +41,9 @@ import Testing
         let data = try Tools.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: data) }
         try await LocalUp.with(["--data", data + "/cluster"]) { cluster in
+            // It is made while `sluice up` says that it is up.
+            for _ in 0..<100 where !(try await cluster.kubectl("get", "nodes", "-o", "name")).contains("local") {}
+            try await cluster.kubectl("wait", "node/local", "--for=condition=Ready", "--timeout=30s")
             let text = try await cluster.kubectl("describe", "node", "local")
             #expect(text.contains("HolderIdentity:  local") && text.contains("process://sluice"), "\(text)")
             #expect(!text.contains("Failed to get lease") && text.contains("Taints:             <none>"), "\(text)")
