@@ -114,7 +114,7 @@ public struct RunDriver: Sendable {
     private let settings: Settings
     /// The status that was written last, or that the run had in the beginning.
     public private(set) var written: PipelineRunStatus
-    /// By how much a status that only informs is written less often than ``Settings`` say; 1 where few runs share the API server.
+    /// By how much a status that only informs is written less often than ``Settings`` say; 1 where the API server has little to do.
     public var statusPace = 1
     /// Whether the engine has something to tell since the last status was rendered.
     private var isDirty = false
@@ -358,7 +358,7 @@ public struct RunDriver: Sendable {
         guard written.phase == .pending else { return monotonic }
         // That a run waits is worth no status before the queue has had the time to say whether it does.
         let delay = engine.awaitsAnswer ? max(settings.firstStatusDelay, Self.answerDelay) : settings.firstStatusDelay
-        return (began ?? monotonic) + delay * statusPace
+        return (began ?? monotonic) + (statusPace == 1 ? delay : max(delay, settings.statusInterval * statusPace))
     }
 
     /// How long the first status waits for the queue's answer.

@@ -25,8 +25,8 @@ actor ActiveRun {
     private let runs: Store<PipelineRun>
     private let settings: RunSettings
     private let clock: any RuntimeClock
-    /// ``RunDriver/statusPace`` for the load of the moment.
-    private let statusPace: @Sendable () -> Int
+    /// Of all runs: statuses that only inform are rarer while many pods are created.
+    private let createRate: CreateRate
     private let emit: @Sendable (PipelineRun, EngineEvent) -> Void
     private let finalizers: FinalizerQueue
     /// The spec of a Pipeline of its namespace; where it is not there, the run is looked at again when it comes.
@@ -48,7 +48,7 @@ actor ActiveRun {
     init(
         _ run: PipelineRun, engine: RunEngine, cluster: any ClusterAccess, pods: Store<Pod>, runs: Store<PipelineRun>,
         settings: RunSettings, clock: any RuntimeClock, finalizers: FinalizerQueue,
-        pipeline: @escaping @Sendable (String) -> JSONValue?, statusPace: @escaping @Sendable () -> Int,
+        pipeline: @escaping @Sendable (String) -> JSONValue?, createRate: CreateRate,
         admission: AdmissionLoop?, metrics: OperatorMetrics,
         wake: @escaping @Sendable () -> Void,
         emit: @escaping @Sendable (PipelineRun, EngineEvent) -> Void
@@ -65,7 +65,7 @@ actor ActiveRun {
         self.emit = emit
         self.finalizers = finalizers
         self.pipeline = pipeline
-        self.statusPace = statusPace
+        self.createRate = createRate
         self.admission = admission
         self.metrics = metrics
         self.wake = wake
@@ -85,7 +85,7 @@ actor ActiveRun {
     func advance(_ news: () -> News?) async throws -> Outcome {
         while true {
             if let news = news() { take(news) }
-            driver.statusPace = statusPace()
+            driver.statusPace = settings.statusPace(createsPerSecond: createRate.perSecond(at: clock.monotonic))
             let effects = driver.next(now: clock.now, monotonic: clock.monotonic)
             for event in effects.events { emit(latest, event) }
             admission?.take(effects, of: QueuedRun(latest, now: clock.now), isFirst: !hasAsked)
@@ -238,6 +238,7 @@ actor ActiveRun {
         do {
             let pod = try await cluster.createPod(json, namespace: key.namespace)
             metrics.podCreated()
+            createRate.note(at: clock.monotonic)
             return pod
         } catch let status as APIStatus where status.isAlreadyExists {
             let pod = try await cluster.pod(ObjectKey(namespace: key.namespace, name: name))

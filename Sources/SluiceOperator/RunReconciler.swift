@@ -20,6 +20,7 @@ public final class RunReconciler: Sendable {
     private let admission: AdmissionLoop?
     private let metrics: OperatorMetrics
     private let clock: any RuntimeClock
+    private let createRate = CreateRate()
     private let logger: Logger
     private let inbox = PodInbox()
     private let finalizers = FinalizerQueue()
@@ -256,7 +257,7 @@ public final class RunReconciler: Sendable {
             current = ActiveRun(
                 run, engine: engine, cluster: cluster, pods: pods, runs: runs, settings: settings, clock: clock,
                 finalizers: finalizers, pipeline: { [self] name in pipeline(name, for: key) },
-                statusPace: { [self] in settings.statusPace(runs: keptRuns) }, admission: admission, metrics: metrics,
+                createRate: createRate, admission: admission, metrics: metrics,
                 wake: { [self] in controllerQueue.withLock { $0?(key) } },
                 emit: { [events, logger] run, event in
                     events(run, event.isWarning, event.reason, event.message)

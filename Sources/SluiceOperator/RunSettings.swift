@@ -11,16 +11,18 @@ public struct RunSettings: Sendable, Hashable {
     /// Requests of one run that are under way at the same time.
     public var concurrentWrites = 16
 
-    /// So many runs under way may write statuses as often as ``driver`` says; twice as many write half as often, so that what only
-    /// informs leaves the API server to what lets runs go on.
-    public var runsAtFullPace = 20
+    /// While the operator creates so many pods a second, statuses are written as often as ``driver`` says; while it creates twice as
+    /// many, half as often, so that what only informs leaves the API server to what lets runs go on.
+    public var createsAtFullPace = 5.0
     /// The most by which statuses get rarer.
     public var slowestPace = 10
 
     /// The defaults.
     public init() {}
 
-    func statusPace(runs: Int) -> Int { min(max(1, runs / max(1, runsAtFullPace)), slowestPace) }
+    func statusPace(createsPerSecond rate: Double) -> Int {
+        min(max(1, Int(rate / createsAtFullPace)), slowestPace)
+    }
 
     /// For an API server in this process with one person before it: the status follows at once.
     public static var local: RunSettings {
