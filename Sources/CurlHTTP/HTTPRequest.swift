@@ -11,6 +11,9 @@ public struct HTTPRequest: Sendable {
     public var maximumBodyBytes: Int
     /// Trust and identity for this request; nil uses those of the client.
     public var tls: TLSConfiguration?
+    /// Whether the server may compress the response with gzip. It is expanded as it comes, and ``maximumBodyBytes`` holds for what comes
+    /// out.
+    public var acceptsCompression = false
     /// Opens a new connection for this request, so that a broken one is not used again.
     public var needsNewConnection: Bool
     /// Whether curl may send the request a second time by itself, as it does when a reused connection breaks before a

@@ -109,6 +109,7 @@ final class Transfer {
         set(CURLOPT_HTTP_VERSION, configuration.usesHTTP2 ? Int(CURL_HTTP_VERSION_2TLS) : Int(CURL_HTTP_VERSION_1_1))
         // Without this, each request of a first burst opens its own connection.
         set(CURLOPT_PIPEWAIT, configuration.usesHTTP2 ? 1 : 0)
+        if request.acceptsCompression { set(CURLOPT_ACCEPT_ENCODING, "gzip") }
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_TCP_KEEPIDLE, 30)
         set(CURLOPT_TCP_KEEPINTVL, 10)

@@ -72,7 +72,8 @@ public struct Operator: Sendable {
                 let isEnd = RunPhase(rawValue: reason)?.isFinished ?? false
                 recorder.record(
                     isWarning ? .warning : .normal, reason: reason, message: message, isImportant: isEnd, on: run)
-            }, settings: configuration.runs, admission: admission, metrics: metrics, logger: logger)
+            }, settings: configuration.runs, admission: admission, metrics: metrics, clock: ServerSideClock(client),
+            logger: logger)
         manager.add(runs)
         manager.add(pipelines)
         manager.add(pods)
@@ -114,7 +115,8 @@ public struct Operator: Sendable {
         manager.add(
             Informer(client.resource(PriorityClass.self).listWatch, store: stores.priorityClasses, logger: logger))
         manager.add(Informer(client.resource(Namespace.self).listWatch, store: stores.namespaces, logger: logger))
-        let admission = AdmissionLoop(stores, settings: configuration.queues, metrics: metrics, logger: logger)
+        let admission = AdmissionLoop(
+            stores, settings: configuration.queues, metrics: metrics, clock: ServerSideClock(client), logger: logger)
         manager.add("admission", whileLeading: true) { await admission.run() }
         let access = APIServerAccess(client)
         manager.add("statuses of queues", whileLeading: true) { await admission.writeStatuses(access) }

@@ -109,6 +109,22 @@ struct TransferTests {
         #expect(error.code == .bodyTooLarge)
     }
 
+    @Test func `A compressed answer is expanded where it was asked for, and the bound holds for what comes out`()
+        async throws
+    {
+        let server = try await TestServer()
+        let client = try HTTPClient.plain()
+        var request = HTTPRequest(url: server.url("/compressed?bytes=5000000"), maximumBodyBytes: 5_000_000)
+        #expect(try await client.send(request).headers.firstValue(of: "X-Compressed") == nil)
+        request.acceptsCompression = true
+        let response = try await client.send(request)
+        #expect(response.headers.firstValue(of: "X-Compressed") == "yes")
+        #expect(response.body.count == 5_000_000 && response.body.allSatisfy { $0 == UInt8(ascii: "x") })
+        request.maximumBodyBytes -= 1
+        let error = try await httpError { [request] in _ = try await client.send(request) }
+        #expect(error.code == .bodyTooLarge)
+    }
+
     @Test func `An answer that breaks off is an error`() async throws {
         let server = try await TestServer()
         let client = try HTTPClient.plain()

@@ -141,6 +141,27 @@ import Testing
         #expect(taken.count == 101)
     }
 
+    @Test func `After a burst, retries of all items together keep to their rate`() {
+        let limiter = RetryLimiter(base: .milliseconds(1), jitter: 0, burst: 100, interval: .milliseconds(10))
+        var queue = WorkQueueState<Int>(limiter: limiter)
+        for key in 0..<300 { queue.retry(key, priority: .high, at: .zero) }
+        func ready(at time: Duration) -> Int {
+            var count = 0
+            while let (key, _, _) = queue.take(at: time) {
+                queue.done(key, at: time)
+                count += 1
+            }
+            return count
+        }
+        // The burst, and one more each 10 ms.
+        #expect(ready(at: .milliseconds(1)) == 101)
+        #expect(ready(at: .milliseconds(1001)) == 100)
+        #expect(ready(at: .seconds(2)) == 99)
+        // What was not used comes back, up to the burst.
+        for key in 0..<200 { queue.retry(key + 1000, priority: .high, at: .seconds(9)) }
+        #expect(ready(at: .seconds(9) + .milliseconds(1)) == 101)
+    }
+
     @Test func `Items that failed together come back spread out, within the share that was said`() {
         let limiter = RetryLimiter(base: .seconds(10), maximum: .seconds(60), jitter: 0.5)
         #expect(limiter.delay(afterFailures: 0, random: 0) == seconds(10))

@@ -41,6 +41,7 @@ public final class APIClient: Sendable {
     /// grew the process by 65 MB, and requests beside it took five times as long.
     private let streams: HTTPClient
     private let seenWarnings = Mutex<Set<String>>([])
+    private let serverClock = ServerClock()
 
     /// Creates a client. Throws `HTTPError` when the system has no thread or memory for it.
     public init(
@@ -68,6 +69,10 @@ public final class APIClient: Sendable {
         requests.shutDown()
         streams.shutDown()
     }
+
+    /// How far the API server's wall clock is ahead of this machine's (behind it, where negative), as its answers tell; zero within two
+    /// seconds.
+    public var clockDifference: Duration { serverClock.difference }
 
     // MARK: Typed and dynamic access
 
@@ -152,6 +157,7 @@ public final class APIClient: Sendable {
             http.body = request.body
             http.timeouts = HTTPTimeouts(connect: settings.connectTimeout, response: settings.responseTimeout)
             http.maximumBodyBytes = settings.maximumBodyBytes
+            http.acceptsCompression = request.acceptsCompression
             http.needsNewConnection = needsNewConnection
             http.isRepeatable = request.repeatability == .safe
             if configuration.authorityFile != nil || credentials.identity != nil {
@@ -161,8 +167,10 @@ public final class APIClient: Sendable {
             let failure: RetryPolicy.Failure
             let error: any Error
             do {
+                let sent = settings.clock.now
                 let response = try await perform(http, attempt)
                 report(warnings: response.headers)
+                note(date: response.headers, sent: sent)
                 if (200..<300).contains(response.status) { return response }
                 let status = APIStatus(response, method: request.method, url: url)
                 if response.status == 401, !hasRefreshed, await configuration.credentials.refresh(after: credentials) {
@@ -211,6 +219,18 @@ public final class APIClient: Sendable {
         return headers + configuration.headers
     }
 
+    private func note(date headers: [HTTPHeader], sent: Timestamp) {
+        guard let date = headers.firstValue(of: "Date"),
+            let difference = serverClock.observe(date: date, sent: sent, answered: settings.clock.now)
+        else { return }
+        guard difference != .zero else {
+            return logger.notice("this machine's clock and the API server's agree again")
+        }
+        logger.warning(
+            "this machine's clock differs from the API server's, which counts: keep both by NTP",
+            metadata: ["server-ahead-by-seconds": "\(difference.components.seconds)"])
+    }
+
     private func report(warnings headers: [HTTPHeader]) {
         for value in headers.values(of: "Warning") {
             for text in WarningHeader.texts(value) {
@@ -234,6 +254,8 @@ struct APIRequest: Sendable {
     var body: [UInt8]?
     var contentType = "application/json"
     var accept = "application/json"
+    /// Whether the answer may be compressed on its way. An API server does so with large ones.
+    var acceptsCompression = false
     var repeatability = RetryPolicy.Repeatability.unsafe
 
     /// The path with the query.

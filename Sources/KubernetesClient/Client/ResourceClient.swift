@@ -30,7 +30,7 @@ public struct ResourceClient<Object: JSONReadable & Sendable>: Sendable {
     /// describes.
     public func list(_ options: ListOptions = ListOptions()) async throws -> ObjectList<Object> {
         let request = APIRequest(
-            method: "GET", path: try path(), query: options.query, repeatability: .safe)
+            method: "GET", path: try path(), query: options.query, acceptsCompression: true, repeatability: .safe)
         let response = try await client.send(request)
         return try decode(response.body, request) { reader in
             try ObjectList(from: &reader, type: type)

@@ -24,12 +24,22 @@ public struct RetryLimiter: Sendable, Hashable {
     /// server is away, do not all come back at the same instants.
     public var jitter: Double
 
+    /// So many items may be retried at once, whatever else has failed.
+    public var burst: Int
+    /// The shortest time between two retries after that, over all items: an outage of the server does not end in a storm.
+    public var interval: Duration
+
     /// Creates a limiter: the delay is `base` after the first failure and doubles with each further one, up to
-    /// `maximum`, and up to `jitter` of it more.
-    public init(base: Duration = .milliseconds(5), maximum: Duration = .seconds(300), jitter: Double = 0.2) {
+    /// `maximum`, and up to `jitter` of it more; it is longer where `burst` items have failed, and more than one each `interval`.
+    public init(
+        base: Duration = .milliseconds(5), maximum: Duration = .seconds(300), jitter: Double = 0.2, burst: Int = 500,
+        interval: Duration = .milliseconds(10)
+    ) {
         self.base = base
         self.maximum = maximum
         self.jitter = jitter
+        self.burst = burst
+        self.interval = interval
     }
 
     /// The delay after a failure that `count` failures in a row came before. `random`, in 0..<1, decides on the jitter.

@@ -39,6 +39,8 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
     private var heap = Heap<Delay>()
     private var waiting: [Key: Waiting] = [:]
     private var failures: [Key: Int] = [:]
+    /// When the next retry would be due, were there no burst: that many intervals earlier it may be made.
+    private var nextRetry: Duration?
     private var lastTicket: UInt64 = 0
     private(set) var isShutDown = false
     private var counters = WorkQueueCounts()
@@ -111,7 +113,15 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
         let count = failures[key] ?? 0
         failures[key] = count + 1
         counters.retries += 1
-        add(key, after: limiter.delay(afterFailures: count, random: random), priority: priority, at: now)
+        let delay = max(limiter.delay(afterFailures: count, random: random), reserveRetry(at: now))
+        add(key, after: delay, priority: priority, at: now)
+    }
+
+    /// How long a retry has to wait for those of other items.
+    private mutating func reserveRetry(at now: Duration) -> Duration {
+        let next = max(nextRetry ?? now, now)
+        nextRetry = next + limiter.interval
+        return max(.zero, next - now - limiter.interval * limiter.burst)
     }
 
     mutating func forget(_ key: Key) { failures[key] = nil }

@@ -2,7 +2,7 @@
 
 server.py [--certificate FILE --key FILE [--client-ca FILE]]
 """
-import argparse, http.server, json, os, select, socket, ssl, sys, threading, urllib.parse
+import argparse, gzip, http.server, json, os, select, socket, ssl, sys, threading, urllib.parse
 
 arguments = argparse.ArgumentParser()
 for name in ("--certificate", "--key", "--client-ca"):
@@ -85,6 +85,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         elif url.path == "/big":
             self.answer(200, b"x" * int(query["bytes"]))
+        elif url.path == "/compressed":
+            text = b"x" * int(query["bytes"])
+            if "gzip" in self.headers.get("Accept-Encoding", ""):
+                self.answer(200, gzip.compress(text), [("Content-Encoding", "gzip"), ("X-Compressed", "yes")])
+            else:
+                self.answer(200, text)
         else:
             certificate = self.connection.getpeercert() if context else None
             subject = {k: v for part in (certificate or {}).get("subject", ()) for k, v in part}
