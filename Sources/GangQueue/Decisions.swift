@@ -36,6 +36,9 @@ public struct Decisions: Sendable, Hashable {
     public var waiting: [Waiting] = []
     /// When to ask again though nothing happens; nil for never.
     public var wakeUp: Timestamp?
+
+    /// Nothing is to be done.
+    public init() {}
 }
 
 /// Why a workload waits (Q10).

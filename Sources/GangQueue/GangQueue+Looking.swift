@@ -10,4 +10,9 @@ extension GangQueue {
         guard let gang = gangIndices[key], gangs[gang].admitted != nil else { return [] }
         return placements(gangs[gang].pods)
     }
+
+    /// How many more pods a node takes, their requests aside; 0 for one that is not known.
+    public func freePods(on node: String) -> Int64 {
+        nodes.indices[node].map { max(0, nodes.free[$0 * nodes.stride + ResourceTable.pods]) } ?? 0
+    }
 }

@@ -59,6 +59,8 @@ public struct EngineOutput: Sendable {
     /// Attempts that do not ask any more, or that have no need of what they were given. Those that ask or have shown their pods since
     /// are among ``enqueued`` and ``held`` as well: withdrawing comes first.
     public var withdrawn: [AttemptKey] = []
+    /// What is left of a run that is admitted as a whole (`gangScope: Run`), where that has changed.
+    public var demand: RunDemand?
     /// Whether the status differs from the one before the step.
     public var statusChanged = false
     /// When to step again if nothing happens before; nil: only when something happens.

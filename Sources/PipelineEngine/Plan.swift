@@ -7,6 +7,8 @@ final class Plan: Sendable {
     let indexByName: [String: Int]
     /// How many of the tasks are not `finally`; these come first.
     let mainCount: Int
+    /// The indices of the tasks, each after all that it depends on; those of `finally` come last.
+    let order: [Int]
     let parameters: [ParameterSpec]
     let results: [ResultSpec]
 
@@ -37,6 +39,10 @@ final class Plan: Sendable {
         }
         indexByName = graph.indexByName
         mainCount = graph.mainCount
+        // Whatever comes before another one has more tasks after it.
+        order =
+            (0..<graph.mainCount).sorted { (-heights[$0], $0) < (-heights[$1], $1) }
+            + (graph.mainCount..<graph.nodes.count).sorted { (-heights[$0], $0) < (-heights[$1], $1) }
         parameters = pipeline.parameters
         results = pipeline.results
     }

@@ -96,6 +96,8 @@ public struct RunDriver: Sendable {
         /// Attempts that do not ask any more, or that have no need of what they were given. To be told first: those that ask anew since,
         /// or have shown their pods, are among ``enqueued`` and ``held`` as well.
         public var withdrawn: [AttemptKey] = []
+        /// What is left of a run that is admitted as a whole (`gangScope: Run`), where that has changed.
+        public var demand: RunDemand?
         public var write: Write?
         public var releases: [Release] = []
         /// When to ask again if nothing happens before; nil: only when something happens. On the calendar's clock.
@@ -106,7 +108,7 @@ public struct RunDriver: Sendable {
         /// Whether there is nothing to do but to wait.
         public var isIdle: Bool {
             creates.isEmpty && write == nil && releases.isEmpty && enqueued.isEmpty && withdrawn.isEmpty
-                && held.isEmpty
+                && held.isEmpty && demand == nil
         }
     }
 
@@ -325,6 +327,7 @@ public struct RunDriver: Sendable {
         effects.enqueued += output.enqueued
         effects.held += output.held
         effects.withdrawn += output.withdrawn
+        effects.demand = output.demand ?? effects.demand
         if output.statusChanged { isDirty = true }
         for action in output.actions {
             switch action {

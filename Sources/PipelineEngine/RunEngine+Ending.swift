@@ -11,6 +11,7 @@ extension RunEngine {
             awaitedPipelines[name]?.removeAll { $0 == index }
             if awaitedPipelines[name]?.isEmpty == true { awaitedPipelines[name] = nil }
         }
+        endsUntold += 1
         nodes[index].status.phase = phase
         nodes[index].status.reason = reason
         nodes[index].status.message = message

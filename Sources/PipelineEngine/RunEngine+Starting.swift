@@ -408,6 +408,7 @@ extension RunEngine {
                 try checkRoom(for: items.count, in: index)
                 start(index, at: nil)
                 addInstances(of: index, items)
+                isDemandOld = true
                 unpark(index)
             case .pipeline:
                 guard let plan = plan(of: index) else { return }
@@ -415,6 +416,7 @@ extension RunEngine {
                 try checkRoom(for: plan.tasks.count, in: index)
                 start(index, at: nil)
                 addScope(plan, owner: index, parameters: parameters, pipelines: pipelineChain(of: index))
+                isDemandOld = true
                 unpark(index)
             }
         } catch {

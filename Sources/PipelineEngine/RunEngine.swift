@@ -74,6 +74,14 @@ public struct RunEngine: Sendable {
     /// Whether the user was told that the run waits.
     var hasToldQueued = false
 
+    /// What is left of a run that is admitted as a whole, as it was told last, and what it is made of.
+    var toldDemand: RunDemand?
+    var demandTemplates: [JSONValue] = []
+    var demandTemplateIndices: [ObjectIdentifier: Int] = [:]
+    /// Whether something else than an end has changed it since, and how many tasks have ended.
+    var isDemandOld = true
+    var endsUntold = 0
+
     /// Nodes that the status tells of: not those of earlier attempts of sub-pipelines, which a restart does not know.
     var liveCount = 0
     /// Bytes of the results that are kept, as JSON.
@@ -241,6 +249,7 @@ public struct RunEngine: Sendable {
         if desired == .suspended {
             for index in nodes.indices where nodes[index].admission == .waiting { askLater(index) }
         }
+        isDemandOld = true
         listAll()
     }
 
@@ -328,6 +337,7 @@ public struct RunEngine: Sendable {
         if !strays.isEmpty { releaseStrays() }
         finishIfOver(now: now)
         updatePhase()
+        tellDemand()
         // A pod that came to light after the end may still have to be ended, and not have ended in time.
         output.wakeUp = phase.isFinished && pods.isSettled ? nil : timers.earliest
         defer { output = EngineOutput() }

@@ -10,23 +10,23 @@ public import SluiceAPI
 /// which pod belongs to whom, so that every pod that is bound counts exactly once (rules Q2, Q9): as one of an admitted attempt, or else
 /// as one that is in the way, whoever made it.
 public struct QueueDriver: Sendable {
-    private var queue: GangQueue
+    var queue: GangQueue
     /// By the key of the workload: the run's namespace and name, and the path of the task.
-    private var attempts: [String: Attempt] = [:]
+    var attempts: [String: Attempt] = [:]
     /// By namespace and name of the run, as these keys begin.
-    private var workloadsByRun: [String: Set<String>] = [:]
+    var workloadsByRun: [String: Set<String>] = [:]
     /// The pods of admitted attempts, and of former ones that still end.
-    private var claims: [ObjectName: Claim] = [:]
-    private var claimsByWorkload: [String: Set<ObjectName>] = [:]
+    var claims: [ObjectName: Claim] = [:]
+    var claimsByWorkload: [String: Set<ObjectName>] = [:]
     /// Bound pods that belong to no admitted attempt.
     private var others: [ObjectName: OtherPod] = [:]
     private var othersByNode: [String: [String: Int64]] = [:]
-    private var nodes: [String: NodeSpec] = [:]
+    var nodes: [String: NodeSpec] = [:]
     private var changedNodes: Set<String> = []
     /// The nodes that the queue has been told of.
     private var toldNodes: Set<String> = []
-    private var priorities: [String: Int64] = [:]
-    private var queues: [String: (spec: QueueSpec, isValid: Bool)] = [:]
+    var priorities: [String: Int64] = [:]
+    var queues: [String: (spec: QueueSpec, isValid: Bool)] = [:]
     private var namespaces: [String: Namespace] = [:]
     private var hasChangedQueues = false
     /// Attempts whose PriorityClass is not there, by its name.
@@ -38,8 +38,13 @@ public struct QueueDriver: Sendable {
     /// What was decided for each queue that exists, since this driver began.
     public private(set) var counts: [String: QueueCounts] = [:]
     private var answers: [QueueAnswer] = []
+    /// The room that is kept for runs that are admitted as a whole, by namespace and name.
+    var holds: [String: RunHold] = [:]
+    var dirtyHolds: Set<String> = []
+    /// By node, the pods of ``RunHold/surplus`` that the queue does not know of yet.
+    var newSurplus: [String: Int64] = [:]
 
-    private struct ObjectName: Hashable, Comparable {
+    struct ObjectName: Hashable, Comparable {
         var namespace: String
         var name: String
 
@@ -48,7 +53,7 @@ public struct QueueDriver: Sendable {
         }
     }
 
-    private struct Attempt {
+    struct Attempt {
         var run: QueuedRun
         var request: AdmissionRequest
         var isAdmitted = false
@@ -63,7 +68,7 @@ public struct QueueDriver: Sendable {
         var isToBeTold = false
     }
 
-    private struct Claim {
+    struct Claim {
         var workload: String
         var replica: Int
         /// Whether the pod was ever seen: one that never was may not exist.
@@ -71,6 +76,8 @@ public struct QueueDriver: Sendable {
         var isBound = false
         /// The node that is planned for it.
         var node: String?
+        /// What it asks for, of a run that is admitted as a whole.
+        var group: PodGroup?
     }
 
     private struct OtherPod {
@@ -90,6 +97,7 @@ public struct QueueDriver: Sendable {
             let wanted = Set((effects.held + effects.enqueued).map { Self.key($0.key, of: run.identity) })
             for key in known.subtracting(wanted).sorted() { forget(key) }
         }
+        if let demand = effects.demand, run.isWhole { setDemand(demand, of: run) }
         for key in effects.withdrawn { withdraw(key, of: run.identity) }
         for request in effects.held { hold(request, of: run) }
         for request in effects.enqueued { submit(request, of: run) }
@@ -108,7 +116,12 @@ public struct QueueDriver: Sendable {
             )
             return
         }
-        queue.submit(workload(key, request, of: run))
+        enter(key, request, of: run)
+    }
+
+    private mutating func enter(_ key: String, _ request: AdmissionRequest, of run: QueuedRun) {
+        let workload = workload(key, request, of: run)
+        if run.isWhole { inHold(of: run) { $0.inner.submit(workload) } } else { queue.submit(workload) }
     }
 
     /// An attempt has its admission, as its pods prove (rule Q9).
@@ -154,11 +167,20 @@ public struct QueueDriver: Sendable {
             placements.append(PodPlacement(replica: replica, node: claim.node))
             claimed[pod] = claim
         }
-        queue.restore(
-            workload(key, request, of: run), pods: placements, admitted: request.startTime ?? run.arrival)
-        for (pod, claim) in claimed { self.claim(pod, claim) }
+        let workload = workload(key, request, of: run)
+        let since = request.startTime ?? run.arrival
+        if run.isWhole {
+            inHold(of: run) { $0.restore(workload, placements, since) }
+        } else {
+            queue.restore(workload, pods: placements, admitted: since)
+        }
+        for (pod, claim) in claimed {
+            var claim = claim
+            if run.isWhole { claim.group = workload.pods.first }
+            self.claim(pod, claim)
+        }
         let gone = placements.filter { ended.contains(podName(request.key, $0.replica, of: run)) }
-        if !gone.isEmpty { queue.podsGone(key, gone) }
+        if !gone.isEmpty { podsGone(key, gone) }
         newlyHeld.append(key)
     }
 
@@ -171,20 +193,21 @@ public struct QueueDriver: Sendable {
 
     /// The run is gone, or there is nothing more to do for it.
     public mutating func runGone(_ run: RunIdentity) {
-        for key in (workloadsByRun[Self.name(of: run)] ?? []).sorted() where attempts[key]?.run.identity == run {
-            forget(key)
-        }
+        let name = Self.name(of: run)
+        for key in (workloadsByRun[name] ?? []).sorted() where attempts[key]?.run.identity == run { forget(key) }
+        if holds[name]?.run.identity == run { demandNothing(name) }
     }
 
     /// There is nothing more to do for any run that has, or had, that name.
     public mutating func runsGone(namespace: String, name: String) {
         for key in (workloadsByRun["\(namespace)/\(name)"] ?? []).sorted() { forget(key) }
+        demandNothing("\(namespace)/\(name)")
     }
 
-    private static func name(of run: RunIdentity) -> String { "\(run.namespace)/\(run.name)" }
+    static func name(of run: RunIdentity) -> String { "\(run.namespace)/\(run.name)" }
 
     /// What is asked for here goes; what has pods counts until they end.
-    private mutating func forget(_ key: String) {
+    mutating func forget(_ key: String) {
         guard let known = attempts.removeValue(forKey: key) else { return }
         let name = Self.name(of: known.run.identity)
         workloadsByRun[name]?.remove(key)
@@ -193,7 +216,7 @@ public struct QueueDriver: Sendable {
             withoutPriority[name]?.remove(key)
             if withoutPriority[name]?.isEmpty ?? false { withoutPriority[name] = nil }
         }
-        queue.withdraw(key)
+        if known.run.isWhole { inHold(of: known.run) { $0.inner.withdraw(key) } } else { queue.withdraw(key) }
         // What was never seen may never have been made. Should it come to light later, it counts as one that is in the way.
         for pod in claimsByWorkload[key] ?? [] where claims[pod]?.isSeen == false { release(pod) }
     }
@@ -212,15 +235,22 @@ public struct QueueDriver: Sendable {
     }
 
     private func workload(_ key: String, _ request: AdmissionRequest, of run: QueuedRun) -> Workload {
-        let priority = run.priority ?? run.priorityClassName.flatMap { priorities[$0] } ?? 0
+        let priority = priority(of: run)
         // All or none holds for those that suffice; the rest join one by one, and leave first.
-        let group = PodGroup.reading(request.pod, count: request.replicas, required: request.minAvailable).group
+        // The room of a run that is admitted as a whole is there for all of them.
+        let group = PodGroup.reading(
+            request.pod, count: request.replicas, required: run.isWhole ? nil : request.minAvailable
+        ).group
         return Workload(
             key, namespace: run.identity.namespace, queue: run.queue,
             run: "\(run.identity.namespace)/\(run.identity.name)", priority: priority, arrival: run.arrival,
             underWay: request.isUnderWay, criticalPath: Int64(request.remainingPath),
             timeLimit: request.timeLimit.map(\.microseconds), pods: [group],
             topology: request.topology.map { Topology($0.key, required: $0.mode == .required) })
+    }
+
+    func priority(of run: QueuedRun) -> Int64 {
+        run.priority ?? run.priorityClassName.flatMap { priorities[$0] } ?? 0
     }
 
     private func podName(_ attempt: AttemptKey, _ replica: Int, of run: QueuedRun) -> ObjectName {
@@ -246,7 +276,7 @@ public struct QueueDriver: Sendable {
             if pod.takesRoom {
                 claim.isBound = true
                 claim.node = pod.nodeName
-                queue.podsBound(claim.workload, [PodPlacement(replica: claim.replica, node: pod.nodeName)])
+                podsBound(claim.workload, [PodPlacement(replica: claim.replica, node: pod.nodeName)])
             }
             claims[name] = claim
             return
@@ -275,6 +305,12 @@ public struct QueueDriver: Sendable {
     private mutating func removeOther(_ name: ObjectName) {
         guard let other = others.removeValue(forKey: name) else { return }
         count(other.requests, on: other.node, times: -1)
+    }
+
+    /// Pods that take nothing but their number.
+    mutating func countPods(_ number: Int64, on node: String) {
+        count([:], on: node, times: number)
+        newSurplus[node, default: 0] += number
     }
 
     private mutating func count(_ requests: Resources, on node: String, times: Int64) {
@@ -310,7 +346,8 @@ public struct QueueDriver: Sendable {
         guard let claim = claims.removeValue(forKey: pod) else { return }
         claimsByWorkload[claim.workload]?.remove(pod)
         if claimsByWorkload[claim.workload]?.isEmpty ?? false { claimsByWorkload[claim.workload] = nil }
-        queue.podsGone(claim.workload, [PodPlacement(replica: claim.replica, node: nil)])
+        podsGone(claim.workload, [PodPlacement(replica: claim.replica, node: nil)])
+        leaveHold(pod, claim)
     }
 
     // MARK: - The cluster
@@ -336,7 +373,7 @@ public struct QueueDriver: Sendable {
         priorities[name] = value
         for key in (withoutPriority.removeValue(forKey: name) ?? []).sorted() {
             guard let attempt = attempts[key] else { continue }
-            queue.submit(workload(key, attempt.request, of: attempt.run))
+            enter(key, attempt.request, of: attempt.run)
         }
     }
 
@@ -377,11 +414,49 @@ public struct QueueDriver: Sendable {
     /// nothing happens.
     public mutating func cycle(now: Timestamp) -> (answers: [QueueAnswer], decisions: Decisions) {
         applyQueues()
-        applyNodes()
-        let decisions = queue.cycle(now: now)
+        var decisions = Decisions()
+        // Room that is kept for a run may turn out to be in the wrong places: then the run asks once more, at once.
+        for _ in 0..<Self.rounds {
+            applyNodes()
+            let holds = tendHolds()
+            let outer = apply(queue.cycle(now: now), now: now)
+            let inner = fillHolds(holds, now: now)
+            decisions.evictions += outer.evictions
+            decisions.admissions += outer.admissions + inner
+            decisions.waiting += outer.waiting
+            decisions.wakeUp = outer.wakeUp
+            if dirtyHolds.isEmpty { break }
+        }
+        let due = toTell.prefix { $0.due <= now }
+        toTell.removeFirst(due.count)
+        for (_, key) in due where attempts[key]?.isToBeTold == true {
+            attempts[key]?.isToBeTold = false
+            guard let reason = reason(of: key), reason.kind.rawValue != attempts[key]?.reason else { continue }
+            explain(key, reason, now)
+        }
+        var decided = decisions
+        if let next = toTell.first?.due { decided.wakeUp = min(decided.wakeUp ?? next, next) }
+        defer { answers = [] }
+        return (answers, decided)
+    }
+
+    /// How many decisions are made for one instant at most.
+    private static let rounds = 4
+
+    /// Does what one decision says; gives it as what it means for attempts.
+    private mutating func apply(_ decisions: Decisions, now: Timestamp) -> Decisions {
+        var decisions = decisions
+        var evictions: [Decisions.Eviction] = []
         for eviction in decisions.evictions {
+            if eviction.isWhole, eviction.asker != nil { count(eviction.key, \.preemptions) }
+            var eviction = eviction
+            eviction.asker = eviction.asker.map { holds[$0] == nil ? $0 : waitingInHold($0).first ?? $0 }
+            if holds[eviction.key] != nil {
+                evictions += evictHold(eviction)
+                continue
+            }
+            evictions.append(eviction)
             if eviction.isWhole {
-                if eviction.asker != nil { count(eviction.key, \.preemptions) }
                 revoke(eviction.key, Reasons.preempted, eviction.text)
             } else {
                 shrink(eviction.key, eviction.pods, eviction.text)
@@ -389,19 +464,16 @@ public struct QueueDriver: Sendable {
         }
         for key in newlyHeld { confirm(key) }
         newlyHeld = []
+        for admission in decisions.admissions where holds[admission.key] != nil { admitHold(admission.key, now: now) }
+        decisions.admissions.removeAll { holds[$0.key] != nil }
         for admission in decisions.admissions { admit(admission) }
-        for waiting in decisions.waiting { explain(waiting.key, waiting.reason, now) }
-        let due = toTell.prefix { $0.due <= now }
-        toTell.removeFirst(due.count)
-        for (_, key) in due where attempts[key]?.isToBeTold == true {
-            attempts[key]?.isToBeTold = false
-            guard let reason = queue.reason(key), reason.kind.rawValue != attempts[key]?.reason else { continue }
-            explain(key, reason, now)
+        for waiting in decisions.waiting {
+            let keys = holds[waiting.key] == nil ? [waiting.key] : waitingInHold(waiting.key)
+            let reason = holds[waiting.key] == nil ? waiting.reason : wholeReason(waiting.reason, waiting.key)
+            for key in keys { explain(key, reason, now) }
         }
-        var decided = decisions
-        if let next = toTell.first?.due { decided.wakeUp = min(decided.wakeUp ?? next, next) }
-        defer { answers = [] }
-        return (answers, decided)
+        decisions.evictions = evictions
+        return decisions
     }
 
     private mutating func count(_ key: String, _ what: WritableKeyPath<QueueCounts, UInt64>) {
@@ -411,7 +483,7 @@ public struct QueueDriver: Sendable {
 
     /// Tells an attempt why it waits. Each time costs a write of its run's status, and the reasons of many that wait may change with
     /// every start and end: one that was told a moment ago is told again later.
-    private mutating func explain(_ key: String, _ reason: WaitingReason, _ now: Timestamp) {
+    mutating func explain(_ key: String, _ reason: WaitingReason, _ now: Timestamp) {
         guard let attempt = attempts[key], !attempt.isAdmitted, !attempt.isToBeTold else { return }
         if let told = attempt.told, now < told + Self.reasonInterval {
             attempts[key]?.isToBeTold = true
@@ -423,8 +495,8 @@ public struct QueueDriver: Sendable {
         answer(
             key,
             .waiting(
-                reason: reason.kind.rawValue, message: reason.text, queue: queue.queue(of: key) ?? "",
-                position: queue.position(key)))
+                reason: reason.kind.rawValue, message: reason.text, queue: self.queue(of: key) ?? "",
+                position: queue.position(holdKey(of: key) ?? key)))
     }
 
     /// How often an attempt is told anew why it waits, at most.
@@ -434,7 +506,7 @@ public struct QueueDriver: Sendable {
     public func statuses() -> [String: (status: QueueStatus, condition: QueueCondition)] {
         var running: [String: Int] = [:]
         for (key, pods) in claimsByWorkload where attempts[key] != nil {
-            guard pods.allSatisfy({ claims[$0]?.isBound ?? false }), let queue = queue.queue(of: key) else { continue }
+            guard pods.allSatisfy({ claims[$0]?.isBound ?? false }), let queue = queue(of: key) else { continue }
             running[queue, default: 0] += 1
         }
         var result: [String: (status: QueueStatus, condition: QueueCondition)] = [:]
@@ -455,10 +527,13 @@ public struct QueueDriver: Sendable {
     }
 
     /// The queue in which a workload is, as of the last decision; nil for one that is in none.
-    public func queue(of key: String) -> String? { queue.queue(of: key) }
+    public func queue(of key: String) -> String? { queue.queue(of: holdKey(of: key) ?? key) }
 
     /// Why a workload waits, with the numbers of now; nil for one that does not, or that no decision looked at yet.
-    public func reason(of key: String) -> WaitingReason? { queue.reason(key) }
+    public func reason(of key: String) -> WaitingReason? {
+        guard let hold = holdKey(of: key) else { return queue.reason(key) }
+        return queue.reason(hold).map { wholeReason($0, hold) } ?? holds[hold]?.inner.reason(key)
+    }
 
     /// How a queue stands as of the last decision; nil for one that does not exist.
     public func report(_ name: String) -> GangQueue.QueueReport? { queue.report(name) }
@@ -488,11 +563,12 @@ public struct QueueDriver: Sendable {
             }
         }
         changedNodes = []
+        newSurplus = [:]
         guard !new.isEmpty else { return }
         // Pods may have been heard of before their node.
         for claim in claims.values {
             guard let node = claim.node, new.contains(node) else { continue }
-            queue.podsBound(claim.workload, [PodPlacement(replica: claim.replica, node: node)])
+            podsBound(claim.workload, [PodPlacement(replica: claim.replica, node: node)])
         }
     }
 
@@ -503,13 +579,13 @@ public struct QueueDriver: Sendable {
     }
 
     /// Takes back what an attempt was given. It asks again when its pods have ended, as another attempt.
-    private mutating func revoke(_ key: String, _ reason: String, _ message: String) {
+    mutating func revoke(_ key: String, _ reason: String, _ message: String) {
         guard let attempt = attempts[key], attempt.isAdmitted else { return }
         answer(key, .revoked(reason: reason, message: message))
         forget(key)
     }
 
-    private mutating func admit(_ admission: Decisions.Admission) {
+    mutating func admit(_ admission: Decisions.Admission) {
         guard let attempt = attempts[admission.key] else { return }
         if admission.isStart { count(admission.key, \.admissions) }
         attempts[admission.key]?.isAdmitted = true
@@ -519,10 +595,13 @@ public struct QueueDriver: Sendable {
         for pod in admission.pods where pod.replica < planned.count {
             planned[pod.replica] = pod.node
             let name = podName(attempt.request.key, pod.replica, of: attempt.run)
-            let known = newClaim(on: name, Claim(workload: admission.key, replica: pod.replica, node: pod.node))
+            var known = newClaim(on: name, Claim(workload: admission.key, replica: pod.replica, node: pod.node))
+            if attempt.run.isWhole {
+                known.group = PodGroup.reading(attempt.request.pod).group
+            }
             claim(name, known)
             // It is there already: a run whose cache is behind asks for what it has.
-            if known.isBound { queue.podsBound(admission.key, [PodPlacement(replica: pod.replica, node: known.node)]) }
+            if known.isBound { podsBound(admission.key, [PodPlacement(replica: pod.replica, node: known.node)]) }
         }
         // With one node the scheduler has no choice that could break the plan.
         let isPinned = nodes.count > 1
@@ -535,7 +614,7 @@ public struct QueueDriver: Sendable {
         answer(
             admission.key,
             .admitted(
-                queue: queue.queue(of: admission.key) ?? "", replicas: joined,
+                queue: queue(of: admission.key) ?? "", replicas: joined,
                 nodes: isPinned ? planned : []))
         if admission.pods.contains(where: { $0.node == nil }) { allowForProvisioning(admission.key) }
     }
@@ -544,7 +623,7 @@ public struct QueueDriver: Sendable {
     private mutating func confirm(_ key: String) {
         guard let attempt = attempts[key], attempt.isAdmitted else { return }
         var planned = [String?](repeating: nil, count: attempt.request.replicas)
-        for placement in queue.placements(key) where planned.indices.contains(placement.replica) {
+        for placement in placements(key) where planned.indices.contains(placement.replica) {
             let pod = podName(attempt.request.key, placement.replica, of: attempt.run)
             if claims[pod]?.node == nil { claims[pod]?.node = placement.node }
             planned[placement.replica] = placement.node
@@ -552,7 +631,7 @@ public struct QueueDriver: Sendable {
         answer(
             key,
             .admitted(
-                queue: queue.queue(of: key) ?? "", replicas: attempt.joined, nodes: nodes.count > 1 ? planned : []))
+                queue: queue(of: key) ?? "", replicas: attempt.joined, nodes: nodes.count > 1 ? planned : []))
         allowForProvisioning(key)
     }
 
@@ -568,7 +647,7 @@ public struct QueueDriver: Sendable {
 
     /// Rule Q11: nodes that are added take their time.
     private mutating func allowForProvisioning(_ key: String) {
-        guard let spec = queue.queue(of: key).flatMap({ queues[$0] })?.spec, spec.provisioning == .autoscaler else {
+        guard let spec = queue(of: key).flatMap({ queues[$0] })?.spec, spec.provisioning == .autoscaler else {
             return
         }
         answer(key, .provisioning(timeout: spec.provisioningTimeout))

@@ -13,12 +13,15 @@ public struct QueuedRun: Sendable, Hashable {
     public var priority: Int64?
     /// The PriorityClass that it names, where it has no priority of its own.
     public var priorityClassName: String?
+    /// Whether it is admitted as a whole (`gangScope: Run`): the most that it takes at once is kept for it before anything of it starts.
+    public var isWhole = false
 
     /// A run.
     public init(
         _ identity: RunIdentity, arrival: Timestamp, queue: String? = nil, priority: Int64? = nil,
-        priorityClassName: String? = nil
+        priorityClassName: String? = nil, isWhole: Bool = false
     ) {
+        self.isWhole = isWhole
         self.identity = identity
         self.arrival = arrival
         self.queue = queue
@@ -31,7 +34,8 @@ public struct QueuedRun: Sendable, Hashable {
         self.init(
             RunIdentity(run.metadata), arrival: run.metadata.creationTimestamp ?? now,
             queue: run.spec["queue"]?.string, priority: run.spec["priority"]?.int,
-            priorityClassName: run.spec["priorityClassName"]?.string)
+            priorityClassName: run.spec["priorityClassName"]?.string,
+            isWhole: run.spec["gangScope"]?.string == GangScope.run.rawValue)
     }
 }
 

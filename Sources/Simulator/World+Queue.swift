@@ -117,14 +117,18 @@ extension World {
 
     /// Takes what one look at a run gave.
     func tellQueue(_ effects: RunDriver.Effects, of index: Int) {
-        guard usesQueue, !effects.enqueued.isEmpty || !effects.held.isEmpty || !effects.withdrawn.isEmpty else {
-            return
-        }
+        guard usesQueue,
+            !effects.enqueued.isEmpty || !effects.held.isEmpty || !effects.withdrawn.isEmpty || effects.demand != nil
+        else { return }
         let run = runs[index]
         var effects = effects
         if isEndless {
             effects.enqueued = effects.enqueued.map(endless)
             effects.held = effects.held.map(endless)
+            if var demand = effects.demand {
+                demand.templates = demand.templates.map(endless)
+                effects.demand = demand
+            }
         }
         for attempt in effects.withdrawn {
             let key = QueueDriver.key(attempt, of: run.identity)
@@ -168,9 +172,14 @@ extension World {
     /// The request without what it says of nodes: in a cluster without end there is one for everybody.
     private func endless(_ request: AdmissionRequest) -> AdmissionRequest {
         var request = request
+        request.pod = endless(request.pod)
+        return request
+    }
+
+    private func endless(_ pod: JSONValue) -> JSONValue {
         var spec = JSONObject()
         for field in ["containers", "initContainers", "overhead", "resources"] {
-            guard let value = request.pod["spec"]?[field] else { continue }
+            guard let value = pod["spec"]?[field] else { continue }
             guard let containers = value.array else {
                 spec[field] = value
                 continue
@@ -182,13 +191,12 @@ extension World {
                     return .object(kept)
                 })
         }
-        request.pod = ["spec": .object(spec)]
         let names = PodRequests(spec: .object(spec)).amounts.map(\.name)
         if !admission.endless.isSuperset(of: names) {
             admission.endless.formUnion(names)
             setEndlessNode()
         }
-        return request
+        return ["spec": .object(spec)]
     }
 
     private func setEndlessNode() {

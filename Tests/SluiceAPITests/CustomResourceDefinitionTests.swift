@@ -113,9 +113,9 @@ struct CustomResourceDefinitionTests {
         ) { TaskSpec(validated: $0) }
         #expect(ignoredByTask.isEmpty)
         let ignoredByRun = unread(
-            PipelineRunSpec.schema, ["parameters": ["p": 1], "queueTimeout": "7s"]
+            PipelineRunSpec.schema, ["parameters": ["p": 1], "queueTimeout": "7s", "gangScope": "Run"]
         ) { PipelineRunSpec(validated: $0) }
-        #expect(ignoredByRun == ["queue", "priority", "priorityClassName", "gangScope"])
+        #expect(ignoredByRun == ["queue", "priority", "priorityClassName"])
         #expect(
             unread(
                 QueueSpec.schema,

@@ -356,9 +356,22 @@ struct ValidatorTests {
             "{pipelineRef: {name: x}, priority: 1, priorityClassName: high}",
             ["spec.priorityClassName: Forbidden: only one of priority and priorityClassName may be set"]
         ),
+        ("{pipelineRef: {name: x}, gangScope: Run}", []),
         (
-            "{pipelineRef: {name: x}, gangScope: Run}",
-            ["spec.gangScope: Forbidden: Run is not supported by this version of Sluice yet"]
+            "{gangScope: Run, pipelineSpec: {tasks: [{name: a, pipelineRef: {name: p}}]}}",
+            [
+                "spec.pipelineSpec.tasks[0].pipelineRef: Forbidden: with gangScope Run the whole run must be known before it starts: write the pipeline in place, as pipelineSpec"
+            ]
+        ),
+        (
+            "{gangScope: Run, pipelineSpec: {tasks: [{name: a, container: {image: x}, results: [r]}, {name: b, container: {image: x}, forEach: {items: $(tasks.a.results.r)}}]}}",
+            [
+                "spec.pipelineSpec.tasks[1].forEach.parallelism: Required value: with gangScope Run, since how many items there will be is known only when the run is under way"
+            ]
+        ),
+        (
+            "{gangScope: Run, parallelism: 3, pipelineSpec: {tasks: [{name: a, container: {image: x}, results: [r]}, {name: b, container: {image: x}, forEach: {items: $(tasks.a.results.r)}}]}}",
+            []
         ),
         ("{pipelineRef: {name: x}, gangScope: Task}", []),
         ("{pipelineRef: {name: x}, podTemplate: {spec: {nodeSelector: {a: '$(params.any)'}}}}", []),

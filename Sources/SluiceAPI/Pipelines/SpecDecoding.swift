@@ -93,6 +93,7 @@ extension PipelineRunSpec {
         pipelineRef = json["pipelineRef"]?["name"]?.string
         pipelineSpec = json["pipelineSpec"].map(PipelineSpec.init(validated:))
         parameters = json["parameters"]?.object ?? JSONObject()
+        gangScope = json["gangScope"]?.string.flatMap(GangScope.init(rawValue:)) ?? .task
         parallelism = json["parallelism"]?.int.map(Int.init)
         timeout = json["timeout"]?.string.flatMap(Duration.init(goText:))
         queueTimeout = json["queueTimeout"]?.string.flatMap(Duration.init(goText:))

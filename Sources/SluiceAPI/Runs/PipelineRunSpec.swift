@@ -7,6 +7,8 @@ public struct PipelineRunSpec: Sendable, Hashable {
     public var pipelineSpec: PipelineSpec?
     /// Values by name; checked against the declarations of the pipeline.
     public var parameters = JSONObject()
+    /// What is admitted together.
+    public var gangScope = GangScope.task
     /// Most tasks that run at once; nil: no limit.
     public var parallelism: Int?
     /// Longest time from the first pod on.
@@ -22,6 +24,14 @@ public struct PipelineRunSpec: Sendable, Hashable {
 
     /// A run of nothing.
     public init() {}
+}
+
+/// What is admitted whole or not at all.
+public enum GangScope: String, Sendable, Hashable, CaseIterable {
+    /// The pods of one task attempt.
+    case task = "Task"
+    /// The run: nothing of it starts until the most that it may take at once fits, which is then kept for it.
+    case run = "Run"
 }
 
 /// What follows when a task has failed for good (rule E5).

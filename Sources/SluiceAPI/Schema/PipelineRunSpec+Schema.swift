@@ -37,7 +37,7 @@ extension PipelineRunSpec {
         "priorityClassName": .string("A PriorityClass.", maximumLength: 253),
         "gangScope": .string(
             "What is admitted together: the pods of one task attempt (Task, default), or the whole run (Run).",
-            oneOf: ["Task", "Run"]),
+            oneOf: GangScope.allCases.map(\.rawValue)),
         "parallelism": .integer("Most tasks that run at once; no limit when not given.", from: 1),
         "timeout": .duration("Longest time from the first pod on"),
         "queueTimeout": .duration("Longest time while nothing has been admitted"),

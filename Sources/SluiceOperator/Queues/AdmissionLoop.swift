@@ -158,9 +158,10 @@ public final class AdmissionLoop: Sendable {
 
     /// What one look at a run gave; `isFirst` by a driver that is new.
     func take(_ effects: RunDriver.Effects, of run: QueuedRun, isFirst: Bool = false) {
-        guard isFirst || !effects.enqueued.isEmpty || !effects.held.isEmpty || !effects.withdrawn.isEmpty else {
-            return
-        }
+        guard
+            isFirst || !effects.enqueued.isEmpty || !effects.held.isEmpty || !effects.withdrawn.isEmpty
+                || effects.demand != nil
+        else { return }
         let key = ObjectKey(namespace: run.identity.namespace, name: run.identity.name)
         let isLeading = state.withLock { state in
             guard state.isLeading else { return false }
