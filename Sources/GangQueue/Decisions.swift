@@ -67,7 +67,7 @@ public struct WaitingReason: Sendable, Hashable {
         case reserved = "Reserved"
         /// Room is being freed for it (Q7).
         case evicting = "WaitingForEvictedWorkloads"
-        /// Pods of the attempt before it still end.
+        /// Pods of the attempt before it still end, or those of others that were evicted for the same workload.
         case ending = "FormerPodsEnd"
     }
 

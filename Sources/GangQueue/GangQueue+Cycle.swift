@@ -61,38 +61,41 @@ extension GangQueue {
         nodes.sort()
         later.sort()
         kinds = NodeTable.Kinds(table)
+        placeRestored()
+        var done: Int
+        var reserved: [Reservation]
+        repeat {
+            done = decisions.admissions.count + decisions.evictions.count
+            reserved = reservations
+            pass(now, &decisions)
+        } while decisions.admissions.count + decisions.evictions.count > done || reservations != reserved
+        tell(&decisions)
+        decisions.wakeUp = nextWakeUp(now)
+        return decisions
+    }
+
+    /// What a decision consists of, again until nothing more comes of it: what started, or was evicted, may be somebody's to take back, and
+    /// what is reserved may be another thing by then. So a second decision at the same instant has nothing to do.
+    private mutating func pass(_ now: Timestamp, _ decisions: inout Decisions) {
         cursors = [:]
         checkShapes()
-        placeRestored()
         startPending(now, &decisions)
         drain(now, &decisions)
         wakeRoomless()
         share(now)
         takeReservations(now, &decisions)
         var turns = Turns()
-        var done = -1
         repeat {
             enterActive(&turns, now)
             while let leaf = nextLeaf(&turns) {
                 takeTurn(of: leaf, &turns, now, &decisions)
                 enterActive(&turns, now)
-                refresh(leaf, &turns)
                 // Whoever lost a gang has another share now.
-                for queue in reordered.sorted() { refresh(queue, &turns) }
+                refresh([leaf] + reordered.sorted(), &turns)
                 reordered = []
             }
-            // What has started may be somebody's to take back.
-            let count = decisions.admissions.count + decisions.evictions.count
             considerReservations(now)
-            if count != done {
-                share(now)
-                reviewHolds(now)
-            }
-            done = count
         } while !activeQueues.isEmpty
-        tell(&decisions)
-        decisions.wakeUp = nextWakeUp(now)
-        return decisions
     }
 
     /// Works out the shares and wakes those who are let by them.
@@ -125,7 +128,7 @@ extension GangQueue {
             for queue in active { enterTurns(queue, &turns, now) }
             // Reservations for those who cannot start hold the others.
             considerReservations(now)
-            for queue in active { refresh(queue, &turns) }
+            refresh(active, &turns)
         }
     }
 
@@ -195,13 +198,13 @@ extension GangQueue {
     }
 
     /// Why a class cannot start whatever the others do.
-    private func standingBlock(_ index: Int) -> Block? {
-        let line = classes[index]
-        if line.key.problem != nil { return Block(kind: .misconfigured) }
-        if line.key.isEnding { return Block(kind: .ending) }
-        if let queue = closed(line.key.queue) { return Block(kind: .queueClosed, queue: queue) }
-        if let ceiling = line.ceiling { return ceiling }
-        return shapes[line.key.shape].canEverFit || provisions(line.key) ? nil : Block(kind: .neverFits)
+    private mutating func standingBlock(_ index: Int) -> Block? {
+        let key = classes[index].key
+        if key.problem != nil { return Block(kind: .misconfigured) }
+        if key.isEnding { return Block(kind: .ending) }
+        if let queue = closed(key.queue) { return Block(kind: .queueClosed, queue: queue) }
+        if let ceiling = classes[index].ceiling { return ceiling }
+        return shapes[key.shape].canEverFit || provisions(key) ? nil : Block(kind: .neverFits)
     }
 
     private mutating func turn(of queue: Int, _ turns: inout Turns) -> QueueTurn? {
@@ -226,8 +229,9 @@ extension GangQueue {
     /// Whether a queue that gets that much more stays within what it deserves.
     func isWithin(_ queue: Int, _ amounts: ResourceVector) -> Bool {
         for resource in 0..<amounts.count where amounts[resource] > 0 {
-            let entry = tree.queues[queue]
-            if entry.usage[resource] + amounts[resource] > entry.deserved[resource] { return false }
+            if tree.queues[queue].usage[resource] + amounts[resource] > tree.queues[queue].deserved[resource] {
+                return false
+            }
         }
         return true
     }
@@ -241,14 +245,24 @@ extension GangQueue {
         return queue == QueueTree.root ? nil : queue
     }
 
-    /// Puts a queue, and those above it, in their places among their siblings.
-    private mutating func refresh(_ leaf: Int, _ turns: inout Turns) {
+    /// Puts queues, and those above them, in their places among their siblings; each of them once, after those below it.
+    private mutating func refresh(_ leaves: [Int], _ turns: inout Turns) {
         while turnStamps.count < tree.queues.count { turnStamps.append(0) }
-        for queue in tree.path(leaf) {
-            turnStamps[queue] += 1
-            if let turn = turn(of: queue, &turns) {
-                turns.parents[tree.queues[queue].parent, default: Heap()].insert(turn)
+        var level = leaves.filter { $0 != QueueTree.root }
+        while !level.isEmpty {
+            let depth = level.reduce(0) { max($0, tree.queues[$1].depth) }
+            var next: [Int] = []
+            for queue in Set(level).sorted() {
+                guard tree.queues[queue].depth == depth else {
+                    next.append(queue)
+                    continue
+                }
+                turnStamps[queue] += 1
+                let parent = tree.queues[queue].parent
+                if let turn = turn(of: queue, &turns) { turns.parents[parent, default: Heap()].insert(turn) }
+                if parent != QueueTree.root { next.append(parent) }
             }
+            level = next
         }
     }
 
@@ -287,10 +301,7 @@ extension GangQueue {
     mutating func set(_ block: Block, on index: Int) {
         classes[index].block = block
         toTell.append(index)
-        if block.canEndByEviction, !classes[index].waitsForEviction {
-            classes[index].waitsForEviction = true
-            evictionBlocked.append(index)
-        }
+        listForEviction(index)
         switch block.kind {
         case .quota, .runs: lines[block.queue].blocked.append(index)
         case .reserved: reservedBlocked.append(index)

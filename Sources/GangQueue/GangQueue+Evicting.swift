@@ -25,7 +25,7 @@ extension GangQueue {
 
     /// Whom to evict so that a gang fits, and where it goes then. Room that is being freed already counts as idle: it is supposed to be.
     /// What is supposed on the way is taken back.
-    private mutating func findVictims(
+    mutating func findVictims(
         for gang: Int, _ key: LineClass.Key, _ now: Timestamp
     ) -> (victims: [Victim], plan: [PlannedPods])? {
         let held = holding(gang, key, now: now)
@@ -65,6 +65,7 @@ extension GangQueue {
     /// A quick look at whether there can be any victim.
     mutating func mayHaveVictims(_ gang: Int, _ key: LineClass.Key, _ now: Timestamp) -> Bool {
         if key.surplus { return false }
+        if let index = gangs[gang].lineClass, needsShare(index, lacking: lacked(key.shape)) { return false }
         if let lowest = lines[key.queue].gangs.first?.priority, lowest < gangs[gang].order.priority,
             tree.queues[key.queue].spec.preemption == .lowerPriority, isMature(key.queue, now)
         {
@@ -113,7 +114,7 @@ extension GangQueue {
         if now == nil { newlyOver.insert(queue) }
     }
 
-    private func shortage(_ key: LineClass.Key) -> Shortage {
+    mutating func shortage(_ key: LineClass.Key) -> Shortage {
         let required = shapes[key.shape].required
         var short: [Int] = []
         var asked: [Int] = []
@@ -124,10 +125,11 @@ extension GangQueue {
             if required[resource] > nodes.totalFree[resource] {
                 onNodes = true
                 short.append(resource)
-            } else if path.contains(where: {
-                tree.queues[$0].usage[resource] + required[resource] > tree.queues[$0].capability(resource)
-            }) {
-                short.append(resource)
+            } else {
+                for queue in path where isOverCeiling(queue, resource, with: required[resource]) {
+                    short.append(resource)
+                    break
+                }
             }
         }
         if tree.hasGuarantees {
@@ -140,7 +142,7 @@ extension GangQueue {
     // MARK: - Who may be evicted
 
     /// The queues that are over their share while the asker's stays within its own, below the lowest ancestor of both.
-    private func queuesThatLose(_ key: LineClass.Key, _ short: Shortage) -> [VictimQueue] {
+    private mutating func queuesThatLose(_ key: LineClass.Key, _ short: Shortage) -> [VictimQueue] {
         guard !overQueues.isEmpty else { return [] }
         var found: [VictimQueue] = []
         let required = shapes[key.shape].required
@@ -160,7 +162,7 @@ extension GangQueue {
         for child in tree.queues[queue].children where mayLose(child, short) { addLosers(below: child, short, &found) }
     }
 
-    private func staysWithin(_ queue: Int, _ required: ResourceVector, _ short: Shortage) -> Bool {
+    func staysWithin(_ queue: Int, _ required: ResourceVector, _ short: Shortage) -> Bool {
         for resource in short.resources
         where tree.queues[queue].usage[resource] + required[resource] > tree.queues[queue].deserved[resource] {
             return false
@@ -187,7 +189,7 @@ extension GangQueue {
     }
 
     /// Q7 for two queues, as their usage is now.
-    private func mayReclaim(from victim: Int, for key: LineClass.Key, _ short: Shortage) -> Bool {
+    mutating func mayReclaim(from victim: Int, for key: LineClass.Key, _ short: Shortage) -> Bool {
         let asking = tree.path(key.queue)
         let losing = tree.path(victim)
         // Paths are from the leaf up: what is common is at their ends.
@@ -353,6 +355,7 @@ extension GangQueue {
     /// What a queue has changes: for those below the same top one it may make a difference.
     mutating func noteMove(_ queue: Int) {
         if let top = tree.path(queue).last { movedTops.insert(top) }
+        movedQueues.insert(queue)
         hasFreed = true
     }
 
@@ -375,6 +378,7 @@ extension GangQueue {
                 : "queue \(asker) takes back for \(name) what it deserves; queue \(queue) is over its share"
             decisions.evictions.append(
                 Decisions.Eviction(key: victim.name, pods: pods, isWhole: !victim.isSurplus, asker: name, text: why))
+            awaited[victim.name] = gang
             stop(victim.gang, pods: victim.pods, isWhole: !victim.isSurplus, now)
         }
         leaveLine(gang)
@@ -399,8 +403,9 @@ extension GangQueue {
             tree.charge(requests, times: -1, to: record.queue)
             changeClaims(requests, times: 1, of: gang, on: pod.node)
             if let node = pod.node { later.suppose(requests, times: -1, on: node) }
-            ending[record.order.name, default: []].append(
-                EndingPod(group: pod.group, replica: pod.replica, node: pod.node, requests: requests))
+            addEnding(
+                EndingPod(group: pod.group, replica: pod.replica, node: pod.node, requests: requests),
+                of: record.order.name)
             if !isWhole { gangs[gang].surplus[pod.group] += 1 }
         }
         wakeBlocked(at: record.queue)
@@ -427,16 +432,15 @@ extension GangQueue {
             let isLost = record.pods.contains { $0.node == nil }
             if busy.isEmpty, !isLost {
                 leaveRunning(gang)
-                gangs[gang].isPending = false
                 gangs[gang].admitted = now
+                endPending(gang)
                 enterRunning(gang)
                 decisions.admissions.append(
                     Decisions.Admission(key: record.order.name, pods: placements(record.pods), isStart: true))
                 enterSurplus(gang)
                 continue
             }
-            let ends = ending.values.contains { $0.contains { pod in pod.node.map(busy.contains) ?? false } }
-            if ends, !isLost {
+            if !isLost, busy.contains(where: { endingOnNode[$0] != nil }) {
                 pending.append(gang)
                 continue
             }
@@ -445,8 +449,17 @@ extension GangQueue {
             gangs[gang].pods = []
             countRun(of: gang, by: -1)
             gangs[gang].admitted = nil
-            gangs[gang].isPending = false
+            endPending(gang)
             enterLine(gang)
+        }
+    }
+
+    /// A gang waits no more for room that is freed for it: those who were evicted for it may start again.
+    mutating func endPending(_ gang: Int) {
+        gangs[gang].isPending = false
+        for name in awaited.filter({ $0.value == gang }).keys.sorted() {
+            awaited[name] = nil
+            if let victim = gangIndices[name] { reenterLine(victim) }
         }
     }
 
@@ -465,73 +478,12 @@ extension GangQueue {
                         ))
                 } else {
                     pending.removeAll { $0 == gang }
-                    gangs[gang].isPending = false
+                    endPending(gang)
                     for pod in record.pods { release(pod, of: gang) }
                     gangs[gang].pods = []
                 }
                 stop(gang, pods: Array(gangs[gang].pods.indices), isWhole: true, now)
             }
         }
-    }
-
-    /// Looks again at classes for which something may be evicted by now: whenever anybody starts, ends or gets old enough, shares change or
-    /// queues come to be over theirs, for those to whom that can make a difference.
-    mutating func wakeEvicting(_ now: Timestamp, sharesChanged: Bool) {
-        var all = sharesChanged
-        if let due = evictAgain, due <= now {
-            evictAgain = nil
-            all = true
-        }
-        let before = Set(overQueues)
-        findOverQueues(now)
-        let over = overQueues.filter { !before.contains($0) || newlyOver.contains($0) }
-        newlyOver = []
-        let moved = movedTops
-        movedTops = []
-        defer { hasFreed = false }
-        guard !evictionBlocked.isEmpty, all || hasFreed || !over.isEmpty || !moved.isEmpty else { return }
-        supposeEnding()
-        isSurvey = true
-        defer {
-            supposeEnding()
-            isSurvey = false
-            roomLater = []
-        }
-        let waiting = evictionBlocked
-        evictionBlocked = []
-        for index in waiting {
-            guard classes[index].block?.canEndByEviction == true else {
-                classes[index].waitsForEviction = false
-                continue
-            }
-            let key = classes[index].key
-            let top = tree.path(key.queue).last ?? key.queue
-            guard let gang = classes[index].first?.gang,
-                all || moved.contains(top) || hasFreed && classes[index].missedVictims
-                    || shapes[key.shape].lacked != lacked(key.shape)
-                    || (!over.isEmpty && gainsVictims(key, over)),
-                mayHaveVictims(gang, key, now), findVictims(for: gang, key, now) != nil
-            else {
-                evictionBlocked.append(index)
-                continue
-            }
-            classes[index].waitsForEviction = false
-            wake(index)
-        }
-        for shape in shapes.indices where shapes[shape].uses > 0 { shapes[shape].lacked = lacked(shape) }
-    }
-
-    /// The resources of which too little is free, as bits.
-    private func lacked(_ shape: Int) -> UInt64 {
-        var bits: UInt64 = 0
-        for resource in 0..<min(64, shapes[shape].required.count)
-        where shapes[shape].required[resource] > nodes.totalFree[resource] { bits |= 1 << UInt64(resource) }
-        return bits
-    }
-
-    private func gainsVictims(_ key: LineClass.Key, _ over: [Int]) -> Bool {
-        let short = shortage(key)
-        return staysWithin(key.queue, shapes[key.shape].required, short)
-            && over.contains { mayReclaim(from: $0, for: key, short) }
     }
 }

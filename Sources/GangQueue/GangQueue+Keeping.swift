@@ -64,9 +64,11 @@ extension GangQueue {
         if gangs[gang].admitted != nil {
             for pod in gangs[gang].pods { release(pod, of: gang) }
             gangs[gang].pods = []
-            if gangs[gang].isPending { pending.removeAll { $0 == gang } }
             countRun(of: gang, by: -1)
-            gangs[gang].isPending = false
+            if gangs[gang].isPending {
+                pending.removeAll { $0 == gang }
+                endPending(gang)
+            }
             gangs[gang].admitted = nil
         }
         let record = gangs[gang]
@@ -95,10 +97,13 @@ extension GangQueue {
         runs[gangs[gang].run, default: RunRecord()].waiting.append(gang)
         let key = LineClass.Key(
             queue: gangs[gang].queue, shape: gangs[gang].shape, underWay: gangs[gang].order.underWay,
-            runCounts: countsAlready(gang), isEnding: ending[gangs[gang].order.name] != nil, surplus: false,
+            runCounts: countsAlready(gang), isEnding: isEnding(gangs[gang].order.name), surplus: false,
             problem: problem)
         insert(gang, into: key, demand: shapes[gangs[gang].shape].full, times: 1)
     }
+
+    /// Whether its eviction is still under way: its pods end, or the gang for which it was evicted waits for other pods to end.
+    private func isEnding(_ key: String) -> Bool { ending[key] != nil || awaited[key] != nil }
 
     /// No more pods join the workload, beside those that it has.
     public mutating func closeSurplus(_ key: String) {
@@ -118,7 +123,7 @@ extension GangQueue {
         shapes[shape].uses += 1
         let key = LineClass.Key(
             queue: gangs[gang].queue, shape: shape, underWay: true, runCounts: true,
-            isEnding: ending[gangs[gang].order.name] != nil, surplus: true,
+            isEnding: isEnding(gangs[gang].order.name), surplus: true,
             problem: nil)
         insert(gang, into: key, demand: shapes[shape].full, times: gangs[gang].surplus[group])
     }
@@ -211,10 +216,13 @@ extension GangQueue {
     }
 
     /// The queue, of this one and those above it, that is not open.
-    func closed(_ queue: Int) -> Int? { tree.path(queue).first { tree.queues[$0].spec.state != .open } }
+    func closed(_ queue: Int) -> Int? {
+        for above in tree.path(queue) where tree.queues[above].spec.state != .open { return above }
+        return nil
+    }
 
     /// The ceiling that one workload of the class is above already, or that is missing, if any.
-    func ceiling(_ key: LineClass.Key) -> Block? {
+    mutating func ceiling(_ key: LineClass.Key) -> Block? {
         for queue in tree.path(key.queue) {
             for (resource, limit) in tree.queues[queue].capabilityNamed.sorted(by: {
                 table.names[$0.key] < table.names[$1.key]

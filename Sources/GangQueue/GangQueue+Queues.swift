@@ -70,6 +70,8 @@ extension GangQueue {
         timers = []
         touched = []
         reordered = []
+        movedTops = []
+        movedQueues = []
         overQueues = []
         newlyOver = []
         unreserved = []
@@ -128,7 +130,7 @@ extension GangQueue {
     }
 
     /// Whether the run of a workload counts already, in every queue above it that limits runs.
-    func countsAlready(_ gang: Int) -> Bool {
+    mutating func countsAlready(_ gang: Int) -> Bool {
         for above in tree.path(gangs[gang].queue) where tree.queues[above].spec.maxRunningRuns != nil {
             if lines[above].runs[gangs[gang].run] == nil { return false }
         }

@@ -123,7 +123,7 @@ extension GangQueue {
                 "what it needs is reserved for \(other) of queue \(gang.map { tree.queues[$0.queue].spec.name } ?? ""), "
                 + "which has waited since \(gang?.since.rfc3339 ?? "")"
         case .evicting: return "its room is being freed"
-        case .ending: return "pods of the attempt before it still end"
+        case .ending: return "pods of the attempt before it still end, or others that went for the same workload"
         }
     }
 

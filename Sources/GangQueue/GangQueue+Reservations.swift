@@ -204,8 +204,12 @@ extension GangQueue {
     }
 
     func isWithinOnPath(_ gang: Int) -> Bool {
-        let required = shapes[gangs[gang].shape].required
-        return tree.path(gangs[gang].queue).allSatisfy { isWithin($0, required) }
+        isWithinOnPath(gangs[gang].queue, shapes[gangs[gang].shape].required)
+    }
+
+    private func isWithinOnPath(_ queue: Int, _ amounts: ResourceVector) -> Bool {
+        for above in tree.path(queue) where !isWithin(above, amounts) { return false }
+        return true
     }
 
     // MARK: - In a decision
@@ -249,7 +253,11 @@ extension GangQueue {
             let gang = reservation.gang
             guard isReserved(gang), let index = gangs[gang].lineClass else { continue }
             classes[index].block = nil
-            if let block = admit(gang, classes[index].key, now, &decisions) { set(block, on: index) }
+            let queue = classes[index].key.queue
+            if let block = admit(gang, classes[index].key, now, &decisions) {
+                // The head of a fifo queue holds those behind it: its whole line is looked at again.
+                if isFifo(queue) { wake(index) } else { set(block, on: index) }
+            }
         }
     }
 
@@ -323,7 +331,7 @@ extension GangQueue {
     /// The reservations that a workload may not touch, as bits by their place.
     func holding(_ gang: Int, _ key: LineClass.Key, now: Timestamp) -> UInt32 {
         guard !reservations.isEmpty else { return 0 }
-        let borrows = !tree.path(key.queue).allSatisfy { isWithin($0, shapes[key.shape].required) }
+        let borrows = !isWithinOnPath(key.queue, shapes[key.shape].required)
         let limit = shapes[key.shape].key.timeLimit
         var held: UInt32 = 0
         for (place, reservation) in reservations.enumerated() {

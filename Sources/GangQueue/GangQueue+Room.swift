@@ -7,8 +7,10 @@ struct NodeCursor: Sendable {
 
 /// Whether there is room: quota and nodes.
 extension GangQueue {
+    // What is asked most often is mutating though it changes nothing, and has no closures: else a call may copy the whole engine.
+
     /// Q2, Q3: the ceiling or the guarantee of others that is in the way.
-    func lacksQuota(_ gang: Int, _ key: LineClass.Key, _ amounts: ResourceVector) -> Block? {
+    mutating func lacksQuota(_ gang: Int, _ key: LineClass.Key, _ amounts: ResourceVector) -> Block? {
         let path = tree.path(key.queue)
         for queue in path {
             guard let limit = tree.queues[queue].spec.maxRunningRuns else { continue }
@@ -17,19 +19,32 @@ extension GangQueue {
             }
         }
         for queue in path where !tree.queues[queue].capabilityNamed.isEmpty {
-            let entry = tree.queues[queue]
-            let over = (0..<amounts.count).filter {
-                amounts[$0] > 0 && entry.usage[$0] + amounts[$0] > entry.capability($0)
+            var over: [Int] = []
+            for resource in 0..<amounts.count
+            where amounts[resource] > 0 && isOverCeiling(queue, resource, with: amounts[resource]) {
+                over.append(resource)
             }
             if let resource = firstByName(over) { return Block(kind: .quota, queue: queue, resource: resource) }
         }
         guard tree.hasGuarantees else { return nil }
-        return firstByName(tree.takesGuaranteed(amounts, in: key.queue, capacity: nodes.total)).map {
-            Block(kind: .guaranteed, resource: $0)
+        guard let resource = firstByName(tree.takesGuaranteed(amounts, in: key.queue, capacity: nodes.total)) else {
+            return nil
         }
+        return Block(kind: .guaranteed, resource: resource)
     }
 
-    func firstByName(_ resources: [Int]) -> Int? { resources.min { table.names[$0] < table.names[$1] } }
+    func isOverCeiling(_ queue: Int, _ resource: Int, with amount: Int64) -> Bool {
+        tree.queues[queue].usage[resource] + amount > tree.queues[queue].capability(resource)
+    }
+
+    func firstByName(_ resources: [Int]) -> Int? {
+        var first: Int?
+        for resource in resources {
+            if let known = first, table.names[known] <= table.names[resource] { continue }
+            first = resource
+        }
+        return first
+    }
 
     /// Q5: nodes for the pods that start together.
     mutating func findRoom(_ index: Int) -> [PlannedPods]? {
@@ -90,8 +105,11 @@ extension GangQueue {
     }
 
     /// Q10: too little of something, or enough of everything on the wrong nodes.
-    func lackOfRoom(_ shape: Shape) -> Block {
-        let short = (0..<shape.required.count).filter { shape.required[$0] > nodes.totalFree[$0] }
+    mutating func lackOfRoom(_ shape: Shape) -> Block {
+        var short: [Int] = []
+        for resource in 0..<shape.required.count where shape.required[resource] > nodes.totalFree[resource] {
+            short.append(resource)
+        }
         if let resource = firstByName(short) { return Block(kind: .resources, resource: resource) }
         let asked = (0..<shape.required.count).filter { shape.required[$0] > 0 && $0 != ResourceTable.pods }
         let devices = asked.filter(kinds.devices.contains)

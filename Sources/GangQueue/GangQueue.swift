@@ -25,6 +25,10 @@ public struct GangQueue: Sendable {
     var runs: [String: RunRecord] = [:]
     /// Pods of former attempts that still end, by workload.
     var ending: [String: [EndingPod]] = [:]
+    /// How many of them each node has, where it has any.
+    var endingOnNode: [Int: Int] = [:]
+    /// Evicted workloads, each with the gang that waits for their room. They do not start before it.
+    var awaited: [String: Int] = [:]
 
     /// Shapes with ``Shape/hasNoRoom``.
     var roomless: [Int] = []
@@ -48,6 +52,8 @@ public struct GangQueue: Sendable {
     var newlyOver: Set<Int> = []
     /// The topmost queues in which something started or ended since.
     var movedTops: Set<Int> = []
+    /// The queues themselves.
+    var movedQueues: Set<Int> = []
     /// Whether anything has been freed since.
     var hasFreed = false
     /// While evictions are considered for all that wait: where room that is being freed is enough.
@@ -130,7 +136,13 @@ public struct GangQueue: Sendable {
 
     /// Adds a node or changes it.
     public mutating func setNode(_ spec: NodeSpec) {
-        if let node = nodes.indices[spec.name], nodes.specs[node] == spec { return }
+        if let node = nodes.indices[spec.name] {
+            if nodes.specs[node] == spec { return }
+            // What is meant to start there was planned for other labels.
+            if nodes.specs[node]?.labels != spec.labels || nodes.specs[node]?.taints != spec.taints {
+                for gang in pending { takeOff(node, gang) }
+            }
+        }
         hasFreed = true
         nodes.set(spec, &table)
         later.set(spec, &table)
@@ -140,11 +152,7 @@ public struct GangQueue: Sendable {
     public mutating func removeNode(_ name: String) {
         guard let node = nodes.indices[name] else { return }
         for gang in lines.flatMap({ $0.gangs.map(\.gang) }) {
-            for pod in gangs[gang].pods.indices where gangs[gang].pods[pod].node == node {
-                let requests = shapes[gangs[gang].shape].groups[gangs[gang].pods[pod].group].requests
-                use(requests, times: -1, on: node)
-                gangs[gang].pods[pod].node = nil
-            }
+            takeOff(node, gang)
         }
         for key in ending.keys.sorted() {
             for pod in ending[key, default: []].indices where ending[key]?[pod].node == node {
@@ -152,8 +160,17 @@ public struct GangQueue: Sendable {
                 ending[key]?[pod].node = nil
             }
         }
+        endingOnNode[node] = nil
         nodes.remove(name)
         later.remove(name)
+    }
+
+    /// The pods of a gang are on that node no more.
+    private mutating func takeOff(_ node: Int, _ gang: Int) {
+        for pod in gangs[gang].pods.indices where gangs[gang].pods[pod].node == node {
+            use(shapes[gangs[gang].shape].groups[gangs[gang].pods[pod].group].requests, times: -1, on: node)
+            gangs[gang].pods[pod].node = nil
+        }
     }
 
     /// A workload wants to start. One of that key that is known already is replaced while it waits, else left alone.
@@ -192,8 +209,8 @@ public struct GangQueue: Sendable {
         if gangs[gang].admitted != nil, !gangs[gang].isPending {
             for pod in gangs[gang].pods {
                 let requests = shapes[gangs[gang].shape].groups[pod.group].requests
-                ending[key, default: []].append(
-                    EndingPod(group: pod.group, replica: pod.replica, node: pod.node, requests: requests))
+                addEnding(
+                    EndingPod(group: pod.group, replica: pod.replica, node: pod.node, requests: requests), of: key)
                 // Taken over by what ends.
                 if let node = pod.node { nodes.use(requests, times: 1, on: node) }
             }
@@ -223,6 +240,8 @@ public struct GangQueue: Sendable {
                 hasFreed = true
                 if let gone = ending[key]?.remove(at: at), let node = gone.node {
                     nodes.use(gone.requests, times: -1, on: node)
+                    let rest = endingOnNode[node, default: 0] - 1
+                    endingOnNode[node] = rest > 0 ? rest : nil
                 }
                 if ending[key]?.isEmpty == true {
                     ending[key] = nil
@@ -234,6 +253,11 @@ public struct GangQueue: Sendable {
                 release(gangs[gang].pods.remove(at: at), of: gang)
             }
         }
+    }
+
+    mutating func addEnding(_ pod: EndingPod, of key: String) {
+        ending[key, default: []].append(pod)
+        if let node = pod.node { endingOnNode[node, default: 0] += 1 }
     }
 
     /// Takes on a node what that many pods ask for, or with a negative number gives it back.

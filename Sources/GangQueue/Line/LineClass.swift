@@ -6,7 +6,7 @@ struct LineClass: Sendable {
         var underWay: Bool
         /// Whether a run of it counts in its queue already; only where a queue limits runs.
         var runCounts: Bool
-        /// Whether pods of former attempts still end.
+        /// Whether pods of former attempts still end, or the gang for which they had to go does not run yet.
         var isEnding: Bool
         /// Single pods that gangs which run already may still get.
         var surplus: Bool
@@ -28,12 +28,16 @@ struct LineClass: Sendable {
     var placeInShape = 0
     /// Whether there were victims for its first workload, but not enough.
     var missedVictims = false
+    /// Whether other resources are short than when evictions were considered last.
+    var lacksOther = false
     /// Whether it is in the list of those that wait for an eviction.
     var waitsForEviction = false
 
     private var items: [OrderKey] = []
     private var taken = 0
     private var inbox: [OrderKey] = []
+    /// The first of the inbox.
+    private var inboxFirst: OrderKey?
 
     init(_ key: Key) { self.key = key }
 
@@ -41,18 +45,28 @@ struct LineClass: Sendable {
     var isEmpty: Bool { count == 0 }
     /// In order; only after ``settle()``.
     var waiting: ArraySlice<OrderKey> { items[taken...] }
-    /// The first; only after ``settle()``.
-    var first: OrderKey? { taken < items.count ? items[taken] : nil }
+    /// The first, settled or not.
+    var first: OrderKey? {
+        let settled = taken < items.count ? items[taken] : nil
+        guard let inboxFirst else { return settled }
+        return settled.map { min($0, inboxFirst) } ?? inboxFirst
+    }
 
     /// In no particular order.
     var everyone: [OrderKey] { items[taken...] + inbox }
 
-    mutating func insert(_ key: OrderKey) { inbox.append(key) }
+    mutating func insert(_ key: OrderKey) {
+        inbox.append(key)
+        if inboxFirst.map({ key < $0 }) ?? true { inboxFirst = key }
+    }
 
     /// Puts what came into its place.
     mutating func settle() {
         guard !inbox.isEmpty else { return }
-        defer { inbox = [] }
+        defer {
+            inbox = []
+            inboxFirst = nil
+        }
         if inbox.count == 1 {
             items.insert(inbox[0], at: place(of: inbox[0]))
             return
@@ -70,6 +84,7 @@ struct LineClass: Sendable {
         if inbox.count == 1, items.last.map({ $0 < inbox[0] }) ?? true {
             items.append(inbox[0])
             inbox = []
+            inboxFirst = nil
         }
     }
 

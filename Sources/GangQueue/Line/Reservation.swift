@@ -1,7 +1,7 @@
 import KubernetesModel
 
 /// The room that is kept for a gang which has waited too long (Q6).
-struct Reservation: Sendable {
+struct Reservation: Sendable, Equatable {
     var gang: Int
     var key: String
     /// Whether it keeps its queue within what it deserves: then it holds against all, else against its own queue and borrowers.

@@ -32,6 +32,8 @@ struct QueueTree: Sendable {
     /// How many queues have an object, the root counted.
     private var described = 0
     private(set) var indices: [String: Int] = [:]
+    /// Queues whose share changed since ``takeShareChanges()``.
+    private var shareChanges: [Int] = []
     /// Whether the shares have to be worked out everywhere.
     private var isStale = true
     /// Queues whose usage or demand changed since the shares were worked out.
@@ -241,6 +243,11 @@ struct QueueTree: Sendable {
         return isNew
     }
 
+    mutating func takeShareChanges() -> [Int] {
+        defer { shareChanges = [] }
+        return shareChanges
+    }
+
     /// What a queue and those below it ask for.
     private func demand(of queue: Int, _ resource: Int) -> Int128 {
         let own = resource < queues[queue].waiting.count ? queues[queue].waiting[resource] : 0
@@ -366,6 +373,7 @@ struct QueueTree: Sendable {
             queues[child].deserved[resource] = share
             changed.append(child)
         }
+        shareChanges += changed
         return changed
     }
 }
