@@ -104,6 +104,7 @@ let package = Package(
         // Sluice's resources and decisions: pure.
         module("SluiceAPI", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL", "CronSchedule"]),
         module("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
+        module("AdmissionWebhook", ["JSON", "KubernetesModel", "SluiceAPI"]),
         module("PipelineEngine", ["JSON", "KubernetesModel", "KubernetesSchema", "CEL", "SluiceAPI", heap]),
         module("GangQueue", ["KubernetesModel", heap]),
         module("Scheduling", ["JSON", "KubernetesModel", "SluiceAPI", "CronSchedule"]),
@@ -117,11 +118,17 @@ let package = Package(
         module("RunDisplay", ["JSON", "KubernetesModel", "SluiceAPI", "PipelineEngine"]),
 
         module(
+            "WebhookServing",
+            [
+                "JSON", "KubernetesModel", "AsyncPrimitives", "Clocks", "KubernetesClient", "HTTPServing", "Monitoring",
+                "AdmissionWebhook", log,
+            ]),
+        module(
             "SluiceOperator",
             [
                 "JSON", "KubernetesModel", "AsyncPrimitives", "Clocks", "KubernetesClient", "KubernetesRuntime",
                 "SluiceAPI", "PipelineEngine", "GangQueue", "Queueing", "CronSchedule", "Scheduling", "ZoneInfo",
-                "Monitoring", "PrometheusMetrics", log, metrics,
+                "AdmissionWebhook", "WebhookServing", "Monitoring", "PrometheusMetrics", log, metrics,
             ]),
 
         // Sluice with no cluster at all.
@@ -146,7 +153,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "SluiceOperator", "LocalCluster", "Queueing", "KubernetesRuntime", "KubernetesClient",
+                "SluiceOperator", "LocalCluster", "EmbeddedAPIServer", "AdmissionWebhook", "Queueing",
+                "KubernetesRuntime", "KubernetesClient",
                 "KubernetesModel", "AsyncPrimitives", "Clocks", "CurlHTTP", "RunDisplay",
                 "JSON", "SluiceAPI", "SluiceLint", "PipelineEngine", "Simulator", "YAML", "CronSchedule", "Scheduling",
                 "ZoneInfo", "Monitoring",
@@ -179,6 +187,7 @@ let package = Package(
         tests("Monitoring", ["HTTPServing", "KubernetesRuntime", "LoopbackTesting", "PrometheusMetrics", log]),
         tests("SluiceAPI", ["CEL", "JSON", "KubernetesModel", "KubernetesSchema", "YAML"]),
         tests("SluiceLint", ["JSON", "KubernetesModel", "SluiceAPI", "YAML"]),
+        tests("AdmissionWebhook", ["JSON", "KubernetesModel"]),
         tests("PipelineEngine", ["JSON", "KubernetesModel", "SluiceAPI"], resources: [.copy("Resources")]),
         tests("GangQueue", ["KubernetesModel"]),
         tests("Scheduling", ["CronSchedule", "JSON", "KubernetesModel", "SluiceAPI"]),
@@ -187,6 +196,12 @@ let package = Package(
             "Simulator",
             ["CronSchedule", "GangQueue", "JSON", "KubernetesModel", "Queueing", "SluiceAPI", "YAML"]),
         tests("RunDisplay", ["JSON", "KubernetesModel", "PipelineEngine", "SluiceAPI"]),
+        tests(
+            "WebhookServing",
+            [
+                "AdmissionWebhook", "CurlHTTP", "HTTPServing", "JSON", "KubernetesModel", "KubernetesTesting",
+                "Monitoring", log,
+            ]),
         tests(
             "SluiceOperator",
             [
@@ -204,8 +219,8 @@ let package = Package(
         tests(
             "EndToEnd",
             [
-                "sluice", "JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime", "LoopbackTesting",
-                "SluiceAPI", log,
+                "sluice", "CurlHTTP", "JSON", "KubernetesModel", "KubernetesClient", "KubernetesRuntime",
+                "LoopbackTesting", "SluiceAPI", log,
             ],
             resources: [.copy("Resources")], testsModule: false),
     ]

@@ -41,7 +41,9 @@ VARIANTS: list[tuple[Object, str, Callable[[list[Object]], Any]]] = [
     ({"crd": {"keep": False}}, "sluice", lambda items: "CustomResourceDefinition" in kinds(items)),
     (
         {"rbac": {"create": False, "aggregateToDefaultRoles": False}}, "sluice",
-        lambda items: kinds(items) == {"CustomResourceDefinition", "Deployment", "Service", "ServiceAccount"},
+        lambda items: kinds(items) == {
+            "CustomResourceDefinition", "Deployment", "Service", "ServiceAccount", "ValidatingWebhookConfiguration",
+        },
     ),
     ({"rbac": {"aggregateToDefaultRoles": False}}, "sluice", lambda items: sum(i["kind"] == "ClusterRole" for i in items) == 1),
     (
@@ -63,7 +65,7 @@ VARIANTS: list[tuple[Object, str, Callable[[list[Object]], Any]]] = [
     (
         {"extraArgs": ["--log-level=debug", 'a "b": {{c}}'], "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://p:1"}]},
         "sluice",
-        lambda items: container(items)["args"] == ["operator", "--log-level=debug", 'a "b": {{c}}']
+        lambda items: container(items)["args"] == ["operator", "--webhook-address=:9443", "--log-level=debug", 'a "b": {{c}}']
         and container(items)["env"][-1] == {"name": "HTTPS_PROXY", "value": "http://p:1"},
     ),
     (
@@ -88,8 +90,12 @@ VARIANTS: list[tuple[Object, str, Callable[[list[Object]], Any]]] = [
         },
     ),
     (
-        {"metrics": {"enabled": False, "serviceMonitor": {"enabled": True}}, "extraArgs": ["--workers=2"]}, "sluice",
-        lambda items: not {"Service", "ServiceMonitor"} & kinds(items)
+        {
+            "metrics": {"enabled": False, "serviceMonitor": {"enabled": True}}, "webhook": {"enabled": False},
+            "extraArgs": ["--workers=2"],
+        },
+        "sluice",
+        lambda items: not {"Service", "ServiceMonitor", "ValidatingWebhookConfiguration"} & kinds(items)
         and container(items)["args"] == ["operator", "--metrics-address=0", "--workers=2"]
         and [port["name"] for port in container(items)["ports"]] == ["health"],
     ),
@@ -120,4 +126,6 @@ BAD_VALUES: list[Object] = [
     {"resources": {"limit": {}}},
     {"metrics": {"serviceMonitor": {"interval": "often"}}},
     {"metrics": {"port": 9090}},
+    {"webhook": {"enabled": "yes"}},
+    {"webhook": {"failurePolicy": "Fail"}},
 ]

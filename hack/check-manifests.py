@@ -51,11 +51,21 @@ OPERATOR_OWN_NAMESPACE = {
     ("coordination.k8s.io", "leases"): {"create"},
     ("coordination.k8s.io", "leases sluice-operator"): {"get", "update"},
 }
+# Beside these, where it serves the webhook.
+WEBHOOK_CLUSTER_WIDE = {
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations sluice"): {"get", "update"},
+}
+WEBHOOK_OWN_NAMESPACE = {
+    ("", "secrets"): {"create"},
+    ("", "secrets sluice-webhook-tls"): {"get", "update"},
+}
 
 # Of all annotations of an object; kubectl apply keeps the whole object in one.
 ANNOTATION_LIMIT = 256 * 1024 - 4096
 
-CLUSTER_SCOPED = {"Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+CLUSTER_SCOPED = {
+    "Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "ValidatingWebhookConfiguration",
+}
 KINDS = CLUSTER_SCOPED | {"Deployment", "ServiceAccount", "Role", "RoleBinding", "Service", "ServiceMonitor"}
 
 Object = dict[str, Any]
@@ -299,6 +309,8 @@ class Checks:
                 self.check_deployment(item, called, known, values or {})
             if kind == "Service":
                 self.check_service(item, called, items)
+            if kind == "ValidatingWebhookConfiguration":
+                self.check_webhooks(item, called, known, namespace)
             if kind == "ServiceMonitor":
                 wanted = item["spec"]["selector"]["matchLabels"].items()
                 found = [i for i in items if i["kind"] == "Service" and wanted <= i["metadata"]["labels"].items()]
@@ -306,6 +318,25 @@ class Checks:
                 ports = {port["name"] for service in found for port in service["spec"]["ports"]}
                 for endpoint in item["spec"]["endpoints"]:
                     self.expect(endpoint["port"] in ports, f"{called}: no Service has the port {endpoint['port']}")
+
+    def check_webhooks(self, item: Object, called: str, known: dict[tuple[str, str], Object], namespace: str) -> None:
+        """It calls a Service of ours, sees all of our kinds, and never keeps anybody from anything while nobody answers."""
+        # The name that the operator knows it by.
+        self.expect(item["metadata"]["name"] == "sluice", f"{called}: expected the name sluice")
+        for webhook in item["webhooks"]:
+            service = webhook["clientConfig"]["service"]
+            self.expect(service["namespace"] == namespace, f"{called}: expected a Service of the namespace {namespace}")
+            ports = known.get(("Service", service["name"]), {}).get("spec", {}).get("ports", [])
+            self.expect([port["port"] for port in ports] == [service["port"]], f"{called}: no Service has its port")
+            self.expect("caBundle" not in webhook["clientConfig"], f"{called}: the operator fills in the caBundle")
+            self.expect(webhook["failurePolicy"] == "Ignore", f"{called}: expected the failurePolicy Ignore")
+            self.expect(webhook["sideEffects"] == "None", f"{called}: expected no side effects, so that dry runs are reviewed")
+            resources = sorted(resource for rule in webhook["rules"] for resource in rule["resources"])
+            kinds = sorted(path.stem.removeprefix(GROUP + "_") for path in (ROOT / "config" / "crd").glob(GROUP + "_*.yaml"))
+            self.expect(resources == kinds, f"{called}: expected it to be asked about {kinds}")
+        arguments = known[("Deployment", next(n for k, n in known if k == "Deployment"))]["spec"]["template"]["spec"]
+        self.expect(
+            "--webhook-address=:9443" in arguments["containers"][0]["args"], f"{called}: the operator does not serve it")
 
     def check_service(self, item: Object, called: str, items: list[Object]) -> None:
         """It finds the pods of a workload, by ports that these have."""
@@ -379,7 +410,11 @@ class Checks:
             self.expect(reference["kind"] == expected, f"{called}: expected it to bind a {expected}")
             for key, verbs in rights(role).items():
                 granted[reference["kind"]].setdefault(key, set()).update(verbs)
-        for kind, needed in (("ClusterRole", OPERATOR_CLUSTER_WIDE), ("Role", OPERATOR_OWN_NAMESPACE)):
+        hooked = any(item["kind"] == "ValidatingWebhookConfiguration" for item in items)
+        for kind, needed in (
+            ("ClusterRole", OPERATOR_CLUSTER_WIDE | (WEBHOOK_CLUSTER_WIDE if hooked else {})),
+            ("Role", OPERATOR_OWN_NAMESPACE | (WEBHOOK_OWN_NAMESPACE if hooked else {})),
+        ):
             for key in needed.keys() | granted[kind].keys():
                 resource = "/".join(filter(None, key))
                 missing = needed.get(key, set()) - granted[kind].get(key, set())

@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Decisions are made in these: time, observations and randomness come in as values.
 PURE = {
-    "JSON", "KubernetesModel", "KubernetesSchema", "YAML", "CEL", "SluiceAPI", "SluiceLint", "PipelineEngine", "GangQueue",
-    "Queueing", "CronSchedule", "Simulator", "RunDisplay",
+    "JSON", "KubernetesModel", "KubernetesSchema", "YAML", "CEL", "SluiceAPI", "SluiceLint", "AdmissionWebhook",
+    "PipelineEngine", "GangQueue", "Queueing", "CronSchedule", "Simulator", "RunDisplay",
 }
 # What comes with the toolchain and with the system.
 SYSTEM = {"Swift", "FoundationEssentials", "Synchronization", "Dispatch", "Glibc", "Musl", "Darwin"}

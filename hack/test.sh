@@ -43,7 +43,7 @@ stage manifests .venv/bin/python hack/check-manifests.py --sluice .build/debug/s
 # concurrency has here, that process was left with none of them and work to do: seen three times in a row, and not once since.
 # A test that hangs must not hold up everything for ever; where it does so once, the tests are run once more, and that is said.
 export SWIFT_DETERMINISTIC_HASHING=1
-io='^(AsyncPrimitives|Clocks|CurlHTTP|KubernetesClient|KubernetesRuntime|HTTPServing|Monitoring|EmbeddedAPIServer|ProcessNode)Tests'
+io='^(AsyncPrimitives|Clocks|CurlHTTP|KubernetesClient|KubernetesRuntime|HTTPServing|Monitoring|WebhookServing|EmbeddedAPIServer|ProcessNode)Tests'
 unit_tests() {
   local status=0
   timeout --kill-after=10 600 swift test --skip-build --disable-xctest "$@" || status=$?

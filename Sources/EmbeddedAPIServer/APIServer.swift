@@ -61,7 +61,8 @@ public final class APIServer: Sendable {
             registry.resource(storageName: key.resource)?.strategy.fieldValues(json) ?? [:]
         }
         core = APIServerCore(
-            store: store, registry: registry, logSource: logSource, clock: configuration.clock,
+            store: store, registry: registry, logSource: logSource, hooks: configuration.hooks,
+            clock: configuration.clock,
             bookmarkInterval: configuration.bookmarkInterval, logger: logger
         )
         core.refreshDefinitions()

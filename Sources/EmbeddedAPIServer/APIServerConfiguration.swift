@@ -23,6 +23,8 @@ public struct APIServerConfiguration: Sendable {
     public var bookmarkInterval: Duration
     /// The largest request body, in bytes.
     public var maximumBodySize: Int
+    /// Who is asked before objects are stored, in this order.
+    public var hooks: [AdmissionHook] = []
     /// The clock for timestamps in objects, time-outs and bookmarks.
     public var clock: any RuntimeClock
 

@@ -22,6 +22,8 @@ public struct EmbeddedCluster: Sendable {
         /// CustomResourceDefinitions to install before `body` is called; the spec of one that exists already is
         /// replaced.
         public var definitions: [JSONValue]
+        /// Who is asked before objects are stored.
+        public var hooks: [AdmissionHook] = []
         /// How long containers that run at the end may take to end after SIGTERM; then they are killed.
         public var stopGrace = Duration.zero
 
@@ -57,6 +59,7 @@ public struct EmbeddedCluster: Sendable {
             storage: isKept ? .file(directory.objects) : .memory, port: configuration.port ?? access?.port ?? 0,
             token: access?.token)
         settings.certificateAuthority = access.map { ($0.authority.certificatePEM, $0.authority.privateKeyPEM) }
+        settings.hooks = configuration.hooks
         let server = try APIServer(configuration: settings, logSource: logs, logger: logger)
 
         return try await withThrowingTaskGroup(of: Success?.self) { group in

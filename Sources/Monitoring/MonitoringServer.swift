@@ -13,10 +13,17 @@ public struct MonitoringServer: Sendable {
     /// An address that could not be listened on.
     public struct ListenError: Error, Sendable, Hashable, CustomStringConvertible {
         public let address: ListenAddress
-        /// What it was for: "health", "metrics" or both.
+        /// What it was for: "health", "metrics" or both, or something else that is listened for.
         public let purpose: String
         /// The end of a sentence.
         public let reason: String
+
+        /// An error.
+        public init(address: ListenAddress, purpose: String, reason: String) {
+            self.address = address
+            self.purpose = purpose
+            self.reason = reason
+        }
 
         /// One sentence for people.
         public var description: String { "cannot listen on \(address) for \(purpose): \(reason)" }

@@ -1,3 +1,4 @@
+import AdmissionWebhook
 import CronSchedule
 public import GangQueue
 public import KubernetesClient
@@ -8,6 +9,7 @@ public import Monitoring
 import PrometheusMetrics
 import Queueing
 import SluiceAPI
+import WebhookServing
 import ZoneInfo
 
 /// The whole operator over one API server: informers, the reconcilers and what they need to run, in the order in which they
@@ -29,6 +31,10 @@ public struct Operator: Sendable {
         public var healthAddress: ListenAddress?
         /// Where Prometheus finds the metrics; nil for nowhere.
         public var metricsAddress: ListenAddress?
+        /// Where objects are reviewed before they are stored, over TLS; nil for nowhere.
+        public var webhookAddress: ListenAddress?
+        /// The namespace of the webhook's Service and Secret.
+        public var webhookNamespace = "sluice-system"
 
         /// All namespaces, one operator.
         public init(runs: RunSettings = RunSettings()) { self.runs = runs }
@@ -100,10 +106,23 @@ public struct Operator: Sendable {
             // What only the leader knows, the others do not tell.
             return leads ? families + reconciler.metricFamilies() + (admission?.metricFamilies() ?? []) : families
         }
+        addWebhook(to: manager)
         let server = MonitoringServer(
             health: configuration.healthAddress, metrics: configuration.metricsAddress, registry: registry,
             logger: logger)
         try await server.serve(MonitoringServer.Health(manager)) { try await manager.run() }
+    }
+
+    /// The admission webhook: replicas that wait to lead serve it too.
+    private func addWebhook(to manager: Manager) {
+        guard let address = configuration.webhookAddress else { return }
+        let zones = ZoneDatabase()
+        let webhook = Webhook(
+            address: address, namespace: configuration.webhookNamespace,
+            reviewer: AdmissionReviewer(zones: { zones.problem(with: $0) }),
+            client: client, logger: logger)
+        manager.add("admission webhook") { try await webhook.run() }
+        manager.add("trust in the admission webhook", whileLeading: true) { try await webhook.keepRegistered() }
     }
 
     /// The queues with their informers.

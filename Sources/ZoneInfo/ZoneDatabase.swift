@@ -58,6 +58,16 @@ public final class ZoneDatabase: Sendable {
         return rules
     }
 
+    /// What is wrong with the name of a zone, by this database; nil where there is such a zone.
+    public func problem(with name: String) -> String? {
+        do throws(ZoneError) {
+            _ = try rules(name)
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
     private func bytes(of name: String) throws(ZoneError) -> [UInt8] {
         guard let root = Self.realPath(directory) else {
             throw ZoneError(

@@ -18,11 +18,12 @@ struct TestServer: Sendable {
 
     init(
         storage: APIServerConfiguration.Storage = .memory, watchWindow: Int = 10_000,
-        bookmarkInterval: Duration = .seconds(60), logSource: (any PodLogSource)? = nil
+        bookmarkInterval: Duration = .seconds(60), logSource: (any PodLogSource)? = nil, hooks: [AdmissionHook] = []
     ) throws {
         var configuration = APIServerConfiguration(
             storage: storage, watchWindow: watchWindow, bookmarkInterval: bookmarkInterval)
         configuration.clock = time
+        configuration.hooks = hooks
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         server = try APIServer(configuration: configuration, logSource: logSource, logger: logger)

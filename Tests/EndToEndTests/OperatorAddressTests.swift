@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["--health-address", "--metrics-address"])
+    @Test(arguments: ["--health-address", "--metrics-address", "--webhook-address"])
     func `What is no address to listen on is refused before anything is done`(option: String) async throws {
         let result = try await Program.run(Tools.sluice, ["operator", option, "8080"])
         #expect(result.status == 64)

@@ -12,6 +12,7 @@ final class APIServerCore: Sendable {
     let checks = ControllerQueue()
     let counts = RequestCounts()
     let logSource: (any PodLogSource)?
+    let hooks: [AdmissionHook]
     let clock: any RuntimeClock
     let bookmarkInterval: Duration
     let logger: Logger
@@ -29,12 +30,13 @@ final class APIServerCore: Sendable {
 
     init(
         store: ObjectStore, registry: ResourceRegistry, logSource: (any PodLogSource)?,
-        clock: any RuntimeClock, bookmarkInterval: Duration,
+        hooks: [AdmissionHook] = [], clock: any RuntimeClock, bookmarkInterval: Duration,
         logger: Logger
     ) {
         self.store = store
         self.registry = registry
         self.logSource = logSource
+        self.hooks = hooks
         self.clock = clock
         self.bookmarkInterval = bookmarkInterval
         self.logger = logger
@@ -69,6 +71,8 @@ final class APIServerCore: Sendable {
             return try await dispatch(request)
         } catch let status as APIStatus {
             return InboundResponse(status)
+        } catch let refusal as AdmissionRefusal {
+            return InboundResponse(refusal.status).withWarnings(refusal.warnings)
         } catch let error as SQLiteError {
             return InboundResponse(.internalError("the store cannot be written: \(error)"))
         } catch {

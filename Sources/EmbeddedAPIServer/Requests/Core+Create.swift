@@ -15,12 +15,12 @@ extension APIServerCore {
         let warnings = try pipeline.decode(&object, try ObjectPipeline.fieldValidation(call.request))
         try checkNamespace(of: object, call)
         let stored = try await create(object, call, pipeline, isDryRun: isDryRun)
-        return try render(stored, resource, form, status: 201).withWarnings(warnings)
+        return try render(stored.object, resource, form, status: 201).withWarnings(warnings + stored.warnings)
     }
 
     /// Stores a decoded object as a new one and returns it as stored, once it is durable.
     func create(_ decoded: JSONValue, _ call: ResourceCall, _ pipeline: ObjectPipeline, isDryRun: Bool) async throws
-        -> JSONValue
+        -> Admitted
     {
         let resource = call.resource
         var object = decoded
@@ -40,11 +40,11 @@ extension APIServerCore {
         return try await admit(ownership.stamped(on: object), call, pipeline, name: name, isDryRun: isDryRun)
     }
 
-    /// The one way by which a new object of a client gets into the store: admission, validation, quotas. Returns the
-    /// object as stored, once it is durable. Throws `APIStatus` and ``SQLiteError``.
+    /// The one way by which a new object of a client gets into the store: admission, validation, hooks, quotas. Returns
+    /// the object as stored, once it is durable. Throws `APIStatus`, ``AdmissionRefusal`` and ``SQLiteError``.
     func admit(
         _ wanted: JSONValue, _ call: ResourceCall, _ pipeline: ObjectPipeline, name: String, isDryRun: Bool
-    ) async throws -> JSONValue {
+    ) async throws -> Admitted {
         let resource = call.resource
         var object = wanted
         let isPod = resource.storageName == "pods"
@@ -53,10 +53,14 @@ extension APIServerCore {
         try resource.strategy.admit(&object, cluster: StoreView(core: self), now: pipeline.now)
         try pipeline.validate(object, old: nil)
         if isPod, let why = limits.refusal(of: object) { throw APIStatus.forbidden(resource, name, why) }
+        let warnings = try askHooks(object, old: nil, call, isDryRun: isDryRun)
         let key = StorageKey(resource: resource.storageName, namespace: call.namespace, name: name)
-        guard let stored = try insertWithinQuotas(object, key, resource, isDryRun: isDryRun) else { return object }
+        guard let stored = try insertWithinQuotas(object, key, resource, isDryRun: isDryRun) else {
+            return Admitted(object: object, warnings: warnings)
+        }
         try await store.waitUntilDurable(stored.resourceVersion)
-        return try Renderer(resource: resource, form: .whole, now: pipeline.now).tree(stored)
+        return Admitted(
+            object: try Renderer(resource: resource, form: .whole, now: pipeline.now).tree(stored), warnings: warnings)
     }
 
     /// Stores a finished object and adds the checks that follow. Does not wait until it is durable. Throws `APIStatus`

@@ -11,8 +11,9 @@ extension APIServerCore {
         let validation = try ObjectPipeline.fieldValidation(call.request)
         let pipeline = ObjectPipeline(resource: call.resource, now: clock.now)
         if call.request.mediaType == "application/apply-patch+yaml" {
-            let (object, isNew, warnings) = try await apply(call, pipeline, validation, isDryRun: isDryRun)
-            return try render(object, call.resource, form, status: isNew ? 201 : 200).withWarnings(warnings)
+            let (result, isNew) = try await apply(call, pipeline, validation, isDryRun: isDryRun)
+            return try render(result.object, call.resource, form, status: isNew ? 201 : 200).withWarnings(
+                result.warnings)
         }
         let strategy = call.resource.strategy
         let type = call.request.mediaType
@@ -47,13 +48,13 @@ extension APIServerCore {
             }
             return (object, nil)
         }
-        return try render(result, call.resource, form).withWarnings(warnings)
+        return try render(result.object, call.resource, form).withWarnings(warnings + result.warnings)
     }
 
     /// Server-side apply: creates the object when it does not exist, unless the request is for a subresource.
     private func apply(
         _ call: ResourceCall, _ pipeline: ObjectPipeline, _ validation: ObjectPipeline.FieldValidation, isDryRun: Bool
-    ) async throws -> (JSONValue, isNew: Bool, warnings: [String]) {
+    ) async throws -> (result: Admitted, isNew: Bool) {
         let resource = call.resource
         guard call.request.nonEmptyParameter("fieldManager") != nil else {
             throw APIStatus.invalid(
@@ -81,13 +82,14 @@ extension APIServerCore {
             let ownership = FieldOwnership(object) ?? FieldOwnership()
             object["metadata"]?["name"] = .string(call.name)
             do {
-                let created = try await createApplied(object, ownership, call, pipeline, isDryRun: isDryRun)
-                return (created, true, warnings)
+                var created = try await createApplied(object, ownership, call, pipeline, isDryRun: isDryRun)
+                created.warnings = warnings + created.warnings
+                return (created, true)
             } catch let status as APIStatus where status.isAlreadyExists {
                 // Another request has created it meanwhile: apply to that object.
             }
         }
-        let result = try await update(call, pipeline, isDryRun: isDryRun) { old in
+        var result = try await update(call, pipeline, isDryRun: isDryRun) { old in
             var object = try apply.apply(wanted, to: old)
             let ownership = FieldOwnership(object)
             object["metadata"]?["managedFields"] = nil
@@ -97,13 +99,14 @@ extension APIServerCore {
             object["metadata"]?["uid"] = wanted["metadata"]?["uid"]
             return (object, ownership)
         }
-        return (result, false, warnings)
+        result.warnings = warnings + result.warnings
+        return (result, false)
     }
 
     private func createApplied(
         _ applied: JSONValue, _ ownership: FieldOwnership, _ call: ResourceCall, _ pipeline: ObjectPipeline,
         isDryRun: Bool
-    ) async throws -> JSONValue {
+    ) async throws -> Admitted {
         try requireNamespace(call)
         var object = applied
         object["metadata"]?["managedFields"] = nil

@@ -36,17 +36,17 @@ extension APIServerCore {
             }
             return (replacement, nil)
         }
-        return try render(result, call.resource, form).withWarnings(warnings)
+        return try render(result.object, call.resource, form).withWarnings(warnings + result.warnings)
     }
 
     /// Changes an object and returns it as stored, once it is durable. Starts again when another writer came first.
     ///
     /// `change` gets the current object and returns the new one, decoded, with its field ownership if it has computed
-    /// that. Throws what `change` throws, `APIStatus`, and ``SQLiteError``.
+    /// that. Throws what `change` throws, `APIStatus`, ``AdmissionRefusal`` and ``SQLiteError``.
     func update(
         _ call: ResourceCall, _ pipeline: ObjectPipeline, isDryRun: Bool,
         _ change: (JSONValue) throws -> (object: JSONValue, ownership: FieldOwnership?)
-    ) async throws -> JSONValue {
+    ) async throws -> Admitted {
         let resource = call.resource
         let renderer = Renderer(resource: resource, form: .whole, now: pipeline.now)
         while true {
@@ -66,12 +66,13 @@ extension APIServerCore {
             }
             object = ownership.stamped(on: object)
             try pipeline.validate(object, old: old, subresource: call.subresource)
+            let warnings = try askHooks(object, old: old, call, isDryRun: isDryRun)
             if isUnchanged(object, old) {
                 // Another writer's change may be on its way to the disk.
                 try await store.waitUntilDurable(current.resourceVersion)
-                return old
+                return Admitted(object: old, warnings: warnings)
             }
-            if isDryRun { return object }
+            if isDryRun { return Admitted(object: object, warnings: warnings) }
             let storedForm = resource.strategy.convertsStorage ? resource.strategy.toStorage(object) : object
             let fields = resource.strategy.fieldValues(storedForm)
             do {
@@ -80,12 +81,12 @@ extension APIServerCore {
                     let removed = try store.remove(current, last: storedForm, fields: fields)
                     self.removed(removed, resource)
                     try await store.waitUntilDurable(removed.resourceVersion)
-                    return object
+                    return Admitted(object: object, warnings: warnings)
                 }
                 let stored = try store.replace(current, with: storedForm, fields: fields)
                 changed(stored, resource)
                 try await store.waitUntilDurable(stored.resourceVersion)
-                return try renderer.tree(stored)
+                return Admitted(object: try renderer.tree(stored), warnings: warnings)
             } catch ObjectStore.WriteFailure.changedMeanwhile {
                 continue
             } catch ObjectStore.WriteFailure.tooLarge {

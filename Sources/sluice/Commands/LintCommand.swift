@@ -1,7 +1,5 @@
 import ArgumentParser
-import CronSchedule
 import RunDisplay
-import SluiceAPI
 import SluiceLint
 import ZoneInfo
 
@@ -20,24 +18,15 @@ struct LintCommand: ParsableCommand {
     @Argument(help: "YAML files; - reads standard input.")
     var files: [String]
 
-    /// What is wrong with the name of a time zone, by the tz database of this machine.
-    private static let problem: Validator.ZoneCheck = { [zones = ZoneDatabase()] name in
-        do throws(ZoneError) {
-            _ = try zones.rules(name)
-            return nil
-        } catch {
-            return error.message
-        }
-    }
-
     func run() throws {
+        let zones = ZoneDatabase()
         var hasErrors = false
         for file in files {
             let diagnostics: [Diagnostic]
             let text: String
             do {
                 text = try InputFile.read(file)
-                diagnostics = Linter.check(text, file: file, zones: Self.problem)
+                diagnostics = Linter.check(text, file: file, zones: { zones.problem(with: $0) })
             } catch let error as InputFile.Unreadable {
                 Console.error(error.description)
                 hasErrors = true

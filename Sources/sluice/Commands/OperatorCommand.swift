@@ -21,7 +21,8 @@ struct OperatorCommand: AsyncParsableCommand {
         discussion: """
             In a cluster it uses the service account of its pod; elsewhere the kubeconfig, as kubectl does. Several operators may
             run at once: one leads, the others wait for its lease. Over plain HTTP it answers /healthz, /livez and /readyz for
-            probes and /metrics for Prometheus. Operators that share a machine need different addresses for these, or none.
+            probes and /metrics for Prometheus. With --webhook-address it is an admission webhook too, which refuses objects
+            that could never work; its certificate is its own and is kept in the Secret sluice-webhook-tls. Operators that share a machine need different addresses for these, or none.
 
             EXAMPLE
               sluice operator
@@ -37,7 +38,10 @@ struct OperatorCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Takes a lease before it works, so that only one of several operators does.")
     var leaderElection = true
 
-    @Option(help: "The namespace of the lease; default: $POD_NAMESPACE, else the namespace of the context.")
+    @Option(
+        help:
+            "The namespace of the lease and of the webhook's Secret; default: $POD_NAMESPACE, else that of the context."
+    )
     var leaseNamespace: String?
 
     @Option(help: "Runs that are worked on at the same time.")
@@ -49,6 +53,11 @@ struct OperatorCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where Prometheus finds the metrics; 0: nowhere.", valueName: "host:port"))
     var metricsAddress = ":8080"
 
+    @Option(
+        help: ArgumentHelp(
+            "Where API servers ask whether objects may be stored, over TLS; 0: nowhere.", valueName: "host:port"))
+    var webhookAddress = "0"
+
     @Flag(help: "Lets go of all pods of runs and ends: for uninstalling, when no operator runs any more.")
     var releasePods = false
 
@@ -56,7 +65,10 @@ struct OperatorCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard workers > 0 else { throw ValidationError("--workers must be at least 1") }
-        for (option, text) in [("--health-address", healthAddress), ("--metrics-address", metricsAddress)] {
+        for (option, text) in [
+            ("--health-address", healthAddress), ("--metrics-address", metricsAddress),
+            ("--webhook-address", webhookAddress),
+        ] {
             do { _ = try ListenAddress.parse(text) } catch { throw ValidationError("\(option): \(error)") }
         }
     }
@@ -75,11 +87,12 @@ struct OperatorCommand: AsyncParsableCommand {
             settings.workers = workers
             settings.healthAddress = try ListenAddress.parse(healthAddress)
             settings.metricsAddress = try ListenAddress.parse(metricsAddress)
+            settings.webhookAddress = try ListenAddress.parse(webhookAddress)
+            let home = leaseNamespace ?? Self.environment("POD_NAMESPACE") ?? configuration.namespace
+            settings.webhookNamespace = home
             if leaderElection {
                 settings.leaderElection = try LeaderElector.Configuration(
-                    lease: ObjectKey(
-                        namespace: leaseNamespace ?? Self.environment("POD_NAMESPACE") ?? configuration.namespace,
-                        name: "sluice-operator"),
+                    lease: ObjectKey(namespace: home, name: "sluice-operator"),
                     identity: Self.identity())
             }
             logger.info(

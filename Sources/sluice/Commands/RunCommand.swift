@@ -120,9 +120,9 @@ struct RunCommand: AsyncParsableCommand {
     private static let missingDeadline: Duration = .seconds(10)
 
     private func follow(_ follower: RunFollower, logger: Logger) async throws -> RunFollower.End {
-        try await EmbeddedCluster.run(
-            EmbeddedCluster.Configuration(definitions: CustomResourceDefinitions.all), logger: logger
-        ) { cluster in
+        var configuration = EmbeddedCluster.Configuration(definitions: CustomResourceDefinitions.all)
+        configuration.hooks = [.sluice]
+        return try await EmbeddedCluster.run(configuration, logger: logger) { cluster in
             try await withThrowingTaskGroup(of: RunFollower.End?.self) { group in
                 group.addTask {
                     try await Operator(

@@ -33,6 +33,11 @@ struct UpCommand: AsyncParsableCommand {
         inversion: .prefixedNo, help: "Runs the operator too. Without it, start one with sluice operator --kubeconfig.")
     var `operator` = true
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Refuses objects that could never work when they are applied. Without it their status tells.")
+    var admission = true
+
     @OptionGroup var log: LoggingOptions
 
     func validate() throws {
@@ -56,6 +61,7 @@ struct UpCommand: AsyncParsableCommand {
         var configuration = EmbeddedCluster.Configuration(
             dataDirectory: data, port: port, definitions: CustomResourceDefinitions.all)
         configuration.stopGrace = .seconds(10)
+        if admission { configuration.hooks = [.sluice] }
         try await EmbeddedCluster.run(configuration, logger: logger) { cluster in
             let file = try KubeconfigFile.publish(cluster.kubeconfig, at: kubeconfig)
             defer { withExtendedLifetime(file) {} }

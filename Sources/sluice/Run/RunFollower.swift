@@ -41,7 +41,12 @@ struct RunFollower: Sendable {
         let runs = client.resource(PipelineRun.self, namespace: manifest.namespace)
         // Nothing is there to be cancelled yet.
         if interruption.isCancelled.isOpen { throw CancellationError() }
-        let created = try await runs.create(manifest.run)
+        let created: PipelineRun
+        do {
+            created = try await runs.create(manifest.run)
+        } catch let status as APIStatus where (400..<500).contains(status.code) {
+            throw RunManifest.Unusable(lines: ["PipelineRun \(manifest.name): \(status.message)"])
+        }
         screen.print(
             "running \(created.metadata.name); images are not pulled: the programs of this machine are used")
         let changes = AsyncThrowingStream.makeStream(of: Change.self)

@@ -42,6 +42,14 @@ struct LocalUp {
     func kubectl(
         _ arguments: String..., input: String? = nil, expect: Int32? = 0, location: SourceLocation = #_sourceLocation
     ) async throws -> String {
+        try await kubectl(arguments, input: input, expect: expect, location: location)
+    }
+
+    /// Runs kubectl; fails the test unless it exits as expected.
+    @discardableResult
+    func kubectl(
+        _ arguments: [String], input: String? = nil, expect: Int32? = 0, location: SourceLocation = #_sourceLocation
+    ) async throws -> String {
         let kubectl = try #require(Tools.kubectl)
         let result = try await Program.run(
             kubectl, arguments, environment: ["KUBECONFIG": kubeconfig, "HOME": directory], input: input)
