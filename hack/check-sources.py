@@ -8,6 +8,8 @@
 - The pure modules (PURE below) import nothing that reaches outside, read no clock and draw no random number of their own.
 - No tuple is the child result of a task group, the element of a stream or the value of a continuation or task: under -O,
   Swift 6.3.1 copies such a tuple wrongly and the process crashes (hack/compiler-fault.sh tells when that is over).
+- No closure is what a Mutex guards: each `withLock` puts two more functions around it, so that memory and the cost of every later call
+  grow without bound, up to the end of the stack. In a struct it is safe.
 """
 
 import json
@@ -46,6 +48,10 @@ TUPLES = [
     (re.compile(r"\bTask(?:\.detached)?<\s*\((?!\))"), "the value of a task"),
     (re.compile(r"\basync let\s*\("), "the value of a task"),
 ]
+CLOSURES = [
+    re.compile(r"\b(?:Mutex|Locked)<\s*(?:\(\s*)?(?:@\w+\s+)*\([^<>{}]*\)\s*(?:async\s+)?(?:throws(?:\([^)]*\))?\s+)?->"),
+    re.compile(r"\b(?:Mutex|Locked)\s*(?:<[^<>]*->[^<>]*>)?\s*(?:\(\s*)?\{"),
+]
 
 
 def without_comments(text):
@@ -67,6 +73,12 @@ def problems_of_text(text, module):
             found.append(
                 (line_of(code, match.start()), f"expected a struct as {what}: a tuple is miscompiled under -O "
                  "(hack/compiler-fault.sh)")
+            )
+    for pattern in CLOSURES:
+        for match in pattern.finditer(code):
+            found.append(
+                (line_of(code, match.start()), "expected a struct with the closure in it: each withLock of a Mutex wraps a bare one "
+                 "twice more, without end")
             )
     if module in PURE:
         for match in OUTSIDE.finditer(code):
@@ -139,6 +151,10 @@ def self_test():
         "func wait(_ continuation: CheckedContinuation<(Int, String)?, Never>)",
         "async let (left, right) = both()",
         "let task: Task<(Int, String), Never>",
+        "private let mayWork = Mutex<@Sendable () -> Bool>({ true })",
+        "private let wake = Mutex<(@Sendable (ObjectKey) -> Void)?>(nil)",
+        "let read = Mutex<(Int) async throws -> Void>(f)",
+        "let onFailure = Mutex { _ in }",
     ]
     right = [
         "await withTaskGroup(of: Void.self) { group in }",
@@ -147,6 +163,9 @@ def self_test():
         "AsyncStream.makeStream(of: Void.self)",
         "// withTaskGroup(of: (String, Bool).self)",
         'print("async let (a, b)")',
+        "private let mayWork = Mutex(Condition { true })",
+        "private let last = Mutex<(identity: Int, bytes: [UInt8])?>(nil)",
+        "private let state = Mutex<[ObjectKey: ActiveRun]>([:])",
     ]
     impure = [
         "let now = Date()", "try await Task.sleep(for: .seconds(1))", "let x = Int.random(in: 0..<4)",

@@ -32,7 +32,12 @@ public final class RunReconciler: Sendable {
     /// Whether this process works on runs. A standby follows the caches and keeps nothing beside them.
     private let isLeading = Mutex(false)
     /// Has a run looked at again; set with the controller.
-    private let controllerQueue = Mutex<(@Sendable (ObjectKey) -> Void)?>(nil)
+    private let controllerQueue = Mutex<Wake?>(nil)
+
+    /// In a struct: hack/check-sources.py says why.
+    private struct Wake: Sendable {
+        var call: @Sendable (ObjectKey) -> Void
+    }
 
     /// The index by which the store of pods finds those of a run, whatever UID the run had: "namespace/name".
     public static let podsByRun = StoreIndex<Pod>("run") { entry in
@@ -70,7 +75,7 @@ public final class RunReconciler: Sendable {
             limiter: RetryLimiter(base: .milliseconds(50), maximum: .seconds(30)),
             clock: clock, random: random, logger: logger, metrics: factory
         ) { [self] key in try await reconcile(key) }
-        controllerQueue.withLock { $0 = { controller.enqueue($0) } }
+        controllerQueue.withLock { $0 = Wake { controller.enqueue($0) } }
         runs.addHandler { [self] event in
             // A run that is new waits behind those under way, so that the ones that came first end first.
             let isNew = if case .added = event.change { true } else { false }
@@ -258,7 +263,7 @@ public final class RunReconciler: Sendable {
                 run, engine: engine, cluster: cluster, pods: pods, runs: runs, settings: settings, clock: clock,
                 finalizers: finalizers, pipeline: { [self] name in pipeline(name, for: key) },
                 createRate: createRate, admission: admission, metrics: metrics,
-                wake: { [self] in controllerQueue.withLock { $0?(key) } },
+                wake: { [self] in controllerQueue.withLock(\.self)?.call(key) },
                 emit: { [events, logger] run, event in
                     events(run, event.isWarning, event.reason, event.message)
                     guard event.isAboutRun else { return }

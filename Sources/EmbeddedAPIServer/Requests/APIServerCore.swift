@@ -40,7 +40,7 @@ final class APIServerCore: Sendable {
         self.clock = clock
         self.bookmarkInterval = bookmarkInterval
         self.logger = logger
-        store.onFailure.withLock { $0 = { [weak self] in self?.storageFailed($0) } }
+        store.onFailure.withLock { $0.call = { [weak self] in self?.storageFailed($0) } }
     }
 
     /// Says once that nothing can be stored, and once that it can again. Definitions whose change was undone are served

@@ -45,7 +45,12 @@ final class ObjectStore: Sendable {
     let storage: SQLiteStorage?
     private let window: WatchCache.Window
     /// Told when changes begin to be undone since the file cannot be written, and, with nil, when it can be again.
-    let onFailure: Mutex<@Sendable (SQLiteError?) -> Void> = Mutex { _ in }
+    let onFailure = Mutex(FailureHandler { _ in })
+
+    /// In a struct: hack/check-sources.py says why.
+    struct FailureHandler: Sendable {
+        var call: @Sendable (SQLiteError?) -> Void
+    }
 
     /// A store with the objects in the storage; without a storage it is empty and only in memory. `fields` gives the
     /// selectable fields of an object. Throws ``SQLiteError``, and `JSONError` when a stored object cannot be parsed.
@@ -289,11 +294,11 @@ final class ObjectStore: Sendable {
                     defer { state.failure = nil }
                     return state.failure != nil
                 }
-                if wasFailing { onFailure.withLock { $0 }(nil) }
+                if wasFailing { onFailure.withLock(\.call)(nil) }
             } catch {
                 let failure = error as? SQLiteError ?? SQLiteError(code: 0, message: "\(error)")
                 state.withLock { Self.undo(&$0, failure) }
-                onFailure.withLock { $0 }(failure)
+                onFailure.withLock(\.call)(failure)
             }
         }
     }
@@ -331,7 +336,7 @@ final class ObjectStore: Sendable {
                         defer { state.failure = nil }
                         return state.failure != nil
                     }
-                    if wasFailing { onFailure.withLock { $0 }(nil) }
+                    if wasFailing { onFailure.withLock(\.call)(nil) }
                     continuation.resume(returning: nil)
                 } catch {
                     continuation.resume(
