@@ -97,6 +97,51 @@ import Testing
         }
     }
 
+    @Test(arguments: [false, true])
+    func `Q1: of two runs that are admitted as a whole, and would block each other, one runs and then the other`(
+        kills: Bool
+    )
+        async throws
+    {
+        try await LocalUp.withOperator(kills: kills, every: .seconds(2)) { cluster in
+            // Half of the machine each: a run takes all of it, with one task from the first moment to the last.
+            let cpu = "\(ProcessInfo.processInfo.activeProcessorCount * 500)m"
+            func task(_ name: String, _ seconds: Int, _ after: String = "") -> String {
+                "{name: \(name), dependsOn: [\(after)], container: {image: x, command: [sleep, '\(seconds)'], "
+                    + "resources: {requests: {cpu: \(cpu)}}}}"
+            }
+            let manifests = ["one", "two"].map { name in
+                """
+                apiVersion: sluice.dev/v1alpha1
+                kind: PipelineRun
+                metadata: {name: \(name)}
+                spec:
+                  gangScope: Run
+                  pipelineSpec: {tasks: [\(task("hold", 4)), \(task("a", 1)), \(task("b", 1, "a"))]}
+                """
+            }
+            try await cluster.kubectl("apply", "-f", "-", input: manifests.joined(separator: "\n---\n"))
+            if !kills {
+                try await cluster.kubectl(
+                    "wait", "prun", "--all", "--for=jsonpath={.status.startTime}", "--timeout=2s", expect: nil)
+                let told = try await cluster.kubectl("get", "prun", "-o", "jsonpath={.items[*].status.message}")
+                #expect(told.contains("the run takes up to 2 pods"), "\(told)")
+            }
+            try await cluster.kubectl("wait", "prun", "--all", "--for=condition=Finished", "--timeout=120s")
+            let runs =
+                try JSONValue(parsing: try await cluster.kubectl("get", "prun", "-o", "json"))["items"]?.array ?? []
+            var times: [(start: Date, end: Date)] = []
+            for run in runs {
+                #expect(run["status"]?["phase"] == "Succeeded", "\(run["status"]?.text ?? "")")
+                let start = try #require(run["status"]?["startTime"]?.string)
+                let end = try #require(run["status"]?["completionTime"]?.string)
+                times.append((try Date(start, strategy: .iso8601), try Date(end, strategy: .iso8601)))
+            }
+            times.sort { $0.start < $1.start }
+            #expect(times.count == 2 && times[0].end <= times[1].start, "\(times)")
+        }
+    }
+
     @Test func `sluice run: what this machine can never have ends at once, says what, and finally runs`() async throws {
         let directory = try Tools.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }

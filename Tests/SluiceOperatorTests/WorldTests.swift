@@ -64,7 +64,8 @@ import Testing
         let first = environment["SLUICE_FIRST_SEED"].flatMap { UInt64($0) } ?? 0
         let nested = first == 0 ? WorldScenario.firstNestedSeed..<WorldScenario.firstNestedSeed + count / 2 : 0..<0
         let queued = first == 0 ? WorldScenario.firstQueuedSeed..<WorldScenario.firstQueuedSeed + count / 2 : 0..<0
-        return permanent.map(\.seed) + Array(first..<first + count) + Array(nested) + Array(queued)
+        let whole = first == 0 ? WorldScenario.firstWholeSeed..<WorldScenario.firstWholeSeed + count / 2 : 0..<0
+        return permanent.map(\.seed) + Array(first..<first + count) + Array(nested) + Array(queued) + Array(whole)
     }
 
     @Test

@@ -32,7 +32,8 @@ struct World {
         if seed >= WorldScenario.firstQueuedSeed {
             leader.hasQueues = true
             // Small enough that most worlds have to wait; the largest gang fits.
-            for number in 0..<3 { leader.cluster.setNode("node-\(number)", pods: random.pick(3...6)) }
+            let least = (scenario.mostPods + 2) / 3
+            for number in 0..<3 { leader.cluster.setNode("node-\(number)", pods: max(least, random.pick(3...6))) }
         }
         if tellsStory { leader.cluster.state.withLock { $0.story = [] } }
     }

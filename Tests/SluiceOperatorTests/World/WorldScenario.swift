@@ -66,12 +66,23 @@ struct WorldScenario: Sendable {
     static let firstNestedSeed: UInt64 = 100_000
     /// From here on attempts are besides admitted by a queue, to nodes with few places.
     static let firstQueuedSeed: UInt64 = 200_000
+    /// From here on some runs are besides admitted as a whole.
+    static let firstWholeSeed: UInt64 = 300_000
+
+    /// The most pods that one of the runs which are admitted as a whole may have at once; 0 where there is none.
+    var mostPods: Int {
+        runs.filter { $0.spec["gangScope"] == "Run" }.map { run in
+            run.tasks.reduce(0) { $0 + $1.replicas * max($1.items ?? 1, 1) }
+        }.max() ?? 0
+    }
 
     init(seed: UInt64) {
         var random = SeededGenerator(mixing: seed, 0x5CE4)
         // The seeds below are what they were before there was anything inside of tasks.
         let isNested = seed >= Self.firstNestedSeed
         for number in 0..<random.pick(1...4) { runs.append(Self.run("run-\(number)", isNested, &random)) }
+        guard seed >= Self.firstWholeSeed else { return }
+        for index in runs.indices where random.chance(0.7) { runs[index].spec["gangScope"] = "Run" }
     }
 
     private static func run(_ name: String, _ isNested: Bool, _ random: inout SeededGenerator) -> Run {
