@@ -67,6 +67,27 @@ public struct ScheduleEngine: Sendable {
             status.miss(start.slot, reason)
         }
 
+        /// Notes that a run could not be made now: its slot waits, or what was asked for by hand is asked for still. Nothing is cancelled
+        /// for it meanwhile. `written` is the status that was decided on.
+        public mutating func hold(_ start: Start, reason: String, since written: ScheduledRunStatus, now: Timestamp) {
+            starts.removeAll { $0 == start }
+            status.active.removeAll { $0 == start.name }
+            events.removeAll { $0.message.hasPrefix("run \(start.name) ") || $0.reason == Self.replaced }
+            if start.isManual {
+                status.trigger = written.trigger
+            } else {
+                cancels = []
+                status.waiting = (status.waiting + [.init(start.slot, index: start.index)]).sorted()
+                let started = starts.filter { !$0.isManual }.map(\.slot) + [written.lastScheduleTime].compactMap(\.self)
+                status.lastScheduleTime = started.max()
+            }
+            let message = "run \(start.name) cannot be created: \(reason)"
+            events.append(Event(isWarning: true, reason: "FailedCreate", message: message))
+            status.setReady(false, reason: "FailedCreate", message: message, now: now)
+        }
+
+        fileprivate static let replaced = "RunReplaced"
+
         /// When to look again though nothing happens.
         public var wakeUp: Timestamp?
     }
@@ -196,7 +217,7 @@ public struct ScheduleEngine: Sendable {
     public func decide(_ written: ScheduledRunStatus, children: [ScheduleChild], now: Timestamp) -> Decision {
         var decision = Decision(status: written)
         decision.status.observedGeneration = generation
-        takeEdits(&decision, now)
+        takeEdits(&decision, children, now)
         var active = children.filter { !$0.phase.isFinished }
         startByHand(&decision, &active, now)
         if !spec.suspend { decideSlots(&decision, children, &active, now) }
@@ -218,7 +239,8 @@ public struct ScheduleEngine: Sendable {
         for name in decision.cancels {
             decision.events.append(
                 Event(
-                    isWarning: false, reason: "RunReplaced", message: "run \(name) is cancelled: a newer slot came due")
+                    isWarning: false, reason: Decision.replaced,
+                    message: "run \(name) is cancelled: a newer slot came due")
             )
         }
         let count = decision.status.missedCount - written.missedCount
@@ -230,7 +252,7 @@ public struct ScheduleEngine: Sendable {
     }
 
     /// An edited schedule is not retroactive: what the old one has left open is missed, the new one begins now.
-    private func takeEdits(_ decision: inout Decision, _ now: Timestamp) {
+    private func takeEdits(_ decision: inout Decision, _ made: [ScheduleChild], _ now: Timestamp) {
         let known = decision.status.schedules
         let isFirst = known.isEmpty
         let zoneBefore = decision.status.timeZone
@@ -240,12 +262,24 @@ public struct ScheduleEngine: Sendable {
         guard !isFirst else { return }
         let decided = decision.status.decidedTime ?? created
         let reason = "the schedule was changed before it started"
-        for slot in decision.status.waiting { miss(slot.scheduled, reason, &decision) }
+        // Whoever died between making a run and writing the status has started it.
+        let names = Set(made.map(\.name))
+        func close(_ slots: [Slot]) {
+            for slot in slots {
+                if names.contains(Self.runName(name, uid, slot.scheduled)) {
+                    noteStart(slot.scheduled, false, &decision)
+                } else {
+                    miss(slot.scheduled, reason, &decision)
+                }
+            }
+        }
+        close(decision.status.waiting)
         decision.status.waiting = []
         if let zone = zones(zoneBefore), let old = try? Self.rules(known, zone, anchor: spec.startTime ?? created) {
             let (slots, count) = slots(old, after: decided, through: now, limit: ScheduledRunStatus.missedLimit)
-            decision.status.missedCount += count - Int64(slots.count)
-            for slot in slots { miss(slot.scheduled, reason, &decision) }
+            let first = slots.first?.scheduled ?? decided
+            decision.status.missedCount += count - Int64(slots.count) - startedBetween(decided, first, made)
+            close(slots)
         }
         decision.status.decidedTime = max(decided, now.wholeSecond)
     }
@@ -283,10 +317,7 @@ public struct ScheduleEngine: Sendable {
         if let newest = fresh.last { decision.status.decidedTime = newest.scheduled }
         // Of the slots before these none starts any more; whoever died before it wrote the status may have started some.
         let first = fresh.first?.scheduled ?? decided
-        let startedBefore = made.count {
-            decided < $0.slot && $0.slot < first && $0.name == Self.runName(name, uid, $0.slot)
-        }
-        let uncounted = count - Int64(fresh.count) - Int64(startedBefore)
+        let uncounted = count - Int64(fresh.count) - startedBetween(decided, first, made)
         if uncounted > 0 { decision.status.missedCount += uncounted }
 
         var line = decision.status.waiting + fresh
@@ -335,6 +366,12 @@ public struct ScheduleEngine: Sendable {
         start(line, catchUp, &decision, &active, now)
         guard let next = next(after: decision.status.decidedTime ?? created) else { return }
         wake(next.scheduled + jitter, &decision, after: now)
+    }
+
+    /// How many runs were made for slots between these two.
+    private func startedBetween(_ first: Timestamp, _ second: Timestamp, _ made: [ScheduleChild]) -> Int64 {
+        Int64(
+            made.count { first < $0.slot && $0.slot < second && $0.name == Self.runName(name, uid, $0.slot) })
     }
 
     private func lateness(_ slot: Slot, _ now: Timestamp) -> Duration { max(.zero, now - (slot.scheduled + jitter)) }

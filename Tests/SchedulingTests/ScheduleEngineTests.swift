@@ -232,6 +232,64 @@ struct ScheduleEngineTests {
         #expect(bench.made.count == 3)
     }
 
+    @Test func `An edit does not call missed what was started before whoever started it died`() throws {
+        var bench = Bench()
+        try bench.pass(30)
+        bench.now = Bench.start + .seconds(60)
+        try bench.look(.afterCreate)
+        bench.spec["schedule"] = "@every 7s"
+        try bench.look()
+        #expect(bench.made.count == 1 && bench.status.missedCount == 0 && bench.status.missed.isEmpty)
+        #expect(bench.status.lastScheduleTime == Bench.start + .seconds(60))
+        // Of many slots, with one that was started among the oldest.
+        var many = Bench()
+        try many.pass(30)
+        many.now = Bench.start + .seconds(60)
+        try many.look(.afterCreate)
+        many.now = Bench.start + .seconds(60 * 150)
+        many.spec["schedule"] = "@every 7s"
+        try many.look()
+        #expect(many.status.missedCount == 149 && many.status.missed.count == ScheduledRunStatus.missedLimit)
+    }
+
+    @Test(arguments: ["Allow", "Forbid", "Replace"])
+    func `A run that cannot be created now holds up nothing else: its slot waits, and says why`(policy: String) throws {
+        var bench = Bench(["concurrencyPolicy": .string(policy)])
+        let first = policy == "Replace" ? 1 : 0
+        if policy == "Replace" { try bench.pass(65) }
+        bench.now = Bench.start + .seconds(policy == "Replace" ? 120 : 60)
+        let engine = try ScheduleEngine(bench.metadata, ScheduledRunSpec(validated: bench.spec)) { _ in .utc }
+        var decision = engine.decide(bench.status, children: bench.runs, now: bench.now)
+        let start = try #require(decision.starts.first)
+        decision.hold(start, reason: "exceeded quota", since: bench.status, now: bench.now)
+        #expect(decision.starts.isEmpty && decision.cancels.isEmpty, "nothing is cancelled for it")
+        #expect(decision.status.waiting.map(\.scheduled) == [start.slot] && decision.status.missedCount == 0)
+        #expect(decision.status.active.count == first)
+        #expect(decision.status.lastScheduleTime == bench.status.lastScheduleTime)
+        let ready = try #require(decision.status.conditions.first { $0.type == "Ready" })
+        #expect(ready.status == "False" && ready.reason == "FailedCreate" && ready.message.contains("exceeded quota"))
+        #expect(decision.events.map(\.reason) == ["FailedCreate"])
+        // Later it can.
+        bench.status = decision.status
+        bench.now = bench.now + .seconds(5)
+        try bench.look()
+        #expect(bench.made.keys.contains(start.name) && bench.made.count == first + 1)
+        #expect(bench.status.waiting.isEmpty && bench.status.missedCount == 0)
+        #expect(bench.status.conditions.first { $0.type == "Ready" }?.status == "True")
+    }
+
+    @Test func `What was asked for by hand and cannot be created is asked for still`() throws {
+        var bench = Bench()
+        bench.metadata.annotations[ScheduleEngine.triggerAnnotation] = "now"
+        let engine = try ScheduleEngine(bench.metadata, ScheduledRunSpec(validated: bench.spec)) { _ in .utc }
+        var decision = engine.decide(bench.status, children: [], now: bench.now)
+        decision.hold(decision.starts[0], reason: "no", since: bench.status, now: bench.now)
+        bench.status = decision.status
+        #expect(bench.status.waiting.isEmpty && bench.status.trigger.isEmpty)
+        try bench.look()
+        #expect(bench.made.count == 1 && bench.status.trigger == "now")
+    }
+
     @Test func `A clock that is set back decides nothing again; one that is set forward makes slots late`() throws {
         var bench = Bench()
         try bench.pass(300)

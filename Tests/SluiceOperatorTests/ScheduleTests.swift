@@ -153,6 +153,28 @@ import Testing
         }
     }
 
+    @Test func `A quota of runs that is used up: the slot waits and says so, and what else there is to do is done`()
+        throws
+    {
+        var harness = Self.harness(8)
+        defer { harness.end() }
+        harness.cluster.addSchedule("s", spec: Self.spec(["successfulRunsHistoryLimit": 1]))
+        harness.startOperator()
+        harness.simulation.run(for: .seconds(35))
+        harness.cluster.runCreateDenial.withLock { $0 = "exceeded quota: runs, requested: 1, used: 3, limited: 3" }
+        harness.simulation.run(for: .seconds(60))
+        let held = try Self.schedule(harness).status
+        #expect((1...4).contains(held.waiting.count) && held.conditions.first?.reason == "FailedCreate", "\(held)")
+        #expect(held.conditions.first?.message.contains("exceeded quota") == true)
+        #expect(try Self.runs(harness).count == 1, "the history is trimmed meanwhile")
+        #expect(held.missedCount > 0 && held.missed.allSatisfy { $0.reason.contains("newer slot") })
+        harness.cluster.runCreateDenial.withLock { $0 = nil }
+        harness.simulation.run(for: .seconds(70))
+        let status = try Self.schedule(harness).status
+        #expect(status.waiting.isEmpty && status.conditions.first?.status == "True")
+        #expect(harness.cluster.state.withLock { $0.scheduledRuns }.values.allSatisfy { $0 == 1 })
+    }
+
     @Test(arguments: 0..<20)
     func `Exactly once: over an operator that is killed and a server that fails no slot is doubled or lost`(seed: Int)
         throws

@@ -95,8 +95,20 @@ public final class ScheduleReconciler: Sendable {
         }
         let children = try await children(of: object)
         var decision = engine.decide(object.status, children: children, now: clock.now)
+        // What is refused holds up nothing else of the schedule. Where it is not known what became of a request, nothing may be decided on
+        // the slot before it is: the run may be there.
+        var isHeld = false
         for start in decision.starts {
-            try await create(start, of: object, spec, engine.zone, &decision)
+            do {
+                try await create(start, of: object, spec, engine.zone, &decision)
+            } catch let status as APIStatus where status.code < 500 && !status.isNotFound {
+                isHeld = true
+                let reason = status.message
+                decision.hold(start, reason: reason, since: object.status, now: clock.now)
+                logger.warning(
+                    "a scheduled run cannot be created",
+                    metadata: ["schedule": "\(key)", "run": "\(start.name)", "error": "\(reason)"])
+            }
         }
         for name in decision.cancels { try await cancel(ObjectKey(namespace: key.namespace, name: name), of: object) }
         if decision.status != object.status { try await write(decision.status, of: object) }
@@ -110,8 +122,13 @@ public final class ScheduleReconciler: Sendable {
                 // Gone already.
             }
         }
-        return decision.wakeUp.map { .requeue(after: max(.milliseconds(1), $0 - clock.now)) } ?? .done
+        let wait = decision.wakeUp.map { max(.milliseconds(1), $0 - clock.now) }
+        if isHeld { return .requeue(after: min(wait ?? Self.retryInterval, Self.retryInterval)) }
+        return wait.map { .requeue(after: $0) } ?? .done
     }
+
+    /// When a run that could not be created is tried again: often enough that its slot may still be on time.
+    private static let retryInterval: Duration = .seconds(10)
 
     /// The runs that the object has made. Those that its status names and the cache does not have are asked for: one that is not heard
     /// of yet must not count as over.
@@ -143,8 +160,22 @@ public final class ScheduleReconciler: Sendable {
             } else {
                 decision.refuse(start, reason: "a run named \(start.name) exists and does not belong to this schedule")
             }
-        } catch let status as APIStatus where [400, 413, 422].contains(status.code) {
+        } catch let status as APIStatus where status.code < 500 {
+            // A server refuses before it looks whether there is such a run: one whose create got no answer.
+            if try await isThere(key, of: object) { return }
+            guard [400, 413, 422].contains(status.code) else { throw status }
             decision.refuse(start, reason: "the API server does not take the run: \(status.message)")
+        }
+    }
+
+    private func isThere(_ key: ObjectKey, of object: ScheduledRun) async throws -> Bool {
+        do {
+            let live = try await cluster.run(key)
+            guard live.metadata.controller?.uid == object.metadata.uid else { return false }
+            runs.noteWritten(live)
+            return true
+        } catch let status as APIStatus where status.isNotFound {
+            return false
         }
     }
 

@@ -11,6 +11,8 @@ import Synchronization
 /// An API server and a kubelet in memory and in virtual time, which fail as often as they are told to: requests get lost
 /// before or after they took effect, answers are 409, 429 or 500, watches break, come late and repeat themselves.
 final class FakeCluster: Sendable {
+    /// Why no run may be created now.
+    let runCreateDenial = Mutex<String?>(nil)
     struct Change {
         var version: Int
         var kind: String
@@ -506,7 +508,11 @@ extension FakeCluster: ClusterAccess {
     func createRun(_ run: JSONValue, namespace: String) async throws -> PipelineRun {
         let key = Self.key(run)
         return try await request("create run \(key.name)") { [self] in
-            try state.withLock { state in
+            if let denial = runCreateDenial.withLock(\.self) {
+                throw APIStatus(
+                    code: 403, reason: "Forbidden", message: "pipelineruns \"\(key.name)\" is forbidden: \(denial)")
+            }
+            return try state.withLock { state in
                 guard state.runs[key] == nil else {
                     throw APIStatus(
                         code: 409, reason: "AlreadyExists", message: "pipelineruns \"\(key.name)\" already exists")
