@@ -215,7 +215,7 @@ let package = Package(
                 "KubernetesRuntime", "HTTPServing", log,
             ],
             resources: [.copy("Resources")]),
-        tests("ProcessNode", ["JSON", "KubernetesModel"]),
+        tests("ProcessNode", ["JSON", "KubernetesModel", "AsyncPrimitives", "CStarter"]),
         tests(
             "EndToEnd",
             [

@@ -10,6 +10,12 @@
 // A counter to poll, for waking a poller; -1 and errno.
 static inline int sluice_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
+// Where the last newline of so many bytes is; -1 where there is none.
+static inline long sluice_last_newline(const void *bytes, long count) {
+    while (count > 0 && ((const char *)bytes)[count - 1] != '\n') count--;
+    return count - 1;
+}
+
 // The functions below open files whose names a container may have given to something else: a FIFO, a device, a link to a file of
 // ours. They neither wait nor follow nor touch what is not a regular file.
 

@@ -70,8 +70,9 @@ struct ContainerLaunch: Sendable {
         ]
         for (name, value) in standard where environment.variables[name] == nil { environment.set(name, value) }
         let directory = container.workingDirectory.map(environment.expand) ?? files.work
-        // Clear the message of the previous attempt.
-        let problem = try await DetachedThread.run {
+        // Clear the message of the previous attempt, and logs that nobody can ask for.
+        let problem = try await DetachedThread.run { [files, container, attempt] in
+            files.removeLogs(container.name, before: attempt)
             let descriptor = sluice_make_file(message)
             guard descriptor >= 0 else { return errno }
             close(descriptor)

@@ -18,6 +18,12 @@ final class LogFile: Sendable {
         var description: String { "\(path) cannot be read: \(reason)" }
     }
 
+    /// The disk did not give what is in the file; with the errno.
+    struct ReadError: Error, Hashable, CustomStringConvertible {
+        var code: Int32
+        var description: String { "a log cannot be read: \(String(cString: strerror(code)))" }
+    }
+
     private let descriptor: Int32
 
     /// Opens the file at its beginning. Throws ``OpenError``.
@@ -33,35 +39,22 @@ final class LogFile: Sendable {
         return fstat(descriptor, &information) == 0 ? Int(information.st_size) : 0
     }
 
+    /// Whether no folder has it any more.
+    var isDeleted: Bool {
+        var information = stat()
+        return fstat(descriptor, &information) == 0 && information.st_nlink == 0
+    }
+
     /// Moves to this offset.
     func seek(_ offset: Int) { _ = lseek(descriptor, off_t(offset), SEEK_SET) }
 
-    /// The next bytes, at most `limit`; empty at the current end of the file.
-    func read(_ limit: Int) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-            count = max(0, Glibc.read(descriptor, buffer.baseAddress, limit))
+    /// The next bytes, at most `limit`; empty at the current end of the file. Throws ``ReadError``.
+    func read(_ limit: Int) throws -> [UInt8] {
+        try [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+            var size = Glibc.read(descriptor, buffer.baseAddress, limit)
+            while size < 0, errno == EINTR { size = Glibc.read(descriptor, buffer.baseAddress, limit) }
+            guard size >= 0 else { throw ReadError(code: errno) }
+            count = size
         }
-    }
-
-    /// Moves to the beginning of the last `lines` lines.
-    func seekToLastLines(_ lines: Int) {
-        var end = size
-        guard lines > 0 else { return seek(end) }
-        // The newline at the very end ends the last line and does not start another.
-        var wanted = lines
-        var isLast = true
-        while end > 0 {
-            let start = max(0, end - 65536)
-            seek(start)
-            let chunk = read(end - start)
-            for index in chunk.indices.reversed() {
-                defer { isLast = false }
-                guard chunk[index] == 0x0A, !isLast else { continue }
-                wanted -= 1
-                if wanted == 0 { return seek(start + index + 1) }
-            }
-            end = start
-        }
-        seek(0)
     }
 }

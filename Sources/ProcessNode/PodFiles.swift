@@ -4,8 +4,8 @@ import Glibc
 import JSON
 import KubernetesModel
 
-/// The files of one pod: `volumes/NAME`, `work`, `stage`, and for each container the logs `NAME/0.log`, `NAME/1.log`... and the
-/// termination message `NAME/message`.
+/// The files of one pod: `volumes/NAME`, `work`, `stage`, and for each container the logs of its runs, `NAME/0.log`, `NAME/1.log`..., with
+/// what was put aside of them, `NAME/0.log.1`, `NAME/0.log.2`..., and the termination message `NAME/message`.
 struct PodFiles: Sendable {
     let root: String
 
@@ -17,6 +17,37 @@ struct PodFiles: Sendable {
     var work: String { "\(root)/work" }
     /// The log of one run of a container.
     func log(_ container: String, _ attempt: Int) -> String { "\(root)/containers/\(container)/\(attempt).log" }
+    /// The number of the last run of a container of which there is a log; 0 where there is none.
+    func lastAttempt(_ container: String) -> Int { logs(container).map(\.attempt).max() ?? 0 }
+
+    /// Removes the logs of a container but those of the run before `attempt`, and of later ones: a kubelet keeps no more either. What
+    /// cannot be removed stays until the pod goes.
+    func removeLogs(_ container: String, before attempt: Int) {
+        for log in logs(container) where log.attempt < attempt - 1 || (log.attempt == attempt && log.isAside) {
+            unlink("\(root)/containers/\(container)/\(log.name)")
+        }
+    }
+
+    private func logs(_ container: String) -> [(name: String, attempt: Int, isAside: Bool)] {
+        Self.names(in: "\(root)/containers/\(container)").compactMap { name in
+            let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+            guard (2...3).contains(parts.count), parts[1] == "log", let attempt = Self.number(parts[0]),
+                parts.count == 2 || Self.number(parts[2]) != nil
+            else { return nil }
+            return (name, attempt, parts.count == 3)
+        }
+    }
+
+    /// What is in a directory; nothing where it cannot be read.
+    static func names(in directory: String) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    }
+
+    /// The number that a part of a file's name is; nil for anything else that a container may have put there.
+    static func number(_ text: Substring) -> Int? {
+        text.utf8.count < 10 && text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
+    }
+
     /// The termination message of a container.
     func message(_ container: String) -> String { "\(root)/containers/\(container)/message" }
     /// An empty directory for building mounts.
@@ -189,20 +220,16 @@ struct PodFiles: Sendable {
     /// The container's termination message: at most 4096 bytes of its message file. If that is empty, the container
     /// failed and its policy is FallbackToLogsOnError, the end of its log: at most 2048 bytes and 80 lines.
     func terminationMessage(_ container: ContainerSpec, attempt: Int, exitCode: Int) -> String {
-        let message = Self.bytes(message(container.name), last: nil).prefix(4096)
+        let message = Self.bytes(message(container.name))
         if !message.isEmpty { return String(decoding: message, as: UTF8.self) }
         guard container.fallsBackToLogs, exitCode != 0 else { return "" }
-        var tail = Self.bytes(log(container.name, attempt), last: 2048)[...]
-        var lines = 0
-        // The newline at the very end ends the last line and does not start another.
-        for index in tail.indices.dropLast().reversed() where tail[index] == 0x0A {
-            lines += 1
-            if lines == 80 {
-                tail = tail[(index + 1)...]
-                break
-            }
+        do {
+            let log = try ContainerLog(log(container.name, attempt), .init(tailLines: 80))
+            return String(decoding: try log.last(2048), as: UTF8.self)
+        } catch {
+            // The container may have put anything in its place.
+            return ""
         }
-        return String(decoding: tail, as: UTF8.self)
     }
 
     /// Creates a directory and those above it. Throws a system error.
@@ -210,10 +237,9 @@ struct PodFiles: Sendable {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
-    /// The first 4096 bytes of a file, or its last `last` bytes; empty when it cannot be read.
-    private static func bytes(_ path: String, last: Int?) -> [UInt8] {
+    /// The first 4096 bytes of a file; empty when it cannot be read.
+    private static func bytes(_ path: String) -> [UInt8] {
         guard let file = try? LogFile(path) else { return [] }
-        if let last { file.seek(max(0, file.size - last)) }
-        return file.read(last ?? 4096)
+        return (try? file.read(4096)) ?? []
     }
 }

@@ -23,6 +23,31 @@ import Testing
         #expect(answer.json["reason"] == "BadRequest")
     }
 
+    @Test(arguments: [
+        ("tailLines=x", 400, #"strconv.ParseInt: parsing "x": invalid syntax"#),
+        ("limitBytes=99999999999999999999", 400, #"parsing "99999999999999999999": value out of range"#),
+        ("sinceTime=yesterday", 400, #"parsing time "yesterday" as "2006-01-02T15:04:05Z07:00""#),
+        (
+            "tailLines=-1", 422,
+            #"PodLogOptions "p" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0"#
+        ),
+        ("limitBytes=0", 422, "limitBytes: Invalid value: 0: must be greater than 0"),
+        ("sinceSeconds=0", 422, "sinceSeconds: Invalid value: 0: must be greater than 0"),
+        (
+            "sinceSeconds=5&sinceTime=2026-01-02T03:04:05Z", 422,
+            "at most one of `sinceTime` or `sinceSeconds` may be specified"
+        ),
+        ("stream=Both", 422, #"Unsupported value: "Both": supported values: "All", "Stderr", "Stdout""#),
+        ("stream=Stderr&tailLines=1", 422, "`tailLines` and specific `stream` are mutually exclusive for now"),
+        ("stream=All&tailLines=1&sinceSeconds=1&limitBytes=1&sinceTime=null", 404, "pods \"p\" not found"),
+    ])
+    func `Options of a log that are none are refused`(_ query: String, _ status: Int, _ message: String) async throws {
+        let test = try TestServer()
+        let answer = await test.send("GET", "/api/v1/namespaces/default/pods/p/log?\(query)")
+        #expect(answer.status == status)
+        #expect(answer.json["message"]?.string?.contains(message) == true, "\(answer.json)")
+    }
+
     @Test(arguments: ["maybe", "", "f", "1"])
     func `Every value but 0 and false is true, so that watch=maybe watches`(_ value: String) {
         #expect(InboundRequest("GET", "\(Self.maps)?watch=\(value)").flag("watch"))

@@ -177,6 +177,9 @@ import Testing
         for _ in 0..<2_000 where !FileManager.default.fileExists(atPath: started) {
             try await Task.sleep(for: .milliseconds(10))
         }
+        // One of which no status tells that it ran would start as if it never had.
+        try await first.kubectl(
+            "wait", "pod", "-l", "sluice.dev/task=long", "--for=condition=Ready", "--timeout=30s")
         // Of a pod that is gone when the node comes back.
         let orphan = data + "/cluster/node/pods/default_gone_0-0/work"
         try FileManager.default.createDirectory(atPath: orphan, withIntermediateDirectories: true)

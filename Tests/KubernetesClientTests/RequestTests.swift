@@ -165,10 +165,14 @@ struct RequestTests {
         options.container = "c"
         options.follow = true
         options.tailLines = 5
+        options.sinceTime = Timestamp(microseconds: 1_500_000)
+        options.stream = .stderr
         let log = try await pods.logs("p", options)
         #expect(String(decoding: try await log.collect(upTo: 1000), as: UTF8.self) == "line 1\nline 2\n")
         #expect(
-            server.requests[0].path == "/api/v1/namespaces/n/pods/p/log?container=c&follow=true&tailLines=5")
+            server.requests[0].path
+                == "/api/v1/namespaces/n/pods/p/log?container=c&follow=true&tailLines=5&sinceTime=1970-01-01T00%3A00%3A01.500000Z&stream=Stderr"
+        )
     }
 
     struct Exchange: Decodable {

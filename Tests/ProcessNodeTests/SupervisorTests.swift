@@ -252,7 +252,7 @@ import Testing
             let start = await container.next()
             guard case .started? = start else { return #expect(Bool(false), "not started: \(start)") }
             #expect(await container.next() == .exited(0))
-            let log = try String(contentsOfFile: root + "/log", encoding: .utf8)
+            let log = String(decoding: try ContainerLog(root + "/log").last(1 << 20), as: UTF8.self)
             #expect(log.hasPrefix("first\nsecret\nsecret\n"), "\(log)")
 
             let missing = Self.start(supervisor, "true", mounts: [mount("nothing", "/x")], stage: root + "/stage")

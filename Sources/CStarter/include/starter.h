@@ -8,8 +8,8 @@
 // again under the name of the starter; starter.c takes over before `main` there.
 //
 // Beside each container stands a shim, which is the reaper of everything that descends from it: whoever forks twice, or makes a session
-// of its own, stays below it. When the main process ends the shim kills the rest. The shim kills everything when the starter dies,
-// and the starter ends everything when this program dies: SIGTERM, the grace period, SIGKILL.
+// of its own, stays below it. It writes what they print to the log. When the main process ends the shim kills the rest. The shim kills
+// everything when the starter dies, and the starter ends everything when this program dies: SIGTERM, the grace period, SIGKILL.
 
 // Commands, as frames on the stream: the length of what follows, the kind, the container, all of 32 bits, and
 enum sluice_command {
@@ -32,6 +32,10 @@ enum sluice_report_kind {
 };
 
 enum { SLUICE_MOUNT_FAILED = 10000 };
+
+// How large a file of a log becomes, and how many a container has: the one that is written to, which has the name, and others with a
+// number behind it, which counts up. As with a kubelet (containerLogMaxSize, containerLogMaxFiles).
+enum { SLUICE_LOG_SIZE = 10 << 20, SLUICE_LOG_FILES = 5 };
 
 // What is told of containers, whole ones in a pipe. The pipe ends when the starter and all shims have.
 struct sluice_report {

@@ -113,30 +113,8 @@ extension APIServerCore {
 
     /// The log of a container, from the ``PodLogSource``.
     private func log(_ call: ResourceCall) async throws -> InboundResponse {
+        let options = try logOptions(call)
         let (stored, json) = try pod(call)
-        let request = call.request
-        var options = PodLogOptions()
-        options.follow = request.flag("follow")
-        options.previous = request.flag("previous")
-        options.timestamps = request.flag("timestamps")
-        func number(_ name: String) throws -> Int? {
-            guard let text = request.nonEmptyParameter(name) else { return nil }
-            guard let number = Int(text), number >= 0 else {
-                throw APIStatus.invalid(
-                    kind: "PodLogOptions", group: "", name: call.name,
-                    [.invalid(FieldPath.root.field(name), .string(text), "must be greater than or equal to 0")])
-            }
-            return number
-        }
-        if let text = request.nonEmptyParameter("sinceTime") {
-            guard let time = Timestamp(rfc3339: text) else {
-                throw APIStatus.badRequest("sinceTime: expected a time such as 2026-01-02T03:04:05Z, found \"\(text)\"")
-            }
-            options.sinceTime = time
-        }
-        options.tailLines = try number("tailLines")
-        options.sinceSeconds = try number("sinceSeconds")
-        options.limitBytes = try number("limitBytes")
         let container = try container(call, json)
         guard let node = json["spec"]?["nodeName"]?.string, !node.isEmpty else {
             // The pod has no node yet: its log is empty.
@@ -150,6 +128,62 @@ extension APIServerCore {
         return InboundResponse(
             contentType: "text/plain",
             body: .stream { write in for try await bytes in stream where !bytes.isEmpty { try await write(bytes) } })
+    }
+
+    /// What is asked for of a log. Throws `APIStatus` 400 for what cannot be read and 422 for what is not allowed.
+    private func logOptions(_ call: ResourceCall) throws -> PodLogOptions {
+        let request = call.request
+        var options = PodLogOptions()
+        options.follow = request.flag("follow")
+        options.previous = request.flag("previous")
+        options.timestamps = request.flag("timestamps")
+        var errors: [FieldError] = []
+        func number(_ name: String, from least: Int, _ rule: String) throws -> Int? {
+            guard let text = request.nonEmptyParameter(name) else { return nil }
+            guard let number = Int(text) else {
+                let digits = text.utf8.drop { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") }
+                let isLarge = !digits.isEmpty && digits.allSatisfy { (0x30...0x39).contains($0) }
+                throw APIStatus.badRequest(
+                    "strconv.ParseInt: parsing \(JSONValue.string(text).text): "
+                        + (isLarge ? "value out of range" : "invalid syntax"))
+            }
+            if number < least {
+                errors.append(.invalid(FieldPath.root.field(name), .int(Int64(number)), rule))
+            }
+            return number
+        }
+        options.tailLines = try number("tailLines", from: 0, "must be greater than or equal to 0")
+        options.limitBytes = try number("limitBytes", from: 1, "must be greater than 0")
+        let seconds = try number("sinceSeconds", from: .min, "")
+        // "null" is no time, as in JSON.
+        if let text = request.nonEmptyParameter("sinceTime"), text != "null" {
+            guard let time = Timestamp(rfc3339: text) else {
+                throw APIStatus.badRequest(
+                    "parsing time \(JSONValue.string(text).text) as \"2006-01-02T15:04:05Z07:00\": cannot parse it")
+            }
+            options.sinceTime = time
+        }
+        options.sinceSeconds = seconds
+        if seconds != nil, options.sinceTime != nil {
+            errors.append(.forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified"))
+        } else if let seconds, seconds < 1 {
+            errors.append(.invalid("sinceSeconds", .int(Int64(seconds)), "must be greater than 0"))
+        }
+        if let text = request.nonEmptyParameter("stream") {
+            if let stream = PodLogOptions.Stream(rawValue: text) {
+                options.stream = stream
+            } else {
+                errors.append(
+                    .notSupported("stream", .string(text), PodLogOptions.Stream.allCases.map(\.rawValue).sorted()))
+            }
+            if text != PodLogOptions.Stream.all.rawValue, options.tailLines != nil {
+                errors.append(.forbidden("", "`tailLines` and specific `stream` are mutually exclusive for now"))
+            }
+        }
+        guard errors.isEmpty else {
+            throw APIStatus.invalid(kind: "PodLogOptions", group: "", name: call.name, errors)
+        }
+        return options
     }
 
     /// The container whose log is asked for: the named one, else the only one. Throws `APIStatus` 400.

@@ -11,8 +11,9 @@ extension PodLogOptions {
         if timestamps { query.append(("timestamps", "true")) }
         if let tailLines { query.append(("tailLines", String(tailLines))) }
         if let sinceSeconds { query.append(("sinceSeconds", String(sinceSeconds))) }
-        if let sinceTime { query.append(("sinceTime", sinceTime.rfc3339)) }
+        if let sinceTime { query.append(("sinceTime", sinceTime.description)) }
         if let limitBytes { query.append(("limitBytes", String(limitBytes))) }
+        if stream != .all { query.append(("stream", stream.rawValue)) }
         return query
     }
 }

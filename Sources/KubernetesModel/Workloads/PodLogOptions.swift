@@ -16,6 +16,15 @@ public struct PodLogOptions: Sendable, Hashable {
     public var sinceTime: Timestamp?
     /// At most this many bytes.
     public var limitBytes: Int?
+    /// Only what was written to this stream.
+    public var stream = Stream.all
+
+    /// What a container can write to.
+    public enum Stream: String, Sendable, Hashable, CaseIterable {
+        case all = "All"
+        case stdout = "Stdout"
+        case stderr = "Stderr"
+    }
 
     /// Creates options for the whole log so far.
     public init() {}
