@@ -32,11 +32,11 @@ struct TestServer: Sendable {
     @discardableResult
     func send(
         _ method: String, _ target: String, _ body: JSONValue? = nil, type: String = "application/json",
-        accept: String = "application/json"
+        accept: String = "application/json", as agent: String = "python-requests/2"
     ) async -> (status: Int, json: JSONValue) {
         let response = await server.respond(
             to: InboundRequest(
-                method, target, accept: accept, contentType: body == nil ? "" : type, userAgent: "python-requests/2",
+                method, target, accept: accept, contentType: body == nil ? "" : type, userAgent: agent,
                 body: body?.bytes ?? []))
         return (response.status, (try? JSONValue(parsing: response.bytes)) ?? .null)
     }

@@ -13,7 +13,7 @@ struct NodeStrategy: ResourceStrategy {
         object.setDefault(["status"], [:])
     }
 
-    /// Keeps the status: unlike other kinds, a node may be created with one.
+    var keepsStatusAtCreation: Bool { true }
     func prepareForCreate(_ object: inout JSONValue, now: Timestamp) {}
 
     let columns: [TableColumn] = [

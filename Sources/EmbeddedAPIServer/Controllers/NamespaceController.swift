@@ -11,6 +11,11 @@ struct NamespaceController: Sendable {
     private var store: ObjectStore { core.store }
     private var registry: ResourceRegistry { core.registry }
 
+    /// What Kubernetes says of that config map.
+    private static let authorityDescription =
+        "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal "
+        + "service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters."
+
     static let systemNamespaces = ["default", "kube-node-lease", "kube-public", "kube-system"]
 
     /// Creates the system's namespaces and priority classes where they are missing. Throws `APIStatus` and
@@ -63,9 +68,7 @@ struct NamespaceController: Sendable {
                     "apiVersion": "v1", "kind": "ConfigMap",
                     "metadata": [
                         "name": "kube-root-ca.crt",
-                        "annotations": [
-                            "kubernetes.io/description": "The certificate authority of this cluster's API server."
-                        ],
+                        "annotations": ["kubernetes.io/description": .string(Self.authorityDescription)],
                     ],
                     "data": ["ca.crt": .string(core.certificateAuthority.withLock { $0 })],
                 ]
@@ -83,6 +86,13 @@ struct NamespaceController: Sendable {
             let pipeline = ObjectPipeline(resource: resource, now: core.clock.now)
             var object = template
             pipeline.initialize(&object, namespace: namespace)
+            var ownership = FieldOwnership()
+            ownership.update(
+                from: resource.strategy.skeleton, to: object, resource.strategy.type,
+                writer: ManagedFieldsEntry(
+                    manager: "kube-controller-manager", operation: .update, apiVersion: resource.apiVersion,
+                    time: pipeline.now.wholeSecond, subresource: "", fields: FieldSet()))
+            object = ownership.stamped(on: object)
             do {
                 try core.insert(object, key, resource)
             } catch let status as APIStatus where status.isAlreadyExists || status.code == 403 || status.isNotFound {

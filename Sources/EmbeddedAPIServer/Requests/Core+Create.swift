@@ -35,8 +35,7 @@ extension APIServerCore {
         var ownership = FieldOwnership(decoded) ?? FieldOwnership()
         ownership.update(
             from: resource.strategy.skeleton, to: object, resource.strategy.type,
-            writer: writer(call, .update, pipeline.now), ignoresStatus: resource.hasStatus && resource.plural != "nodes"
-        )
+            writer: writer(call, .update, pipeline.now), ignoresStatus: resource.hasStatus)
         return try await admit(ownership.stamped(on: object), call, pipeline, name: name, isDryRun: isDryRun)
     }
 

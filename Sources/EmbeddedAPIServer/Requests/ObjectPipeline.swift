@@ -114,7 +114,7 @@ struct ObjectPipeline: Sendable {
         metadata["creationTimestamp"] = .string(now.wholeSecond.rfc3339)
         if strategy.tracksGeneration { metadata["generation"] = 1 }
         object["metadata"] = metadata
-        if resource.hasStatus { object["status"] = strategy.skeleton["status"] }
+        if resource.hasStatus, !strategy.keepsStatusAtCreation { object["status"] = strategy.skeleton["status"] }
         strategy.prepareForCreate(&object, now: now)
     }
 

@@ -16,6 +16,9 @@ protocol ResourceStrategy: Sendable {
     /// Whether changes outside metadata and status count up `metadata.generation`.
     var tracksGeneration: Bool { get }
 
+    /// Whether a new object has the status that it is created with: nodes do, with which a kubelet registers.
+    var keepsStatusAtCreation: Bool { get }
+
     /// Whether it is a custom resource. Lists of custom resources repeat apiVersion and kind in every item.
     var isCustom: Bool { get }
 
@@ -71,6 +74,7 @@ protocol ClusterView: Sendable {
 }
 
 extension ResourceStrategy {
+    var keepsStatusAtCreation: Bool { false }
     var skeleton: JSONValue { ["metadata": [:]] }
     var tracksGeneration: Bool { false }
     var isCustom: Bool { false }
