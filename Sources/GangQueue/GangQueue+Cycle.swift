@@ -68,7 +68,8 @@ extension GangQueue {
             done = decisions.admissions.count + decisions.evictions.count
             reserved = reservations
             pass(now, &decisions)
-        } while decisions.admissions.count + decisions.evictions.count > done || reservations != reserved
+        } while endDisplaced() || decisions.admissions.count + decisions.evictions.count > done
+            || reservations != reserved
         tell(&decisions)
         decisions.wakeUp = nextWakeUp(now)
         return decisions
@@ -76,18 +77,29 @@ extension GangQueue {
 
     /// What a decision consists of, again until nothing more comes of it: what started, or was evicted, may be somebody's to take back, and
     /// what is reserved may be another thing by then. So a second decision at the same instant has nothing to do.
+    ///
+    /// There is an end to it. Whoever is evicted has pods that end, and starts again only after ``podsGone(_:_:)``: in one decision a gang is
+    /// evicted once at most, and so is each of its surplus pods. A gang loses the room being freed for it when nodes changed, once at most:
+    /// what was planned since fits when all that ends is gone. So there are at most two starts of a gang. When nobody starts or goes any more,
+    /// reservations are worked out from a state that stays: those that are there stay as they are, a new one only takes the place of a
+    /// younger one, and one that cannot be had is not tried again before nodes change.
     private mutating func pass(_ now: Timestamp, _ decisions: inout Decisions) {
         cursors = [:]
+        roomLater = []
+        nodes.forgetUsed()
         checkShapes()
         startPending(now, &decisions)
         drain(now, &decisions)
-        wakeRoomless()
+        findRoomy()
         share(now)
         takeReservations(now, &decisions)
+        wakeHindered(now)
         var turns = Turns()
         repeat {
             enterActive(&turns, now)
-            while let leaf = nextLeaf(&turns) {
+            while true {
+                wakeSleeping(&turns, now)
+                guard let leaf = nextLeaf(&turns) else { break }
                 takeTurn(of: leaf, &turns, now, &decisions)
                 enterActive(&turns, now)
                 // Whoever lost a gang has another share now.
@@ -136,11 +148,15 @@ extension GangQueue {
     private mutating func enterTurns(_ queue: Int, _ turns: inout Turns, _ now: Timestamp) {
         lines[queue].isActive = false
         var heap: [ClassTurn] = []
-        for index in lines[queue].classes where classes[index].block == nil {
+        for index in lines[queue].classes where classes[index].block == nil || isAsleep(index) {
+            classes[index].block = nil
+            classes[index].isAsleep = false
             classes[index].settle()
             if let block = standingBlock(index) {
                 classes[index].block = block
                 toTell.append(index)
+                // Whoever waits behind it may be the first by now that could ever start.
+                touched.insert(queue)
             } else if let first = classes[index].first {
                 heap.append(ClassTurn(surplus: classes[index].key.surplus, order: first, line: index))
             }
@@ -169,7 +185,7 @@ extension GangQueue {
     }
 
     /// What is in the way of the first of a class as things are, evictions considered.
-    private mutating func obstacle(_ index: Int, _ now: Timestamp) -> Block? {
+    mutating func obstacle(_ index: Int, _ now: Timestamp) -> Block? {
         let key = classes[index].key
         guard let gang = classes[index].first?.gang else { return nil }
         if let block = lacksQuota(gang, key, shapes[key.shape].required) {
@@ -182,12 +198,11 @@ extension GangQueue {
     }
 
     /// The plan, or another one where that is on nodes of which something is reserved.
-    private mutating func beside(
+    mutating func beside(
         _ plan: [PlannedPods], _ gang: Int, _ key: LineClass.Key, _ now: Timestamp
     ) -> [PlannedPods]? {
         let held = holding(gang, key, now: now)
         if held == 0 || leavesClaims(plan, held) && leavesQuota(held, key) { return plan }
-        cursors[key.shape] = nil
         return planBeside(held, key)
     }
 
@@ -218,7 +233,7 @@ extension GangQueue {
     }
 
     /// The first of the queues below one.
-    private func first(below queue: Int, _ turns: inout Turns) -> QueueTurn? {
+    func first(below queue: Int, _ turns: inout Turns) -> QueueTurn? {
         while let turn = turns.parents[queue]?.min {
             if turn.stamp == turnStamps[turn.queue] { return turn }
             turns.parents[queue]?.removeMin()
@@ -246,7 +261,7 @@ extension GangQueue {
     }
 
     /// Puts queues, and those above them, in their places among their siblings; each of them once, after those below it.
-    private mutating func refresh(_ leaves: [Int], _ turns: inout Turns) {
+    mutating func refresh(_ leaves: [Int], _ turns: inout Turns) {
         while turnStamps.count < tree.queues.count { turnStamps.append(0) }
         var level = leaves.filter { $0 != QueueTree.root }
         while !level.isEmpty {
@@ -300,6 +315,7 @@ extension GangQueue {
 
     mutating func set(_ block: Block, on index: Int) {
         classes[index].block = block
+        classes[index].isAsleep = false
         toTell.append(index)
         listForEviction(index)
         switch block.kind {

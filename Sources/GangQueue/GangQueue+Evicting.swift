@@ -29,11 +29,7 @@ extension GangQueue {
         for gang: Int, _ key: LineClass.Key, _ now: Timestamp
     ) -> (victims: [Victim], plan: [PlannedPods])? {
         let held = holding(gang, key, now: now)
-        let beside = BesideKey(shape: key.shape, held: held)
-        if roomLater.contains(beside), lacksQuota(gang, key, shapes[key.shape].required) == nil, leavesQuota(held, key)
-        {
-            return nil
-        }
+        if hasRoomLater(gang, key, now) { return nil }
         let short = shortage(key)
         let others = staysWithin(key.queue, shapes[key.shape].required, short) ? queuesThatLose(key, short) : []
         let ownPriority =
@@ -48,7 +44,7 @@ extension GangQueue {
         defer { takeClaims(held, times: -1) }
         var trial = EvictionTrial(gang: gang, key: key, held: held, probe: FitProbe(shapes[key.shape], nodes))
         if fits(trial) != nil {
-            if isSurvey { roomLater.insert(beside) }
+            if isSurvey || held == 0 { roomLater.insert(BesideKey(shape: key.shape, held: held)) }
             return nil
         }
         for queues in [others, hasOwn ? [own] : [], hasOwn && !others.isEmpty ? others + [own] : []]
@@ -60,6 +56,18 @@ extension GangQueue {
             if let plan = pick(queues, &trial, short, now) { return (trial.picked, plan) }
         }
         return nil
+    }
+
+    /// Whether room that is being freed is known to be enough for a gang.
+    mutating func hasRoomLater(_ gang: Int, _ key: LineClass.Key, _ now: Timestamp) -> Bool {
+        guard !roomLater.isEmpty else { return false }
+        let held = holding(gang, key, now: now)
+        guard roomLater.contains(BesideKey(shape: key.shape, held: held)),
+            lacksQuota(gang, key, shapes[key.shape].required) == nil, leavesQuota(held, key)
+        else { return false }
+        // Somebody else may get it.
+        if let index = gangs[gang].lineClass { classes[index].missedVictims = true }
+        return true
     }
 
     /// A quick look at whether there can be any victim.
@@ -384,7 +392,6 @@ extension GangQueue {
         leaveLine(gang)
         start(gang, startPods(plan, shapes[key.shape]), at: now, isPending: true)
         pending.append(gang)
-        cursors = [:]
         // Where quota alone was lacking its nodes are free already.
         startPending(now, &decisions)
         guard gangs[gang].isPending else { return }
@@ -428,7 +435,10 @@ extension GangQueue {
         pending = []
         for gang in waiting where gangs[gang].isPending {
             let record = gangs[gang]
-            let busy = Set(record.pods.compactMap(\.node)).sorted().filter { nodes.isOvercommitted($0) }
+            let groups = shapes[record.shape].groups
+            let busy = record.pods.filter { pod in
+                pod.node.map { nodes.isOvercommitted($0, in: groups[pod.group].requests) } ?? false
+            }
             let isLost = record.pods.contains { $0.node == nil }
             if busy.isEmpty, !isLost {
                 leaveRunning(gang)
@@ -440,18 +450,28 @@ extension GangQueue {
                 enterSurplus(gang)
                 continue
             }
-            if !isLost, busy.contains(where: { endingOnNode[$0] != nil }) {
+            if !isLost, busy.contains(where: { $0.node.map { endingOnNode[$0] != nil } ?? false }) {
                 pending.append(gang)
                 continue
             }
-            // The nodes are gone or became too small: it waits again.
+            // The nodes are gone or became too small: it waits again, and has its turn before those who went for it.
             for pod in record.pods { release(pod, of: gang) }
             gangs[gang].pods = []
             countRun(of: gang, by: -1)
             gangs[gang].admitted = nil
-            endPending(gang)
+            gangs[gang].isPending = false
+            displaced.append(gang)
             enterLine(gang)
         }
+    }
+
+    /// Gangs that lost the room that was being freed for them had their turn: those who were evicted for them may start, but where one found
+    /// other room to wait for. False where there is nobody.
+    mutating func endDisplaced() -> Bool {
+        let before = awaited.count
+        for gang in displaced where !gangs[gang].isPending { endPending(gang) }
+        displaced = []
+        return awaited.count < before
     }
 
     /// A gang waits no more for room that is freed for it: those who were evicted for it may start again.

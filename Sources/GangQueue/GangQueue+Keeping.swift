@@ -103,7 +103,7 @@ extension GangQueue {
     }
 
     /// Whether its eviction is still under way: its pods end, or the gang for which it was evicted waits for other pods to end.
-    private func isEnding(_ key: String) -> Bool { ending[key] != nil || awaited[key] != nil }
+    private mutating func isEnding(_ key: String) -> Bool { ending[key] != nil || awaited[key] != nil }
 
     /// No more pods join the workload, beside those that it has.
     public mutating func closeSurplus(_ key: String) {
@@ -145,7 +145,7 @@ extension GangQueue {
         return first.gang == gang || gangs[gang].order < first
     }
 
-    func isFifo(_ queue: Int) -> Bool { tree.queues[queue].spec.dequeueStrategy == .fifo }
+    mutating func isFifo(_ queue: Int) -> Bool { tree.queues[queue].spec.dequeueStrategy == .fifo }
 
     /// Takes a workload out of the line in which it waits, whole or with surplus pods.
     mutating func leaveLine(_ gang: Int) {
@@ -244,6 +244,7 @@ extension GangQueue {
 
     mutating func wake(_ index: Int) {
         classes[index].block = nil
+        classes[index].isAsleep = false
         let queue = classes[index].key.queue
         if !lines[queue].isActive {
             lines[queue].isActive = true
@@ -272,35 +273,5 @@ extension GangQueue {
 
     private func isBlocked(_ index: Int, by kinds: [WaitingReason.Kind]) -> Bool {
         classes[index].block.map { kinds.contains($0.kind) } ?? false
-    }
-
-    /// Nodes have more free: whoever waits for room there may start, where a search finds it.
-    mutating func wakeRoomless() {
-        let grown = Set(nodes.takeGrown())
-        later.forgetChanges()
-        guard !roomless.isEmpty else { return }
-        let waiting = roomless
-        roomless = []
-        for shape in waiting where shapes[shape].hasNoRoom {
-            let helps =
-                shapes[shape].required.fits(in: nodes.totalFree)
-                && grown.contains { node in
-                    nodes.specs[node] != nil
-                        && shapes[shape].groups.contains { nodes.slots($0, on: node, limit: 1) > 0 }
-                }
-            if helps { shapes[shape].hasNoRoom = false } else { roomless.append(shape) }
-            if helps, findRoom(shape) != nil {
-                for index in shapes[shape].classes where classes[index].block?.isRoom == true { wake(index) }
-                continue
-            }
-            // What is lacking may be something else by now.
-            let lack = lackOfRoom(shapes[shape])
-            guard shapes[shape].lack != lack else { continue }
-            shapes[shape].lack = lack
-            for index in shapes[shape].classes where classes[index].block?.isRoom == true {
-                classes[index].block = lack
-                toTell.append(index)
-            }
-        }
     }
 }

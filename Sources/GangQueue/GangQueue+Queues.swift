@@ -75,6 +75,7 @@ extension GangQueue {
         overQueues = []
         newlyOver = []
         unreserved = []
+        unreservable = []
         // They are worked out anew.
         for index in reservations.indices { reservations[index].plan = [] }
         for shape in shapes.indices {

@@ -7,7 +7,7 @@ extension GangQueue {
     static let mostReservations = 16
 
     /// The first workload of a queue that could ever start.
-    func firstInLine(_ queue: Int) -> OrderKey? {
+    mutating func firstInLine(_ queue: Int) -> OrderKey? {
         var first: OrderKey?
         for index in lines[queue].classes where !classes[index].key.surplus && !classes[index].key.isEnding {
             guard let head = classes[index].first, counts(index) else { continue }
@@ -31,7 +31,7 @@ extension GangQueue {
         for queue in touched.sorted() {
             guard let first = firstInLine(queue), let index = gangs[first.gang].lineClass, !isReserved(first.gang)
             else { continue }
-            if classes[index].block == nil {
+            if classes[index].block == nil || isAsleep(index) {
                 // It may start yet.
                 unseen.insert(queue)
                 continue
@@ -53,7 +53,10 @@ extension GangQueue {
                 unreserved.insert(gangs[first.gang].queue)
                 continue
             }
-            guard let reservation = reserve(first.gang, now: now) else { continue }
+            guard let reservation = reserve(first.gang, now: now) else {
+                unreservable.insert(gangs[first.gang].queue)
+                continue
+            }
             reservations.append(reservation)
             reservations.sort { gangs[$0.gang].order.isOlder(than: gangs[$1.gang].order) }
             if reservations.count > Self.mostReservations, let last = reservations.popLast() {
@@ -223,6 +226,10 @@ extension GangQueue {
             if lines[due.queue].timer == due.time { lines[due.queue].timer = nil }
         }
         let changed = nodes.takeChanged()
+        if !changed.nodes.isEmpty {
+            touched.formUnion(unreservable)
+            unreservable = []
+        }
         guard !reservations.isEmpty else { return }
         let known = reservations
         var isChanged = false
@@ -241,6 +248,7 @@ extension GangQueue {
                 || reservation.plan.isEmpty || (reservation.instant.map { $0 <= now } ?? false)
             guard let renewed = isStale ? reserve(gang, now: now) : reservation else {
                 isChanged = true
+                unreservable.insert(gangs[gang].queue)
                 noteFreeReservation()
                 continue
             }
@@ -253,10 +261,12 @@ extension GangQueue {
             let gang = reservation.gang
             guard isReserved(gang), let index = gangs[gang].lineClass else { continue }
             classes[index].block = nil
-            let queue = classes[index].key.queue
-            if let block = admit(gang, classes[index].key, now, &decisions) {
+            let key = classes[index].key
+            if let block = admit(gang, key, now, &decisions) {
                 // The head of a fifo queue holds those behind it: its whole line is looked at again.
-                if isFifo(queue) { wake(index) } else { set(block, on: index) }
+                if isFifo(key.queue) { wake(index) } else { set(block, on: index) }
+            } else if classIndices[key] == index {
+                wake(index)
             }
         }
     }

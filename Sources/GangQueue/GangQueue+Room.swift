@@ -1,8 +1,11 @@
 import HeapModule
 
-/// The nodes for a shape in the order in which it takes them, while nothing on them grows.
+/// The nodes for a shape in the order in which it takes them.
 struct NodeCursor: Sendable {
+    /// Nodes that changed are in it as they were too.
     var candidates: Heap<NodeTable.Candidate>
+    /// How much of ``NodeTable/used`` is taken up.
+    var seen: Int
 }
 
 /// Whether there is room: quota and nodes.
@@ -59,19 +62,25 @@ extension GangQueue {
         return plan
     }
 
-    /// The plan for pods that are all alike. The order of nodes is made once for all workloads of the shape in one decision.
+    /// The plan for pods that are all alike. The order of nodes is made once for all workloads of the shape in one decision, and nodes get
+    /// another place when something on them changes.
     private mutating func simplePlan(_ index: Int) -> [PlannedPods]? {
         let group = shapes[index].groups[0]
         var cursor =
             cursors.removeValue(forKey: index)
-            ?? NodeCursor(candidates: nodes.candidates(group, kinds))
+            ?? NodeCursor(candidates: nodes.candidates(group, kinds), seen: nodes.used.count)
+        for node in Set(nodes.used[cursor.seen...]).sorted() where nodes.slots(group, on: node, limit: 1) > 0 {
+            cursor.candidates.insert(nodes.candidate(node, group, kinds))
+        }
+        cursor.seen = nodes.used.count
         var plan: [PlannedPods] = []
         var rest = group.required
         var used: [NodeTable.Candidate] = []
         while rest > 0, let best = cursor.candidates.popMin() {
             let node = Int(best.node)
             let count = nodes.slots(group, on: node, limit: rest)
-            guard count > 0 else { continue }
+            // As it was, or there twice.
+            guard count > 0, best == nodes.candidate(node, group, kinds), used.last != best else { continue }
             plan.append(PlannedPods(group: 0, node: node, count: count))
             rest -= count
             used.append(best)

@@ -24,7 +24,8 @@ extension GangQueue {
         defer {
             supposeEnding()
             isSurvey = false
-            roomLater = []
+            // What is reserved may change.
+            roomLater = roomLater.filter { $0.held == 0 }
         }
         let waiting = evictionBlocked
         evictionBlocked = []

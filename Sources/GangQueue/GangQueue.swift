@@ -32,6 +32,9 @@ public struct GangQueue: Sendable {
 
     /// Shapes with ``Shape/hasNoRoom``.
     var roomless: [Int] = []
+    /// Shapes for which there is room again, with classes that are not looked at yet, and the count of ``NodeTable/used`` at which there was.
+    var sleeping: [SleepingShape] = []
+    var sleepingSince = 0
     /// Classes that wait since what is free is guaranteed to others.
     var guaranteedBlocked: [Int] = []
     var activeQueues: [Int] = []
@@ -44,6 +47,8 @@ public struct GangQueue: Sendable {
     var reservedBlocked: [Int] = []
     /// Gangs that wait for room to be freed, in the order of the decisions.
     var pending: [Int] = []
+    /// Those of them that lost it in this decision.
+    var displaced: [Int] = []
     /// The queues that are over their share, as of the start of the decision.
     var overQueues: [Int] = []
     /// Classes for which nothing could be evicted.
@@ -56,7 +61,7 @@ public struct GangQueue: Sendable {
     var movedQueues: Set<Int> = []
     /// Whether anything has been freed since.
     var hasFreed = false
-    /// While evictions are considered for all that wait: where room that is being freed is enough.
+    /// Where room that is being freed is enough, while nobody takes of it.
     var roomLater: Set<BesideKey> = []
     var isSurvey = false
     /// When somebody's least run time is over.
@@ -69,6 +74,8 @@ public struct GangQueue: Sendable {
     var admissions = 0
     /// Starving queues without a reservation since there are enough.
     var unreserved: Set<Int> = []
+    /// Those whose first workload has no room even when all that runs is gone: what is guaranteed to others changes with nodes alone.
+    var unreservable: Set<Int> = []
     /// Where no room was found beside reservations, while nothing changed.
     var besideFailed: [BesideKey: Bool] = [:]
     /// A count of each queue's turns: an older one is void.
@@ -264,5 +271,6 @@ public struct GangQueue: Sendable {
     mutating func use(_ requests: ResourceVector, times: Int64, on node: Int) {
         nodes.use(requests, times: times, on: node)
         later.suppose(requests, times: times, on: node)
+        if !roomLater.isEmpty { roomLater = [] }
     }
 }

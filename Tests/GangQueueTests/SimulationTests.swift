@@ -229,7 +229,7 @@ struct SimulationTests {
     func
         `simulation: no node above what it has, no half gang, no early or repeated eviction, and what can run does in the end`()
     {
-        for seed in Array(seeds(60)) + [76, 175, 427, 443, 458, 1324, 2181, 2853] {
+        for seed in Array(seeds(60)) + [76, 175, 427, 443, 458, 1324, 1864, 2181, 2853, 3632] {
             var cluster = SimulatedCluster(seed: seed)
             for _ in 0..<120 {
                 let nodes = cluster.nodes
@@ -294,7 +294,7 @@ struct SimulationTests {
     }
 
     @Test func `Q9: the incremental engine decides as one built anew from the same state`() {
-        for seed in Array(seeds(40)) + [175, 628] {
+        for seed in Array(seeds(40)) + [175, 628, 1844, 1925, 3384] {
             var cluster = SimulatedCluster(seed: seed)
             for step in 0..<80 {
                 cluster.event()

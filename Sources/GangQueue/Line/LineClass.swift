@@ -30,6 +30,8 @@ struct LineClass: Sendable {
     var missedVictims = false
     /// Whether other resources are short than when evictions were considered last.
     var lacksOther = false
+    /// Whether it is one of ``GangQueue/GangQueue/sleeping``.
+    var isAsleep = false
     /// Whether it is in the list of those that wait for an eviction.
     var waitsForEviction = false
 

@@ -37,7 +37,7 @@ extension NodeTable {
         }
     }
 
-    private func candidate(_ node: Int, _ group: Shape.Group, _ kinds: Kinds) -> Candidate {
+    func candidate(_ node: Int, _ group: Shape.Group, _ kinds: Kinds) -> Candidate {
         let base = node * stride
         var idle: Int64 = 0
         for device in kinds.devices where capacity[base + device] > 0 && group.requests[device] == 0 { idle += 1 }

@@ -32,6 +32,8 @@ struct NodeTable: Sendable {
 
     /// Which nodes have more free than at the last ``takeGrown()``.
     private var grown: [Int] = []
+    /// Nodes on which something started or ended, since ``forgetUsed()``.
+    private(set) var used: [Int] = []
     /// Counts changes of what there is, as opposed to what is free.
     private(set) var epoch = 0
     /// The nodes that changed since the last ``takeChanged()``.
@@ -51,6 +53,8 @@ struct NodeTable: Sendable {
         defer { grown = [] }
         return grown
     }
+
+    mutating func forgetUsed() { used = [] }
 
     /// As if ``takeGrown()`` and ``takeChanged()`` had been called.
     mutating func forgetChanges() {
@@ -155,6 +159,7 @@ struct NodeTable: Sendable {
     /// Takes what that many pods ask for, or with a negative number gives it back.
     mutating func use(_ requests: ResourceVector, times: Int64, on node: Int) {
         suppose(requests, times: times, on: node)
+        used.append(node)
         if times < 0 { grown.append(node) }
     }
 
@@ -198,9 +203,9 @@ struct NodeTable: Sendable {
         return constraints.count - 1
     }
 
-    /// Whether more is planned on it than there is.
-    func isOvercommitted(_ node: Int) -> Bool {
-        (node * stride..<(node + 1) * stride).contains { free[$0] < 0 }
+    /// Whether more is planned on it than there is, of what a pod asks for.
+    func isOvercommitted(_ node: Int, in requests: ResourceVector) -> Bool {
+        (0..<requests.count).contains { requests[$0] > 0 && free[node * stride + $0] < 0 }
     }
 
     /// How many such pods the node has room for, `limit` at most. With `empty`, as if no pod of Sluice's were there.
