@@ -2,6 +2,19 @@ import Foundation
 
 /// What the tests run.
 enum Tools {
+    /// The Python of the environment in which kubectl is, where that has the official client of Kubernetes.
+    static let pythonWithClient: String? = {
+        guard let kubectl = kubectl else { return nil }
+        let path = URL(fileURLWithPath: kubectl).deletingLastPathComponent().appendingPathComponent("python").path
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = ["-c", "import kubernetes"]
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return nil }
+        process.waitUntilExit()
+        return process.terminationStatus == 0 ? path : nil
+    }()
+
     /// The binary under test: $SLUICE, which in CI is the optimised build, or the one beside the test bundle.
     static let sluice: String = {
         if let named = ProcessInfo.processInfo.environment["SLUICE"], !named.isEmpty { return named }
