@@ -4,7 +4,7 @@ import SluiceAPI
 
 /// Mistakes in what stands beside pipelines in a file, where an API server would refuse it.
 enum CoreDocuments {
-    /// What is wrong with a ConfigMap, a Secret or a List; nil for everything else.
+    /// What is wrong with a ConfigMap, a Secret or a List without items; nil for everything else.
     static func report(on value: JSONValue) -> ValidationReport? {
         guard value["apiVersion"] == "v1", let kind = value["kind"]?.string else { return nil }
         var report = ValidationReport()
@@ -22,11 +22,8 @@ enum CoreDocuments {
                         "must be base64; plain text goes below stringData",
                         omitsValue: true))
             }
-        case "List":
-            report.warnings.append(
-                FieldError.invalid(
-                    FieldPath().field("kind"), "List", "its items are not checked: write each as a document of its own")
-            )
+        case "List" where value["items"]?.array == nil:
+            report.errors.append(FieldError(FieldPath().field("items"), .required, "a List has a list of objects"))
         default: return nil
         }
         return report

@@ -28,20 +28,23 @@ public enum Linter {
         }
         guard !documents.isEmpty else { return whole("the text is empty: expected a PipelineRun or a Pipeline") }
 
+        let objects = documents.flatMap { document in document.objects.map { (document: document, object: $0) } }
+        let values = objects.map(\.object.value)
         var diagnostics: [Diagnostic] = []
         var isOurs = false
-        for document in documents {
-            let own = report(on: document, among: documents, zones)
+        for (document, object) in objects {
+            let own = report(on: object.value, among: values, zones)
             // A kustomization lists files, and is linted with them by a wildcard.
-            let isList = document.value["apiVersion"]?.string?.hasPrefix("kustomize.config.k8s.io/") ?? false
+            let isList = object.value["apiVersion"]?.string?.hasPrefix("kustomize.config.k8s.io/") ?? false
             isOurs = isOurs || own != nil || isList
-            guard let report = own ?? CoreDocuments.report(on: document.value) else { continue }
+            guard let report = own ?? CoreDocuments.report(on: object.value) else { continue }
             for (errors, severity) in [(report.errors, Diagnostic.Severity.error), (report.warnings, .warning)] {
                 for error in errors {
-                    let position = document.position(of: error.path)
+                    let path = FieldPath(object.path.steps + error.path.steps)
+                    let position = document.position(of: path)
                     diagnostics.append(
                         Diagnostic(
-                            file: file, line: position.line, column: position.column, path: error.path.description,
+                            file: file, line: position.line, column: position.column, path: path.description,
                             severity: severity, message: error.body))
                 }
             }
@@ -57,11 +60,10 @@ public enum Linter {
         }.map(\.element)
     }
 
-    /// nil for a document that is not ours.
+    /// nil for an object that is not ours.
     private static func report(
-        on document: YAMLDocument, among documents: [YAMLDocument], _ zones: Validator.ZoneCheck?
+        on value: JSONValue, among all: [JSONValue], _ zones: Validator.ZoneCheck?
     ) -> ValidationReport? {
-        let value = document.value
         if value.object != nil {
             let group = (value["apiVersion"]?.string ?? "").split(separator: "/", omittingEmptySubsequences: false)
             // A document without apiVersion or kind belongs to no group: it is a mistake, and is checked.
@@ -72,7 +74,7 @@ public enum Linter {
         var report = Validator.validate(value, zones: zones)
         guard value["kind"]?.string == Sluice.pipelineRuns.kind,
             let name = value["spec"]?["pipelineRef"]?["name"]?.string,
-            let pipeline = documents.first(where: { isPipeline($0.value, name, beside: value) })?.value["spec"],
+            let pipeline = all.first(where: { isPipeline($0, name, beside: value) })?["spec"],
             pipeline.object != nil
         else { return report }
         let given = value["spec"]?["parameters"]?.object ?? JSONObject()

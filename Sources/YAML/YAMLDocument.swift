@@ -74,3 +74,20 @@ struct SourcePlaces: Sendable {
     var position: SourcePosition
     var children: [SourcePlaces] = []
 }
+
+extension YAMLDocument {
+    /// An object of Kubernetes in a document.
+    public struct Object: Sendable {
+        public let value: JSONValue
+        /// Where in the document it is.
+        public let path: FieldPath
+    }
+
+    /// The document itself, or the items of a `List`, as kubectl takes it apart.
+    public var objects: [Object] {
+        guard value["apiVersion"] == "v1", value["kind"] == "List", let items = value["items"]?.array else {
+            return [Object(value: value, path: FieldPath())]
+        }
+        return items.enumerated().map { Object(value: $1, path: FieldPath().field("items").index($0)) }
+    }
+}

@@ -129,8 +129,25 @@ import Testing
             "4:8: data.a: Invalid value: must be base64; plain text goes below stringData"
         ),
         (
-            "apiVersion: v1\nkind: List\nitems: []",
-            "2:1: warning: kind: Invalid value: \"List\": its items are not checked: write each as a document of its own"
+            "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, data: {a: 1}}",
+            "4:44: items[0].data.a: Invalid value: 1: must be a string: write it in quotes"
+        ),
+        (
+            "apiVersion: v1\nkind: List",
+            "1:1: items: Required value: a List has a list of objects"
+        ),
+        (
+            """
+            apiVersion: v1
+            kind: List
+            items:
+            - apiVersion: sluice.dev/v1alpha1
+              kind: PipelineRun
+              metadata: {name: r}
+              spec:
+                pipelineSpec: {tasks: [{name: a, dependsOn: [b], container: {image: x}}]}
+            """,
+            "8:50: items[0].spec.pipelineSpec.tasks[0].dependsOn[0]: Not found: \"b\": no task has that name"
         ),
         (
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}",

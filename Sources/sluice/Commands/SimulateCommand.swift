@@ -61,15 +61,18 @@ struct SimulateCommand: ParsableCommand {
             }
             fallback = outcome
         }
-        let documents = try readDocuments()
+        let objects = try readDocuments().flatMap { document in
+            document.objects.map { (document: document, object: $0) }
+        }
         let (input, mistakes) = SimulationInput.read(
-            documents.map(\.value),
+            objects.map(\.object.value),
             zones: { [zones = ZoneDatabase()] name throws(ZoneError) in try zones.rules(name) }, fallback: fallback)
         guard mistakes.isEmpty else {
             for mistake in mistakes {
-                let document = documents[mistake.document]
-                let position = document.position(of: mistake.error.path)
-                let path = mistake.error.path.steps.isEmpty ? "" : "\(mistake.error.path): "
+                let (document, object) = objects[mistake.document]
+                let place = FieldPath(object.path.steps + mistake.error.path.steps)
+                let position = document.position(of: place)
+                let path = place.steps.isEmpty ? "" : "\(place): "
                 Console.error(
                     "\(document.file ?? ""):\(position.line):\(position.column): \(path)\(mistake.error.body)")
             }

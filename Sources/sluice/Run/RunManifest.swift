@@ -46,12 +46,13 @@ struct RunManifest {
         }
         let errors = Linter.check(text, file: file).filter { diagnostic in
             // Values that the run lacks may be given; all are checked again below.
-            diagnostic.severity == .error && (given.isEmpty || !diagnostic.path.hasPrefix("spec.parameters."))
+            diagnostic.severity == .error
+                && (given.isEmpty || diagnostic.path.prefixMatch(of: /(items\[\d+\]\.)?spec\.parameters\./) == nil)
         }
         guard errors.isEmpty else { throw Unusable(lines: errors.map(\.description)) }
         let documents: [JSONValue]
         do {
-            documents = try YAMLReader.parse(text, file: file).map(\.value)
+            documents = try YAMLReader.parse(text, file: file).flatMap { $0.objects.map(\.value) }
         } catch {
             throw Unusable(lines: ["\(error)"])
         }
