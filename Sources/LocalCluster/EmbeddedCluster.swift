@@ -26,6 +26,8 @@ public struct EmbeddedCluster: Sendable {
         public var hooks: [AdmissionHook] = []
         /// How long containers that run at the end may take to end after SIGTERM; then they are killed.
         public var stopGrace = Duration.zero
+        /// Resources of which its node has as much as anybody asks for.
+        public var ignoredResources: Set<String> = []
 
         /// Makes a configuration; every setting has a default.
         public init(dataDirectory: String? = nil, port: Int? = nil, definitions: [JSONValue] = []) {
@@ -82,6 +84,7 @@ public struct EmbeddedCluster: Sendable {
                 try await install(configuration.definitions, client)
                 var settings = NodeAgent.Configuration(directory: "\(directory.path)/node")
                 settings.stopGrace = configuration.stopGrace
+                settings.ignoredResources = configuration.ignoredResources
                 let node = NodeAgent(client: client, configuration: settings, logger: logger)
                 logs.set(node)
                 let cluster = EmbeddedCluster(url: url, kubeconfig: try await server.kubeconfig(), client: client)

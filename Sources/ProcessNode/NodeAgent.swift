@@ -27,6 +27,8 @@ public final class NodeAgent: Sendable {
         public var pods: Int64 = 500
         /// The number of `nvidia.com/gpu` that pods may request. The machine need not have any.
         public var gpus: Int64 = 0
+        /// Resources of which the node has as much as anybody asks for, whatever the machine has.
+        public var ignoredResources: Set<String> = []
 
         /// Settings for a node with the resources of the machine and its files in `directory`.
         public init(name: String = "local", directory: String) {
@@ -224,7 +226,11 @@ public final class NodeAgent: Sendable {
         let memory = Quantity(configuration.memory ?? Self.machineMemory, format: .binary)
         var amounts = ["cpu": cpu, "memory": memory, "pods": Quantity(configuration.pods)]
         if configuration.gpus > 0 { amounts["nvidia.com/gpu"] = Quantity(configuration.gpus) }
-        let json = JSONValue.object(JSONObject(amounts.map { ($0.key, $0.value.json) }))
+        for name in configuration.ignoredResources { amounts[name] = Quantity(Self.unlimited) }
+        var json = JSONValue.object(JSONObject(amounts.map { ($0.key, $0.value.json) }))
+        // What an earlier node of that name had, and this one has not.
+        let before = try await nodes.get(configuration.name).json[path: "status", "capacity"]?.object ?? JSONObject()
+        for (name, _) in before where amounts[name] == nil { json[name] = .null }
         // Before the node says that it is ready.
         try await renewLease()
         _ = try await nodes.patchStatus(
@@ -240,6 +246,9 @@ public final class NodeAgent: Sendable {
             ]))
         return (labels, amounts.mapValues(\.nanoUnits))
     }
+
+    /// More than any pod asks for: an exbibyte, or so many cores or devices.
+    private static let unlimited: Int64 = 1 << 60
 
     private var readyCondition: JSONValue {
         let now = JSONValue.string(clock.now.rfc3339)

@@ -163,6 +163,11 @@ import Testing
             result.errors.contains("a pod asks for 1 example.com/tpu, and no node has as much for it"),
             "\(result.errors)")
         #expect(result.output.contains("bye  Succeeded"))
+        #expect(result.errors.contains("--ignore-resources"))
+        let ignored = try await Program.run(Tools.sluice, ["run", "--ignore-resources", "example.com/tpu", file])
+        #expect(ignored.status == 0, "\(ignored.errors)")
+        let wrong = try await Program.run(Tools.sluice, ["run", "--ignore-resources", "gpu", file])
+        #expect(wrong.status != 0 && wrong.errors.contains("expected cpu, memory, or a name such as nvidia.com/gpu"))
     }
 
     @Test func `sluice run: a Secret and a volume that never come fail their tasks in seconds`() async throws {

@@ -59,6 +59,8 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Keeps the logs of all attempts in this folder; default: a new one below sluice-logs.")
     var logDir: String?
 
+    @OptionGroup var node: NodeOptions
+
     @OptionGroup var log: LoggingOptions
 
     func run() async throws {
@@ -121,6 +123,7 @@ struct RunCommand: AsyncParsableCommand {
 
     private func follow(_ follower: RunFollower, logger: Logger) async throws -> RunFollower.End {
         var configuration = EmbeddedCluster.Configuration(definitions: CustomResourceDefinitions.all)
+        configuration.ignoredResources = node.ignoredResources
         configuration.hooks = [.sluice]
         return try await EmbeddedCluster.run(configuration, logger: logger) { cluster in
             try await withThrowingTaskGroup(of: RunFollower.End?.self) { group in

@@ -38,6 +38,8 @@ struct UpCommand: AsyncParsableCommand {
         help: "Refuses objects that could never work when they are applied. Without it their status tells.")
     var admission = true
 
+    @OptionGroup var node: NodeOptions
+
     @OptionGroup var log: LoggingOptions
 
     func validate() throws {
@@ -61,6 +63,7 @@ struct UpCommand: AsyncParsableCommand {
         var configuration = EmbeddedCluster.Configuration(
             dataDirectory: data, port: port, definitions: CustomResourceDefinitions.all)
         configuration.stopGrace = .seconds(10)
+        configuration.ignoredResources = node.ignoredResources
         if admission { configuration.hooks = [.sluice] }
         try await EmbeddedCluster.run(configuration, logger: logger) { cluster in
             let file = try KubeconfigFile.publish(cluster.kubeconfig, at: kubeconfig)

@@ -156,7 +156,9 @@ struct RunFollower: Sendable {
                 guard let task = Self.tooLarge(try await runs.get(name)) else { continue }
                 // Nobody adds a GPU to this machine meanwhile.
                 isGivenUp = true
-                Console.error("task \(task.name): \(task.message); the run is cancelled")
+                Console.error(
+                    "task \(task.name): \(task.message); the run is cancelled (--ignore-resources NAME runs it all the same)"
+                )
                 _ = try await runs.patchForMetadata(name, .merge(["spec": ["state": "Cancelled"]]))
             }
         }
