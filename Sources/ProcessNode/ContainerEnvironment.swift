@@ -11,6 +11,8 @@ struct ContainerProblem: Error, Hashable {
 struct ConfigurationSource: Sendable {
     var configMap: @Sendable (String) async throws -> JSONValue?
     var secret: @Sendable (String) async throws -> JSONValue?
+    /// A PersistentVolumeClaim, and where its directory is once it is bound.
+    var claim: @Sendable (String) async throws -> (json: JSONValue, directory: String?)? = { _ in nil }
 }
 
 /// The environment variables of a container, from `env` and `envFrom`.

@@ -133,7 +133,8 @@ struct ContainerLaunch: Sendable {
             mounts.append(
                 ProcessSupervisor.Mount(
                     source: source, path: Self.withoutSlashes(path),
-                    isReadOnly: isGiven || mount["readOnly"]?.bool == true))
+                    isReadOnly: isGiven || mount["readOnly"]?.bool == true
+                        || spec?[path: "persistentVolumeClaim", "readOnly"]?.bool == true))
         }
         // Outer ones first: inner ones are in them.
         mounts.sort { $0.path.split(separator: "/").count < $1.path.split(separator: "/").count }

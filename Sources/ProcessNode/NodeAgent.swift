@@ -84,8 +84,11 @@ public final class NodeAgent: Sendable {
         let changes = AsyncStream.makeStream(of: StoreEvent<NodePod>.self)
         let rings = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         informer.store.addHandler { changes.continuation.yield($0) }
+        let claims = VolumeClaims(
+            client: client, node: configuration.directory, pods: informer.store, logger: logger)
         await withDiscardingTaskGroup { group in
             group.addTask { await informer.run() }
+            group.addTask { await claims.run() }
             group.addTask { await self.heartbeat() }
             group.addTask { await events.run() }
             group.addTask { await self.removeOldFiles(informer) }

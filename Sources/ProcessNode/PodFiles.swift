@@ -76,13 +76,17 @@ struct PodFiles: Sendable {
                 paths[name] = path
                 continue
             }
+            if let claim = volume[path: "persistentVolumeClaim", "claimName"]?.string {
+                paths[name] = try await Self.directory(of: claim, source)
+                continue
+            }
             guard let kind = Self.kinds.first(where: { volume[$0] != nil }), let content = volume[kind] else {
                 let kind = volume.object?.keys.first { $0 != "name" } ?? "nothing"
                 throw ContainerProblem(
                     reason: "ContainerCreating",
                     message:
                         "MountVolume.SetUp failed for volume \"\(name)\" : this node has no volumes of kind \(kind), only "
-                        + "hostPath, " + Self.kinds.joined(separator: ", "))
+                        + "hostPath, persistentVolumeClaim, " + Self.kinds.joined(separator: ", "))
             }
             try Self.makeDirectory(self.volume(name))
             paths[name] = self.volume(name)
@@ -94,6 +98,26 @@ struct PodFiles: Sendable {
             }
         }
         return paths
+    }
+
+    /// Where the volume of a claim is. Throws ``ContainerProblem`` where there is none yet, worded as the scheduler and the kubelet do.
+    private static func directory(of claim: String, _ source: ConfigurationSource) async throws -> String {
+        guard let found = try await source.claim(claim) else {
+            throw ContainerProblem(
+                reason: "ContainerCreating", message: "persistentvolumeclaim \"\(claim)\" not found")
+        }
+        if found.json["metadata"]?["deletionTimestamp"] != nil {
+            throw ContainerProblem(
+                reason: "ContainerCreating", message: "persistentvolumeclaim \"\(claim)\" is being deleted")
+        }
+        guard let directory = found.directory else {
+            throw ContainerProblem(
+                reason: "ContainerCreating",
+                message:
+                    "persistentvolumeclaim \"\(claim)\" is not bound: this node has directories, volumeMode Filesystem, only"
+            )
+        }
+        return directory
     }
 
     /// The kinds of volumes that are folders of this node.

@@ -457,7 +457,11 @@ actor PodWorker {
         }
         return ConfigurationSource(
             configMap: { try await get("ConfigMap", "configmaps", $0) },
-            secret: { try await get("Secret", "secrets", $0) })
+            secret: { try await get("Secret", "secrets", $0) },
+            claim: { [directory = node.directory] name in
+                let claim = try await get("PersistentVolumeClaim", "persistentvolumeclaims", name)
+                return claim.map { ($0, VolumeClaims.directory(of: $0, node: directory)) }
+            })
     }
 
     private static func problem(_ error: any Error) -> ContainerProblem {
