@@ -191,5 +191,9 @@ import Testing
         #expect(result.status == 1)
         #expect(result.output.contains("secret \"absent\" not found"), "\(result.output)")
         #expect(result.output.contains("volume  Failed"), "\(result.output)")
+        #expect(
+            result.output.contains(
+                #"task volume: MountVolume.SetUp failed for volume "v" : configmap "nowhere" not found"#),
+            "\(result.output)")
     }
 }

@@ -143,6 +143,7 @@ struct RunFollower: Sendable {
                 view.show(run.status, now: end)
                 screen.keepFrame()
                 if !showsLogs { screen.print(keeper.endsOfFailed(run.status)) }
+                for line in try await mountFailures(run.status, client) { screen.print(line) }
                 screen.print(RunSummary.lines(run.status, elapsed: end - start))
                 nameFolder()
                 if let failure = keeper.failure { Console.error("not all logs are kept: \(failure)") }
@@ -164,6 +165,26 @@ struct RunFollower: Sendable {
         }
         throw CancellationError()
     }
+
+    /// Why tasks have not started for want of a volume: the node tells it in events alone, and after the end nobody can ask for these.
+    private func mountFailures(_ status: PipelineRunStatus, _ client: APIClient) async throws -> [String] {
+        let failed = status.tasks.filter { $0.phase == .failed && $0.reason == "ContainerCreating" }
+        guard !failed.isEmpty else { return [] }
+        let events = try await client.dynamic(Self.events, namespace: manifest.namespace)
+            .list(ListOptions(fieldSelector: "reason=FailedMount")).items
+        var lines: [String] = []
+        for task in failed {
+            for case .object(let event) in events {
+                let pod = event.json[path: "involvedObject", "name"]?.string ?? ""
+                guard task.pods.contains(pod), let message = event.json["message"]?.string else { continue }
+                let line = "task \(task.name): \(message)"
+                if !lines.contains(line) { lines.append(line) }
+            }
+        }
+        return lines
+    }
+
+    private static let events = ResourceType(version: "v1", kind: "Event", plural: "events")
 
     /// The task for which this machine has no room, were it empty, by the word of the queue.
     private static func tooLarge(_ run: PipelineRun) -> TaskStatus? {
