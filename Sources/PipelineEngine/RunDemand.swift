@@ -40,11 +40,19 @@ extension RunEngine {
     /// end of a task is worth a look at all others.
     mutating func tellDemand() {
         guard spec.gangScope == .run, admissionMode == .queue else { return }
-        let left = phase.isFinished ? 0 : scopes[Self.root].unfinished
-        guard isDemandOld || endsUntold >= max(1, liveCount / 64) || (left == 0 && endsUntold > 0) else { return }
+        // What nodes do not take though it was admitted is queued again as a whole (rule E9): meanwhile it keeps no room from others.
+        let isTakenDown =
+            activeCount == 0 && nodes.contains { $0.awaitsRetry && $0.status.reason == Reasons.gangTimeout }
+        let isOver = phase.isFinished || isTakenDown
+        let left = isOver ? 0 : scopes[Self.root].unfinished
+        guard
+            isDemandOld || isTakenDown != wasTakenDown || endsUntold >= max(1, liveCount / 64)
+                || (left == 0 && endsUntold > 0)
+        else { return }
         isDemandOld = false
+        wasTakenDown = isTakenDown
         endsUntold = 0
-        let demand = phase.isFinished ? RunDemand() : remainingDemand()
+        let demand = isOver ? RunDemand() : remainingDemand()
         guard demand != toldDemand else { return }
         toldDemand = demand
         output.demand = demand

@@ -80,6 +80,8 @@ public struct RunEngine: Sendable {
     var demandTemplateIndices: [ObjectIdentifier: Int] = [:]
     /// Whether something else than an end has changed it since, and how many tasks have ended.
     var isDemandOld = true
+    /// Whether all of it waits since nodes did not take its pods in time.
+    var wasTakenDown = false
     var endsUntold = 0
 
     /// Nodes that the status tells of: not those of earlier attempts of sub-pipelines, which a restart does not know.

@@ -221,4 +221,17 @@ struct RunScopeTests {
             + scenario("outcomes: [{duration: 5s}]")
         #expect(Self.admissions(simulate(text)) == ["whole/many 0", "whole/big 5", "whole/end 10"])
     }
+
+    @Test func `E9: what no node takes in time gives the whole room back until it is queued again`() {
+        let text =
+            Self.node("n1", cpu: 8)
+            + Self.whole("whole", Self.task("a", cpu: 2), Self.task("b", cpu: 8, after: "a"))
+            + Self.job("later", cpu: 8)
+            + scenario(
+                "arrivals: [{run: default/later, at: 1s}]",
+                "outcomes: [{run: default/whole, task: a, attempt: 0, failure: Unschedulable}, {duration: 5s}]")
+        // The gang time-out is 5 min, the wait after it 30 s.
+        #expect(
+            Self.admissions(simulate(text)) == ["whole/a 0", "later/a 300", "whole/a 330", "whole/b 335"])
+    }
 }
