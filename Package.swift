@@ -141,8 +141,8 @@ let package = Package(
         module(
             "ProcessNode",
             [
-                "JSON", "KubernetesModel", "AsyncPrimitives", "Clocks", "KubernetesClient", "KubernetesRuntime",
-                "CProcess", "CStarter", log,
+                "JSON", "KubernetesModel", "AsyncPrimitives", "Clocks", "CurlHTTP", "KubernetesClient",
+                "KubernetesRuntime", "CProcess", "CStarter", log,
             ]),
         module(
             "LocalCluster",
@@ -215,7 +215,7 @@ let package = Package(
                 "KubernetesRuntime", "HTTPServing", log,
             ],
             resources: [.copy("Resources")]),
-        tests("ProcessNode", ["JSON", "KubernetesModel", "AsyncPrimitives", "CStarter"]),
+        tests("ProcessNode", ["JSON", "KubernetesModel", "AsyncPrimitives", "Clocks", "CStarter", "LoopbackTesting"]),
         tests(
             "EndToEnd",
             [

@@ -15,6 +15,14 @@ struct ContainerLaunch: Sendable {
         var directory: String
         var log: String
         var mounts: [ProcessSupervisor.Mount]
+        /// Its probes and hooks.
+        var care = ContainerCare()
+
+        /// Where a further program of the container is. Throws ``ContainerProblem`` when there is none.
+        func path(of program: String) throws(ContainerProblem) -> String {
+            let path = environment.first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? ""
+            return try ContainerLaunch.find(program, path: String(path))
+        }
 
         /// The failure of the start, worded as a container runtime does.
         func problem(_ error: ProcessSupervisor.LaunchError) -> ContainerProblem {
@@ -46,11 +54,13 @@ struct ContainerLaunch: Sendable {
     /// The process for the container. Throws ``ContainerProblem`` when it cannot be started, or not yet.
     func prepared(from source: ConfigurationSource) async throws -> Ready {
         if let problem = container.imageProblem { throw ContainerProblem(reason: "InvalidImageName", message: problem) }
+        var care = try ContainerCare(container)
         var environment = ContainerEnvironment()
         // Set the volume variables first: $(NAME) in the container's own values may refer to them.
         for (name, path) in volumes { environment.set("SLUICE_VOLUME_" + Self.variableName(name), path) }
         try await environment.add(container, of: pod, from: source)
         gang?.rewrite(&environment)
+        if let gang { care.mapPorts(gang.ownPort) }
         for (mounted, path) in describedPaths {
             environment.mapValues { $0.hasPrefix(mounted) ? path + $0.dropFirst(mounted.count) : $0 }
         }
@@ -84,10 +94,10 @@ struct ContainerLaunch: Sendable {
                 message: "\(message) cannot be written: \(String(cString: strerror(problem)))")
         }
         return Ready(
-            path: try Self.find(program, path: environment.variables["PATH"] ?? "", directory: directory),
+            path: try Self.find(program, path: environment.variables["PATH"] ?? ""),
             arguments: arguments, environment: environment.variables.map { "\($0.key)=\($0.value)" }.sorted(),
             directory: directory, log: files.log(container.name, attempt),
-            mounts: try await mounts(environment, arguments))
+            mounts: try await mounts(environment, arguments), care: care)
     }
 
     /// What the container's volumes are at their paths, and its termination message at its own. Throws ``ContainerProblem`` for what cannot
@@ -170,7 +180,7 @@ struct ContainerLaunch: Sendable {
 
     /// The path of a program: unchanged if it contains a slash, else the first executable file in PATH. Throws
     /// ``ContainerProblem`` when there is none.
-    private static func find(_ program: String, path: String, directory: String) throws -> String {
+    private static func find(_ program: String, path: String) throws(ContainerProblem) -> String {
         // execve resolves a relative path, after the change of directory.
         if program.contains("/") { return program }
         for part in path.split(separator: ":") {

@@ -27,8 +27,12 @@ struct ContainerRecord: Sendable {
     var restartCount = 0
     /// Empty until the container has been started.
     var containerID = ""
-    /// Whether it has ever been running. A sidecar must have been before the next init container starts.
+    /// Whether it has ever been running and started. A sidecar must have been before the next init container starts.
     var hasStarted = false
+    /// Whether its start is complete, as its startup probe says.
+    var isStarted = false
+    /// Whether it is ready while it runs, as its probes say.
+    var isPassing = false
 
     /// The record of a container that was not looked at yet.
     init(_ spec: ContainerSpec, waiting reason: String) {
@@ -61,7 +65,7 @@ struct ContainerRecord: Sendable {
         } else {
             return nil
         }
-        hasStarted = !containerID.isEmpty
+        hasStarted = json["started"]?.bool == true
     }
 
     var termination: Termination? { if case .terminated(let termination) = state { termination } else { nil } }
@@ -69,7 +73,7 @@ struct ContainerRecord: Sendable {
     var isReady: Bool {
         switch role {
         case .initial: termination?.exitCode == 0
-        case .sidecar, .main: isRunning
+        case .sidecar, .main: isRunning && isPassing
         }
     }
     /// Whether the next init containers, or the main containers, may start.
@@ -78,7 +82,7 @@ struct ContainerRecord: Sendable {
     var json: JSONValue {
         var result: JSONValue = [
             "name": .string(name), "image": .string(image), "imageID": "", "ready": .bool(isReady),
-            "started": .bool(isRunning), "restartCount": .int(Int64(restartCount)), "state": state.json,
+            "started": .bool(isRunning && isStarted), "restartCount": .int(Int64(restartCount)), "state": state.json,
             "lastState": last.map { ["terminated": $0.json] } ?? [:],
         ]
         if !containerID.isEmpty { result["containerID"] = .string(containerID) }

@@ -52,6 +52,11 @@ final class GangPorts: Sendable {
         }
     }
 
+    /// The port that stands for one of a host of the gang, if there is one already.
+    func known(_ gang: String, _ host: String, _ port: Int) -> Int? {
+        state.withLock { $0.gangs[gang]?.ports["\(host):\(port)"] }
+    }
+
     /// Whether nobody listens on the port.
     private static func isFree(_ port: Int) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -85,6 +90,8 @@ struct GangAddresses: Sendable {
     let pod: String
     let ports: GangPorts
     private let subdomain: String
+    /// What the pod is called by the others.
+    private let ownHost: String
     private let suffixes: [[UInt8]]
 
     /// nil for a pod of no gang.
@@ -94,6 +101,7 @@ struct GangAddresses: Sendable {
         self.pod = pod.metadata.uid
         self.ports = ports
         subdomain = pod.spec["subdomain"]?.string ?? ""
+        ownHost = subdomain.isEmpty ? "localhost" : pod.spec["hostname"]?.string ?? pod.metadata.name
         suffixes = [".\(pod.metadata.namespace).svc.cluster.local", ".\(pod.metadata.namespace).svc"].map {
             Array($0.utf8)
         }
@@ -114,6 +122,9 @@ struct GangAddresses: Sendable {
             if let local = self.port(name.host, number) { environment.set(String(port), String(local)) }
         }
     }
+
+    /// Where the pod listens when it is told to listen on that port.
+    func ownPort(_ port: Int) -> Int { ports.known(gang, ownHost, port) ?? port }
 
     /// The text with each name of the gang, and the port behind it, replaced.
     func rewrite(_ text: String, withPorts: Bool) -> String {

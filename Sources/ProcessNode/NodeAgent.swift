@@ -75,8 +75,11 @@ public final class NodeAgent: Sendable {
             node: configuration.name, labels: labels, allocatable: allocatable)
         let events = EventRecorder(
             client.eventSink, component: "kubelet", instance: configuration.name, clock: clock, logger: logger)
+        let actions = try ActionRunner(supervisor: supervisor, clock: clock)
+        defer { actions.shutDown() }
         let node = PodWorker.Node(
-            client: client, supervisor: supervisor, ports: GangPorts(), directory: configuration.directory,
+            client: client, supervisor: supervisor, actions: actions, ports: GangPorts(),
+            directory: configuration.directory,
             canMount: await canMount(supervisor),
             clock: clock, events: events,
             logger: logger)

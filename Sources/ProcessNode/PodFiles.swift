@@ -17,6 +17,15 @@ struct PodFiles: Sendable {
     var work: String { "\(root)/work" }
     /// The log of one run of a container.
     func log(_ container: String, _ attempt: Int) -> String { "\(root)/containers/\(container)/\(attempt).log" }
+    /// What the command of a probe or hook of a container prints.
+    func actionLog(_ container: String, _ action: String) -> String { "\(root)/containers/\(container)/\(action)" }
+    /// Removes a log with what was put aside of it.
+    static func removeLog(_ path: String) {
+        unlink(path)
+        guard let slash = path.lastIndex(of: "/") else { return }
+        let aside = path[path.index(after: slash)...] + "."
+        for name in names(in: String(path[..<slash])) where name.hasPrefix(aside) { unlink("\(path[...slash])\(name)") }
+    }
     /// The number of the last run of a container of which there is a log; 0 where there is none.
     func lastAttempt(_ container: String) -> Int { logs(container).map(\.attempt).max() ?? 0 }
 

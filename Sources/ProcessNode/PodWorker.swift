@@ -16,6 +16,7 @@ actor PodWorker {
     struct Node: Sendable {
         var client: APIClient
         var supervisor: ProcessSupervisor
+        var actions: ActionRunner
         var ports: GangPorts
         var directory: String
         /// Whether containers may have mounts of their own.
@@ -30,15 +31,21 @@ actor PodWorker {
         /// The object is gone from the API server.
         case gone
         case prepared(Result<[String: String], ContainerProblem>)
+        /// What a container is about to be started with.
+        case launching(Int, ContainerLaunch.Ready)
         case started(Int, Result<Int32, ContainerProblem>)
+        /// What came of a probe or hook of that run of a container.
+        case acted(Int, attempt: Int, Action, ActionRunner.Outcome)
+        /// It is time to look at the probes of that run of a container.
+        case probe(Int, attempt: Int, at: Duration)
         case exited(Int, ProcessSupervisor.Exit)
         /// What a container that has exited left as its termination message.
         case read(Int, ProcessSupervisor.Exit, message: String)
         case retry(Int?)
         /// It is time to look at the deadline.
         case deadline
-        /// The grace period is over: kill what still runs.
-        case kill
+        /// The grace period of that run of a container is over: kill what still runs.
+        case kill(Int, attempt: Int)
         case written(JSONValue, isSuccess: Bool)
         case writeAgain
         case deleted(isSuccess: Bool)
@@ -58,6 +65,10 @@ actor PodWorker {
         var attempt = 0
         var delay = Duration.seconds(1)
         var startedAt: Timestamp?
+        /// What its probes and hooks have made of its present run.
+        var life = Life()
+        /// The commands of probes and hooks that are under way.
+        var processes: [Int: ActionRunner.Process] = [:]
     }
 
     private struct Deadline {
@@ -74,27 +85,29 @@ actor PodWorker {
     nonisolated let post: @Sendable (Message) -> Void
     var pod: NodePod
     var containers: [Container]
-    private var volumes: [String: String]?
-    private let startTime: Timestamp
-    private var failure: (reason: String, message: String)?
+    var volumes: [String: String]?
+    let startTime: Timestamp
+    var failure: (reason: String, message: String)?
     /// Whether the end of an earlier node ended it.
-    private let isLost: Bool
+    let isLost: Bool
     /// No container is started any more.
-    private var isEnding = false
+    var isEnding = false
     private var deadline: Deadline?
     /// The grace period of the deletion that has been acted on.
     private var deletionGrace: Int64?
-    /// Whether the grace period is over and processes are killed.
-    private var isKilling = false
-    private var isGone = false
+    /// When its grace period is over, by the clock that only goes forward.
+    private var graceEnd = Duration.zero
+    /// How many probes and hooks have begun.
+    var lastAction = 0
+    var isGone = false
     /// Whether the deletion is confirmed to the API server. The object may stay for its finalizers.
-    private var isConfirmed = false
-    private var isOver = false
-    private var written: JSONValue?
-    private var isWriting = false
-    private var isDeleting = false
+    var isConfirmed = false
+    var isOver = false
+    var written: JSONValue?
+    var isWriting = false
+    var isDeleting = false
     /// Work to start in tasks of their own.
-    private var work: [@Sendable () async -> Void] = []
+    var work: [@Sendable () async -> Void] = []
 
     /// A worker for a pod that is bound to the node. Where an earlier node had begun with it, what had ended has; what ran went with that
     /// node and starts again by the pod's restart policy, or the pod has been disrupted.
@@ -224,7 +237,7 @@ actor PodWorker {
         work = []
     }
 
-    private func after(_ delay: Duration, _ message: Message) {
+    func after(_ delay: Duration, _ message: Message) {
         work.append { [node, post] in
             // The sleep throws when the worker has finished; the message is not needed then.
             guard (try? await node.clock.sleep(for: delay)) != nil else { return }
@@ -253,13 +266,17 @@ actor PodWorker {
             node.logger.info("pod \(pod.key) waits: \(problem.message)")
             node.events.record(.warning, reason: "FailedMount", message: problem.message, on: pod)
             after(.seconds(3), .retry(nil))
+        case .launching(let index, let ready): containers[index].life = Life(launch: ready)
         case .started(let index, .success(let pid)):
             containers[index].activity = .running(pid)
             containers[index].startedAt = node.clock.now
-            containers[index].record.state = .running(since: node.clock.now)
-            containers[index].record.hasStarted = true
-            containers[index].record.containerID = "process://\(pid)-\(pod.metadata.uid)-\(containers[index].attempt)"
-            if isEnding { signal(isKilling ? SIGKILL : SIGTERM, containers[index]) }
+            started(index)
+            if isEnding { stop(index, grace: graceEnd - node.clock.monotonic) }
+        case .acted(let index, let attempt, let action, let outcome):
+            containers[index].processes[action.number] = nil
+            if containers[index].attempt == attempt { take(outcome, of: action.purpose, index) }
+        case .probe(let index, let attempt, let time):
+            if containers[index].attempt == attempt { containers[index].life.wakes.remove(time) }
         case .started(let index, .failure(let problem)):
             containers[index].activity = .idle
             node.events.record(
@@ -274,6 +291,7 @@ actor PodWorker {
             }
         case .exited(let index, let exit):
             // Its processes are gone; signals find nobody until it counts as ended.
+            exited(index)
             let container = containers[index]
             work.append { [files, post] in
                 let message = try? await DetachedThread.run {
@@ -288,7 +306,8 @@ actor PodWorker {
         case .retry(let index?):
             if !isEnding, case .backingOff = containers[index].activity { containers[index].activity = .idle }
         case .deadline: checkDeadline()
-        case .kill: end(grace: 0)
+        case .kill(let index, let attempt):
+            if containers[index].attempt == attempt { stop(index, grace: .zero) }
         case .written(let status, let isSuccess):
             isWriting = false
             if isSuccess {
@@ -329,7 +348,7 @@ actor PodWorker {
         let left = (volumes == nil ? deadline.waitEnd : deadline.limit) - node.clock.now
         guard left <= .zero else { return after(left, .deadline) }
         failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
-        end(grace: pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
+        end(grace: grace)
     }
 
     // MARK: Containers
@@ -358,7 +377,7 @@ actor PodWorker {
                 if case .idle = containers[index].activity { start(index) }
                 isInitialized = containers[index].record.isInitialized
                 if containers[index].spec.role == .initial, !isInitialized, case .done = containers[index].activity {
-                    end(grace: pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
+                    end(grace: grace)
                 }
             }
             let main = containers.indices.filter { containers[$0].spec.role == .main }
@@ -366,12 +385,14 @@ actor PodWorker {
                 for index in main { if case .idle = containers[index].activity { start(index) } }
             }
             if main.allSatisfy({ if case .done = containers[$0].activity { true } else { false } }) {
-                end(grace: pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
+                end(grace: grace)
             }
         }
+        for index in containers.indices { probe(index) }
         if isEnding {
             isOver = containers.allSatisfy { container in
-                switch container.activity {
+                guard container.processes.isEmpty else { return false }
+                return switch container.activity {
                 case .starting, .running: false
                 case .idle, .backingOff, .done: true
                 }
@@ -379,16 +400,14 @@ actor PodWorker {
         }
     }
 
+    /// How long the pod's containers may take to end, in seconds.
+    var grace: Int64 { pod.spec["terminationGracePeriodSeconds"]?.int ?? 30 }
+
     /// Ends the pod: SIGTERM, and SIGKILL after the grace period.
     private func end(grace seconds: Int64) {
         isEnding = true
-        if seconds <= 0 { isKilling = true }
-        for container in containers { signal(seconds > 0 ? SIGTERM : SIGKILL, container) }
-        if seconds > 0 { after(.seconds(seconds), .kill) }
-    }
-
-    private func signal(_ number: Int32, _ container: Container) {
-        if case .running(let pid) = container.activity { node.supervisor.signal(pid, number) }
+        graceEnd = node.clock.monotonic + .seconds(max(0, seconds))
+        for index in containers.indices { stop(index, grace: .seconds(seconds)) }
     }
 
     /// Starts a container; the outcome arrives as `started`.
@@ -397,11 +416,12 @@ actor PodWorker {
         let launch = ContainerLaunch(
             container: containers[index].spec, pod: pod, files: files, volumes: volumes ?? [:],
             attempt: containers[index].attempt, canMount: node.canMount, gang: gang)
-        let grace = Duration.seconds(pod.spec["terminationGracePeriodSeconds"]?.int ?? 30)
+        let grace = Duration.seconds(grace)
         let memoryLimit = containers[index].spec.memoryLimit
         work.append { [node, post, source, files] in
             do {
                 let ready = try await launch.prepared(from: source)
+                post(.launching(index, ready))
                 node.supervisor.launch(
                     ProcessSupervisor.Launch(
                         path: ready.path, arguments: ready.arguments, environment: ready.environment,
@@ -425,8 +445,10 @@ actor PodWorker {
             exitCode: code, reason: reason, message: message, startedAt: container.startedAt, finishedAt: now,
             containerID: container.record.containerID)
         container.record.state = .terminated(termination)
+        (container.record.isStarted, container.record.isPassing) = (false, false)
         container.activity = .done
-        if Self.restarts(container.spec, after: code, pod), !isEnding {
+        let restarts = Self.restarts(container.spec, after: code, pod) || container.life.isToRestart
+        if restarts, !isEnding {
             // After ten minutes of running the back-off starts over, as in the kubelet.
             if let since = container.startedAt, now - since > .seconds(600) { container.delay = .seconds(1) }
             let wait = container.delay
@@ -444,101 +466,7 @@ actor PodWorker {
         containers[index] = container
     }
 
-    private var source: ConfigurationSource {
-        let client = node.client
-        let namespace = pod.metadata.namespace
-        @Sendable func get(_ kind: String, _ plural: String, _ name: String) async throws -> JSONValue? {
-            do {
-                let type = ResourceType(version: "v1", kind: kind, plural: plural)
-                return try await client.dynamic(type, namespace: namespace).get(name).json
-            } catch let status as APIStatus where status.isNotFound {
-                return nil
-            }
-        }
-        return ConfigurationSource(
-            configMap: { try await get("ConfigMap", "configmaps", $0) },
-            secret: { try await get("Secret", "secrets", $0) },
-            claim: { [directory = node.directory] name in
-                let claim = try await get("PersistentVolumeClaim", "persistentvolumeclaims", name)
-                return claim.map { ($0, VolumeClaims.directory(of: $0, node: directory)) }
-            })
-    }
-
     private static func problem(_ error: any Error) -> ContainerProblem {
         error as? ContainerProblem ?? ContainerProblem(reason: "CreateContainerError", message: "\(error)")
-    }
-
-    // MARK: Status
-
-    private var status: NodePodStatus {
-        NodePodStatus(
-            generation: pod.metadata.generation, restartPolicy: pod.restartPolicy,
-            containers: containers.map(\.record), isPrepared: volumes != nil, isOver: isOver, startTime: startTime,
-            failure: failure, isDisrupted: isLost)
-    }
-
-    /// Writes the status when it has changed, one patch at a time. When the final status is written, confirms a
-    /// deletion.
-    private func report() {
-        guard !isGone, !isConfirmed, !isWriting, !isDeleting else { return }
-        let json = status.json(previous: merged, now: node.clock.now)
-        let metadata = pod.metadata
-        let pods = node.client.dynamic(NodePod.resourceType, namespace: metadata.namespace)
-        if json != written {
-            isWriting = true
-            // A strategic patch leaves others' conditions alone, which may have come meanwhile; a kubelet's come first.
-            let own = (json["conditions"]?.array ?? []).compactMap { $0["type"] }
-            let others = (pod.status["conditions"]?.array ?? []).compactMap { $0["type"] }.filter { !own.contains($0) }
-            var patch = json
-            // What a condition says no more is taken away.
-            patch["conditions"] = .array(
-                (json["conditions"]?.array ?? []).map { condition in
-                    var condition = condition
-                    for field in ["reason", "message"] where condition[field] == nil { condition[field] = .null }
-                    return condition
-                })
-            patch["$setElementOrder/conditions"] = .array((own + others).map { ["type": $0] })
-            work.append { [node, post, patch] in
-                do {
-                    // The UID keeps the patch from hitting a later pod of that name.
-                    _ = try await pods.patchStatus(
-                        metadata.name, .strategic(["metadata": ["uid": .string(metadata.uid)], "status": patch]))
-                    post(.written(json, isSuccess: true))
-                } catch let status as APIStatus where status.code == 404 || status.code == 409 {
-                    post(.gone)
-                } catch {
-                    if Task.isCancelled { return }
-                    node.logger.warning("writing the status of pod \(metadata.namespace)/\(metadata.name): \(error)")
-                    post(.written(json, isSuccess: false))
-                }
-            }
-        } else if isOver, metadata.deletionTimestamp != nil {
-            isDeleting = true
-            work.append { [node, post] in
-                do {
-                    _ = try await pods.delete(metadata.name, DeleteOptions(uid: metadata.uid, gracePeriodSeconds: 0))
-                    post(.deleted(isSuccess: true))
-                } catch let status as APIStatus where status.code == 404 || status.code == 409 {
-                    post(.deleted(isSuccess: true))
-                } catch {
-                    if Task.isCancelled { return }
-                    node.logger.warning("deleting pod \(metadata.namespace)/\(metadata.name): \(error)")
-                    post(.deleted(isSuccess: false))
-                }
-            }
-        }
-    }
-
-    /// The pod's status, with the conditions that were written last, which may not have come back as an event yet.
-    private var merged: JSONValue {
-        var previous = pod.status
-        let own = written?["conditions"]?.array ?? []
-        let types = own.compactMap { $0["type"] }
-        previous["conditions"] = .array(
-            own.filter { $0["type"] != "PodScheduled" }
-                + (pod.status["conditions"]?.array ?? []).filter { condition in
-                    condition["type"].map { $0 == "PodScheduled" || !types.contains($0) } ?? false
-                })
-        return previous
     }
 }

@@ -124,11 +124,6 @@ struct PeakDemand: Hashable {
 
     // MARK: Other resources
 
-    private static func isAlike(_ left: PodGroup, _ right: PodGroup) -> Bool {
-        left.tolerations == right.tolerations && left.nodeSelector == right.nodeSelector
-            && left.affinity == right.affinity && left.separateHosts == right.separateHosts
-    }
-
     /// Has the pods ask for as much of a resource as another set does, first those that are like its pods.
     private mutating func raise(_ name: String, to set: [Slots]) {
         var lack = Self.weight(set, name) - Self.weight(slots, name)
@@ -137,7 +132,7 @@ struct PeakDemand: Hashable {
             var count = wanted.count
             var raised: [Slots] = []
             for index in slots.indices where lack > 0 && count > 0 && each > 0 {
-                guard Self.isAlike(slots[index].group, wanted.group) else { continue }
+                guard slots[index].group.isAlike(wanted.group) else { continue }
                 let has = Self.amount(slots[index].group, name)
                 guard has < each else { continue }
                 // So many of them up to what is wanted, one with the rest.

@@ -219,36 +219,21 @@ extension QueueDriver {
             arrival: run.arrival, pods: pods)
     }
 
-    /// Has the room be that one, with the pods that are there in it: each counts as one of those that it is made of, where it is, and a
-    /// pod that is larger than all of these counts besides.
+    /// Has the room be that one, with the pods that are there in it, and without taking on any node what the run does not have there.
+    ///
+    /// Each pod counts as one of those that the room is made of, where it is. Where that one is larger and its node may not have as much, the
+    /// pod counts as what it is, and the rest of the larger one finds its place elsewhere. What stays as it was stays where it was.
     private mutating func reshape(_ name: String, to peak: PeakDemand) {
         guard let hold = holds[name] else { return }
-        var shape = peak
-        var left = shape.slots.map(\.count)
-        var placements: [PodPlacement] = []
-        func put(in slot: Int, on node: String?) {
-            let replica = Int(shape.slots[slot].count - left[slot])
-            placements.append(PodPlacement(group: slot, replica: replica, node: node))
-            left[slot] -= 1
-        }
-        for (_, group, node) in living(name) {
-            let fitting = shape.slots.indices.filter { left[$0] > 0 && shape.slots[$0].group.covers(group) }
-            if let slot = fitting.first(where: { group.covers(shape.slots[$0].group) }) ?? fitting.last {
-                put(in: slot, on: node)
-            } else {
-                shape.slots.append(PeakDemand.Slots(group: group, count: 1))
-                left.append(1)
-                put(in: shape.slots.count - 1, on: node)
-            }
-        }
-        for slot in shape.slots.indices {
-            while left[slot] > 0 { put(in: slot, on: nil) }
-        }
-        holds[name]?.asked = shape
+        var plan = RoomPlan(peak, formerly: hold.asked, at: hold.state == .admitted ? queue.placements(name) : [])
+        for (_, group, node) in living(name) { plan.put(group, on: node) }
+        plan.keepPlaces()
+        holds[name]?.asked = plan.room
         holds[name]?.state = .admitted
         holds[name]?.mustHold = nil
-        guard !placements.isEmpty else { return giveUp(name) }
-        queue.restore(workload(name, hold.run, shape), pods: placements, admitted: hold.since ?? hold.run.arrival)
+        guard !plan.placements.isEmpty else { return giveUp(name) }
+        queue.restore(
+            workload(name, hold.run, plan.room), pods: plan.placements, admitted: hold.since ?? hold.run.arrival)
     }
 
     /// Gives the room back. What is in it counts until it ends.
