@@ -308,7 +308,10 @@ import Testing
             for _ in 0..<100 where !described.contains("FailedMount") {
                 described = try await cluster.kubectl("describe", "pod", "far")
             }
-            #expect(described.contains("this node has no volumes of kind nfs, only hostPath, persistentVolumeClaim, emptyDir"), "\(described)")
+            #expect(
+                described.contains(
+                    "this node has no volumes of kind nfs, only hostPath, persistentVolumeClaim, emptyDir"),
+                "\(described)")
             for path in ["/sluice-e2e", "/etc/sluice-e2e", "/run/sluice-e2e", "/dev/termination-log"] {
                 #expect(!FileManager.default.fileExists(atPath: path), "\(path)")
             }
