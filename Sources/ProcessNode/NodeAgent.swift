@@ -88,7 +88,7 @@ public final class NodeAgent: Sendable {
         let rings = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         informer.store.addHandler { changes.continuation.yield($0) }
         let claims = VolumeClaims(
-            client: client, node: configuration.directory, pods: informer.store, logger: logger)
+            client: client, node: configuration.directory, pods: informer, clock: clock, logger: logger)
         await withDiscardingTaskGroup { group in
             group.addTask { await informer.run() }
             group.addTask { await claims.run() }

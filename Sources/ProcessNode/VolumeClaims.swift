@@ -1,4 +1,5 @@
 import AsyncPrimitives
+import Clocks
 import FoundationEssentials
 import JSON
 import KubernetesClient
@@ -27,7 +28,8 @@ final class VolumeClaims: Sendable {
 
     private let client: APIClient
     private let directory: String
-    private let pods: Store<NodePod>
+    private let pods: Informer<NodePod>
+    private let clock: SystemClock
     private let logger: Logger
     private let informer: Informer<Claim>
     private let changes = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -35,14 +37,15 @@ final class VolumeClaims: Sendable {
     static let type = ResourceType(version: "v1", kind: "PersistentVolumeClaim", plural: "persistentvolumeclaims")
     private static let protection = "kubernetes.io/pvc-protection"
 
-    init(client: APIClient, node directory: String, pods: Store<NodePod>, logger: Logger) {
+    init(client: APIClient, node directory: String, pods: Informer<NodePod>, clock: SystemClock, logger: Logger) {
         self.client = client
         self.directory = directory + "/claims"
         self.pods = pods
+        self.clock = clock
         self.logger = logger
         informer = Informer(client.resource(Claim.self).listWatch, logger: logger)
         informer.store.addHandler { [changes] _ in changes.continuation.yield() }
-        pods.addHandler { [changes] event in
+        pods.store.addHandler { [changes] event in
             // A pod that ends may have been the last one to use a claim.
             let isOver = if case .deleted = event.change { true } else { event.entry.object?.isFinished ?? false }
             if isOver { changes.continuation.yield() }
@@ -54,7 +57,14 @@ final class VolumeClaims: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { [self] in await informer.run() }
             group.addTask { [self] in
-                for await _ in changes.stream { await lookAtAll() }
+                // Before all pods are known none may be thought unused.
+                guard (try? await pods.waitUntilSynced()) != nil else { return }
+                for await _ in changes.stream {
+                    guard await !lookAtAll() else { continue }
+                    // Nothing else may come to have it looked at again. The sleep throws when the task is cancelled.
+                    try? await clock.sleep(for: .seconds(1))
+                    changes.continuation.yield()
+                }
             }
         }
     }
@@ -67,19 +77,23 @@ final class VolumeClaims: Sendable {
         return "\(node)/claims/\(uid)"
     }
 
-    private func lookAtAll() async {
+    /// Whether nothing failed that has to be tried again.
+    private func lookAtAll() async -> Bool {
+        var isDone = true
         for entry in informer.store.entries() {
             guard let claim = entry.object?.json else { continue }
             do {
                 try await lookAt(claim, entry.metadata)
             } catch is CancellationError {
-                return
+                return true
             } catch let status as APIStatus where status.isNotFound || status.isConflict {
                 // The watch tells what it is by now.
             } catch {
+                isDone = false
                 logger.warning("claim \(entry.key): \(error)")
             }
         }
+        return isDone
     }
 
     private func lookAt(_ claim: JSONValue, _ metadata: ObjectMeta) async throws {
@@ -122,7 +136,7 @@ final class VolumeClaims: Sendable {
 
     /// Whether a pod that has not ended has it among its volumes.
     private func isUsed(_ claim: ObjectMeta) -> Bool {
-        pods.entries().contains { entry in
+        pods.store.entries().contains { entry in
             guard let pod = entry.object, !pod.isFinished, pod.metadata.namespace == claim.namespace else {
                 return false
             }

@@ -92,7 +92,12 @@ extension QueueDriver {
     /// What is left of a run has changed.
     mutating func setDemand(_ demand: RunDemand, of run: QueuedRun) {
         let name = Self.name(of: run.identity)
-        if let known = holds[name], known.run.identity != run.identity { demandNothing(name) }
+        if let known = holds[name], known.run.identity != run.identity {
+            // Another run had that name: what was kept for that one is not this one's.
+            if known.state == .waiting { queue.withdraw(name) }
+            giveUp(name)
+            holds[name]?.state = .idle
+        }
         let peak = PeakDemand(demand)
         inHold(of: run) { hold in
             hold.run = run
@@ -140,7 +145,7 @@ extension QueueDriver {
         (workloadsByRun[name] ?? []).filter { attempts[$0]?.isAdmitted == false }.sorted()
     }
 
-    /// The pods of a run that take room, with what they ask for, the large ones first.
+    /// The pods of a run that take room, with what they ask for, in the order of their names.
     private func living(_ name: String) -> [(pod: ObjectName, group: PodGroup, node: String?)] {
         // Pods of attempts that are over count as well, until they end.
         let prefix = name + "/"
