@@ -18,6 +18,8 @@ public struct QueueDriver: Sendable {
     /// The pods of admitted attempts, and of former ones that still end.
     var claims: [ObjectName: Claim] = [:]
     var claimsByWorkload: [String: Set<ObjectName>] = [:]
+    /// Those of runs that are admitted as a whole, by namespace and name of the run.
+    var claimsByHold: [String: Set<ObjectName>] = [:]
     /// Bound pods that belong to no admitted attempt.
     private var others: [ObjectName: OtherPod] = [:]
     private var othersByNode: [String: [String: Int64]] = [:]
@@ -339,6 +341,7 @@ public struct QueueDriver: Sendable {
     private mutating func claim(_ pod: ObjectName, _ claim: Claim) {
         claims[pod] = claim
         claimsByWorkload[claim.workload, default: []].insert(pod)
+        if claim.group != nil, let run = holdKey(of: claim.workload) { claimsByHold[run, default: []].insert(pod) }
     }
 
     /// A pod of an attempt has ended, or never was.
@@ -346,6 +349,10 @@ public struct QueueDriver: Sendable {
         guard let claim = claims.removeValue(forKey: pod) else { return }
         claimsByWorkload[claim.workload]?.remove(pod)
         if claimsByWorkload[claim.workload]?.isEmpty ?? false { claimsByWorkload[claim.workload] = nil }
+        if let run = holdKey(of: claim.workload) {
+            claimsByHold[run]?.remove(pod)
+            if claimsByHold[run]?.isEmpty ?? false { claimsByHold[run] = nil }
+        }
         podsGone(claim.workload, [PodPlacement(replica: claim.replica, node: nil)])
         leaveHold(pod, claim)
     }

@@ -86,6 +86,32 @@ struct QueueDriverTests {
         #expect(Self.decide(&driver) == ["a: admitted n1 n2"])
     }
 
+    @Test func `Q1: what was kept for a run is not that of the next one of its name`() throws {
+        var driver = QueueDriver()
+        driver.setNode(Self.node("n1", cpu: 4))
+        func whole(_ uid: String) -> QueuedRun {
+            Self.queued(RunIdentity(namespace: "team", name: "r", uid: uid)) { $0.isWhole = true }
+        }
+        func effects(_ cpu: String) -> RunDriver.Effects {
+            var effects = RunDriver.Effects()
+            effects.enqueued = [Self.request("a", cpu: cpu)]
+            var demand = RunDemand()
+            demand.templates = [Self.request("a", cpu: cpu).pod]
+            demand.root.main = [.init(work: .pods(template: 0, replicas: 1), times: 1, dependencies: [])]
+            effects.demand = demand
+            return effects
+        }
+        driver.take(effects("3"), of: whole("u"))
+        #expect(Self.decide(&driver) == ["a: admitted "])
+        // It is deleted, and somebody else waits for all there is before the next one of that name comes.
+        driver.submit(Self.request("b", cpu: "4"), of: Self.queued(RunIdentity(namespace: "team", name: "s", uid: "s")))
+        #expect(Self.decide(&driver) == ["b: WaitingForResources"])
+        var next = whole("v")
+        next.arrival = Self.start + .seconds(10)
+        driver.take(effects("3"), of: next, isFirst: true)
+        #expect(Self.decide(&driver).contains("b: admitted "))
+    }
+
     @Test func `Q9: a pod counts once, as planned, as bound and as held after a take-over`() throws {
         var driver = QueueDriver()
         driver.setNode(Self.node("n1"))

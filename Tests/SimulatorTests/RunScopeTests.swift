@@ -41,7 +41,7 @@ struct RunScopeTests {
         task("d", cpu: 1, after: "b, c"),
     ]
 
-    @Test func `Nothing starts before the peak fits, and from then on nobody else gets it`() {
+    @Test func `Q1: nothing starts before the peak fits, and from then on nobody else gets it`() {
         let text =
             Self.node("n1", cpu: 8) + Self.job("first", cpu: 3)
             + Self.whole("whole", Self.diamond[0], Self.diamond[1], Self.diamond[2], Self.diamond[3])
@@ -58,7 +58,7 @@ struct RunScopeTests {
         #expect(report.runs.allSatisfy { $0.phase == "Succeeded" })
     }
 
-    @Test func `While it runs, what it holds is not given to others, and what it needs no more is`() {
+    @Test func `Q1: while it runs, what it holds is not given to others, and what it needs no more is`() {
         // The peak is 6 of 8 cores; the one after it asks for 4, which are free when b and c are over.
         let text =
             Self.node("n1", cpu: 8)
@@ -73,7 +73,7 @@ struct RunScopeTests {
             ])
     }
 
-    @Test func `Two runs that would block each other half way run one after the other`() {
+    @Test func `Q1: two runs that would block each other half way run one after the other`() {
         // Each takes one node for its first task and both for its second.
         func half(_ name: String) -> String {
             Self.whole(
@@ -90,7 +90,7 @@ struct RunScopeTests {
         #expect(report.runs.map(\.phase) == ["Succeeded", "Succeeded"])
     }
 
-    @Test func `What can never be had is told, and holds nobody up`() {
+    @Test func `Q5, Q10: what can never be had is told, and holds nobody up`() {
         let text =
             Self.node("n1", cpu: 5) + Self.whole("whole", Self.diamond[0], Self.diamond[1], Self.diamond[2])
             + Self.job("other", cpu: 5) + scenario("outcomes: [{duration: 5s}]", "until: 60s")
@@ -103,7 +103,7 @@ struct RunScopeTests {
         )
     }
 
-    @Test func `Its room is given back at its end, a failure and a cancel included`() {
+    @Test func `Q1: its room is given back at its end, a failure and a cancel included`() {
         let next = Self.job("next", cpu: 8)
         for (name, end) in [
             ("failure", "outcomes: [{run: default/whole, task: a, exitCode: 1, duration: 5s}, {duration: 5s}]"),
@@ -185,7 +185,7 @@ struct RunScopeTests {
             ])
     }
 
-    @Test func `A node that goes takes its part of the room with it: the run goes on when there is another`() {
+    @Test func `Q1: a node that goes takes its part of the room with it: the run goes on when there is another`() {
         let text =
             Self.node("n1", cpu: 4) + Self.node("n2", cpu: 4)
             + Self.whole("whole", Self.task("a", cpu: 4), Self.task("b", cpu: 4, pods: 2, after: "a"))
@@ -198,7 +198,7 @@ struct RunScopeTests {
         #expect(Self.admissions(report).last == "whole/b 30")
     }
 
-    @Test func `Suspended, it keeps what runs and no more`() {
+    @Test func `E13: suspended, it keeps what runs and no more`() {
         let text =
             Self.node("n1", cpu: 8)
             + Self.whole("whole", Self.diamond[0], Self.diamond[1], Self.diamond[2], Self.diamond[3])
@@ -211,7 +211,8 @@ struct RunScopeTests {
             Self.admissions(simulate(text)) == ["whole/a 0", "later/a 2", "whole/b 20", "whole/c 20", "whole/d 25"])
     }
 
-    @Test func `Pods of other sizes than the peak's find room in it or ask for it anew, and nothing stands still`() {
+    @Test func `Q5: pods of other sizes than the peak's find room in it or ask for it anew, and nothing stands still`()
+    {
         // First eight of one core over two nodes, then one of four.
         let text =
             Self.node("n1", cpu: 4) + Self.node("n2", cpu: 4)

@@ -148,13 +148,11 @@ extension QueueDriver {
     /// The pods of a run that take room, with what they ask for, in the order of their names.
     private func living(_ name: String) -> [(pod: ObjectName, group: PodGroup, node: String?)] {
         // Pods of attempts that are over count as well, until they end.
-        let prefix = name + "/"
-        return claimsByWorkload.filter { $0.key.hasPrefix(prefix) }.flatMap(\.value).sorted()
-            .compactMap { pod in
-                guard let claim = claims[pod], var group = claim.group else { return nil }
-                (group.count, group.required) = (1, 1)
-                return (pod, group, claim.node)
-            }
+        (claimsByHold[name] ?? []).sorted().compactMap { pod in
+            guard let claim = claims[pod], var group = claim.group else { return nil }
+            (group.count, group.required) = (1, 1)
+            return (pod, group, claim.node)
+        }
     }
 
     // MARK: Before a decision
@@ -186,7 +184,9 @@ extension QueueDriver {
         case .idle, .waiting:
             if !waiting.isEmpty { ask(name, waiting) }
         }
-        if holds[name]?.state == .idle, !hasAttempts, hold.peak.isEmpty, holds[name]?.ending.isEmpty ?? true {
+        if holds[name]?.state == .idle, !hasAttempts, hold.peak.isEmpty, holds[name]?.ending.isEmpty ?? true,
+            claimsByHold[name] == nil
+        {
             holds[name] = nil
         }
     }
@@ -398,11 +398,9 @@ extension QueueDriver {
         holds[name]?.toldNodes = told
         // Pods may have been heard of before the room was known in which they are.
         guard !told.isSubset(of: hold.toldNodes) else { return }
-        for key in claimsByWorkload.keys.filter({ $0.hasPrefix(name + "/") }).sorted() {
-            for pod in (claimsByWorkload[key] ?? []).sorted() {
-                guard let claim = claims[pod], let node = isLoose ? RunHold.anywhere : claim.node else { continue }
-                holds[name]?.inner.podsBound(key, [PodPlacement(replica: claim.replica, node: node)])
-            }
+        for pod in (claimsByHold[name] ?? []).sorted() {
+            guard let claim = claims[pod], let node = isLoose ? RunHold.anywhere : claim.node else { continue }
+            holds[name]?.inner.podsBound(claim.workload, [PodPlacement(replica: claim.replica, node: node)])
         }
     }
 
