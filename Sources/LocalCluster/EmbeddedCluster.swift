@@ -28,6 +28,10 @@ public struct EmbeddedCluster: Sendable {
         public var stopGrace = Duration.zero
         /// Resources of which its node has as much as anybody asks for.
         public var ignoredResources: Set<String> = []
+        /// Whether containers are kept apart from the machine as far as it lets us.
+        public var isSandboxed = true
+        /// Directories of the machine that containers may write to all the same.
+        public var writable: [String] = []
 
         /// Makes a configuration; every setting has a default.
         public init(dataDirectory: String? = nil, port: Int? = nil, definitions: [JSONValue] = []) {
@@ -85,6 +89,10 @@ public struct EmbeddedCluster: Sendable {
                 var settings = NodeAgent.Configuration(directory: "\(directory.path)/node")
                 settings.stopGrace = configuration.stopGrace
                 settings.ignoredResources = configuration.ignoredResources
+                settings.isSandboxed = configuration.isSandboxed
+                settings.writable = configuration.writable
+                // The objects, with all Secrets, and the token are no business of tasks.
+                settings.hidden = [directory.path]
                 let node = NodeAgent(client: client, configuration: settings, logger: logger)
                 logs.set(node)
                 let cluster = EmbeddedCluster(url: url, kubeconfig: try await server.kubeconfig(), client: client)

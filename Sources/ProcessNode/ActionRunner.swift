@@ -74,13 +74,14 @@ struct ActionRunner: Sendable {
     /// Ends what is under way.
     func shutDown() { client.shutDown() }
 
-    /// Carries out a probe, or the hook of a container. A command runs as `process`, in what the container has, and prints to `log`.
+    /// Carries out a probe, or the hook of a container. A command runs as `process` in the place of the container, whose
+    /// process is `pid`, and prints to `log`.
     func run(
-        _ action: ContainerAction, isHook: Bool, limit: Duration?, in container: ContainerLaunch.Ready, log: String,
-        stage: String, process: Process
+        _ action: ContainerAction, isHook: Bool, limit: Duration?, in container: ContainerLaunch.Ready, of pid: Int32,
+        log: String, process: Process
     ) async -> Outcome {
         switch action {
-        case .exec(let command): return await exec(command, limit, container, log, stage, process)
+        case .exec(let command): return await exec(command, limit, container, pid, log, process)
         case .http(let target): return await get(target, limit, isHook: isHook)
         case .tcp(let host, let port):
             do {
@@ -146,11 +147,11 @@ struct ActionRunner: Sendable {
     // MARK: Commands
 
     private func exec(
-        _ command: [String], _ limit: Duration?, _ container: ContainerLaunch.Ready, _ log: String, _ stage: String,
-        _ process: Process
+        _ command: [String], _ limit: Duration?, _ container: ContainerLaunch.Ready, _ pid: Int32,
+        _ log: String, _ process: Process
     ) async -> Outcome {
         let end = await withTaskGroup(of: End.self) { group in
-            group.addTask { await self.end(of: command, container, log, stage, process) }
+            group.addTask { await self.end(of: command, container, pid, log, process) }
             if let limit {
                 group.addTask {
                     do {
@@ -189,7 +190,7 @@ struct ActionRunner: Sendable {
     }
 
     private func end(
-        of command: [String], _ container: ContainerLaunch.Ready, _ log: String, _ stage: String, _ process: Process
+        of command: [String], _ container: ContainerLaunch.Ready, _ pid: Int32, _ log: String, _ process: Process
     ) async -> End {
         let path: String
         do {
@@ -202,7 +203,7 @@ struct ActionRunner: Sendable {
                 supervisor.launch(
                     ProcessSupervisor.Launch(
                         path: path, arguments: command, environment: container.environment,
-                        directory: container.directory, logPath: log, mounts: container.mounts, stage: stage,
+                        directory: container.directory, logPath: log, user: container.user, joined: pid,
                         grace: .zero,
                         onStart: { result in
                             switch result {

@@ -15,6 +15,8 @@ struct ContainerLaunch: Sendable {
         var directory: String
         var log: String
         var mounts: [ProcessSupervisor.Mount]
+        var isolation: ProcessSupervisor.Isolation = []
+        var user = ContainerUser()
         /// Its probes and hooks.
         var care = ContainerCare()
 
@@ -27,10 +29,11 @@ struct ContainerLaunch: Sendable {
         /// The failure of the start, worded as a container runtime does.
         func problem(_ error: ProcessSupervisor.LaunchError) -> ContainerProblem {
             if error.isOfMount {
-                let places = mounts.map(\.path).joined(separator: ", ")
+                let what = error.mount.flatMap { mounts.indices.contains($0) ? mounts[$0] : nil }
                 return ContainerProblem(
                     reason: "CreateContainerError",
-                    message: "volumes cannot be mounted at \(places): \(error.reason)")
+                    message: what.map { "\($0.path) cannot be mounted: \(error.reason)" }
+                        ?? "the container cannot be kept apart from the machine: \(error.reason)")
             }
             // What the machine has too little of comes back; the program is not to blame.
             let isPassing = [EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, ESRCH].contains(error.code)
@@ -46,8 +49,8 @@ struct ContainerLaunch: Sendable {
     /// The paths of the volumes, by name.
     var volumes: [String: String]
     var attempt: Int
-    /// Whether containers may have mounts of their own here.
-    var canMount: Bool
+    /// What keeps containers apart from the machine here.
+    var sandbox: Sandbox
     /// How the pod finds others by their names; nil for one that looks for none.
     var gang: GangAddresses?
 
@@ -57,15 +60,17 @@ struct ContainerLaunch: Sendable {
         var care = try ContainerCare(container)
         var environment = ContainerEnvironment()
         // Set the volume variables first: $(NAME) in the container's own values may refer to them.
-        for (name, path) in volumes { environment.set("SLUICE_VOLUME_" + Self.variableName(name), path) }
+        for (name, path) in volumePaths { environment.set("SLUICE_VOLUME_" + Self.variableName(name), path) }
         try await environment.add(container, of: pod, from: source)
         gang?.rewrite(&environment)
         if let gang { care.mapPorts(gang.ownPort) }
-        for (mounted, path) in describedPaths {
-            environment.mapValues { $0.hasPrefix(mounted) ? path + $0.dropFirst(mounted.count) : $0 }
-        }
         let message = files.message(container.name)
-        environment.replaceValues(container.terminationMessagePath, by: message)
+        if !sandbox.hasFiles {
+            for (mounted, path) in describedPaths {
+                environment.mapValues { $0.hasPrefix(mounted) ? path + $0.dropFirst(mounted.count) : $0 }
+            }
+            environment.replaceValues(container.terminationMessagePath, by: message)
+        }
         let arguments = (container.command + container.arguments).map(environment.expand)
         guard !container.command.isEmpty, let program = arguments.first else {
             throw ContainerProblem(
@@ -76,13 +81,15 @@ struct ContainerLaunch: Sendable {
         let inherited = ProcessInfo.processInfo.environment
         let standard = [
             "PATH": inherited["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": inherited["HOME"] ?? "/root", "LANG": inherited["LANG"] ?? "C.UTF-8", "HOSTNAME": pod.metadata.name,
+            "HOME": home(inherited), "LANG": inherited["LANG"] ?? "C.UTF-8", "HOSTNAME": pod.metadata.name,
         ]
         for (name, value) in standard where environment.variables[name] == nil { environment.set(name, value) }
-        let directory = container.workingDirectory.map(environment.expand) ?? files.work
+        let directory =
+            container.workingDirectory.map(environment.expand) ?? (sandbox.hasFiles ? Sandbox.temporary : files.work)
         // Clear the message of the previous attempt, and logs that nobody can ask for.
-        let problem = try await DetachedThread.run { [files, container, attempt] in
+        let problem = try await DetachedThread.run { [files, container, attempt, sandbox] in
             files.removeLogs(container.name, before: attempt)
+            if sandbox.hasFiles { try files.own(container.name).make() }
             let descriptor = sluice_make_file(message)
             guard descriptor >= 0 else { return errno }
             close(descriptor)
@@ -97,7 +104,27 @@ struct ContainerLaunch: Sendable {
             path: try Self.find(program, path: environment.variables["PATH"] ?? ""),
             arguments: arguments, environment: environment.variables.map { "\($0.key)=\($0.value)" }.sorted(),
             directory: directory, log: files.log(container.name, attempt),
-            mounts: try await mounts(environment, arguments), care: care)
+            mounts: sandbox.mounts(
+                own: files.own(container.name), isReadOnly: false, layersHome: true)
+                + (try await mounts(environment, arguments)),
+            isolation: sandbox.isolation(), care: care)
+    }
+
+    /// Where the container finds its volumes, by their names.
+    private var volumePaths: [String: String] {
+        guard sandbox.hasFiles else { return volumes }
+        let mounts = container.json["volumeMounts"]?.array ?? []
+        return Dictionary(
+            mounts.compactMap { mount in
+                guard let name = mount["name"]?.string, let path = mount["mountPath"]?.string else { return nil }
+                return (name, Self.withoutSlashes(path))
+            }, uniquingKeysWith: { first, _ in first })
+    }
+
+    private func home(_ inherited: [String: String]) -> String {
+        guard sandbox.hasFiles, !sandbox.hasHome else { return inherited["HOME"] ?? "/root" }
+        // Programs expect that they may write there.
+        return Sandbox.temporary
     }
 
     /// What the container's volumes are at their paths, and its termination message at its own. Throws ``ContainerProblem`` for what cannot
@@ -112,7 +139,7 @@ struct ContainerLaunch: Sendable {
                 continue
             }
             let spec = (pod.spec["volumes"]?.array ?? []).first { $0["name"]?.string == name }
-            guard canMount else {
+            guard sandbox.hasMounts else {
                 // Whoever asks for the volume by its variable needs no mount; files that tell of the pod are named by variables as well.
                 let variable = "SLUICE_VOLUME_" + Self.variableName(name)
                 let isAsked = (arguments + environment.variables.values).contains { $0.contains(variable) }
@@ -143,16 +170,16 @@ struct ContainerLaunch: Sendable {
             mounts.append(
                 ProcessSupervisor.Mount(
                     source: source, path: Self.withoutSlashes(path),
-                    isReadOnly: isGiven || mount["readOnly"]?.bool == true
-                        || spec?[path: "persistentVolumeClaim", "readOnly"]?.bool == true))
+                    kind: isGiven || mount["readOnly"]?.bool == true
+                        || spec?[path: "persistentVolumeClaim", "readOnly"]?.bool == true ? .readOnly : .writable))
         }
         // Outer ones first: inner ones are in them.
         mounts.sort { $0.path.split(separator: "/").count < $1.path.split(separator: "/").count }
-        guard canMount, container.terminationMessagePath.hasPrefix("/") else { return mounts }
+        guard sandbox.hasMounts, container.terminationMessagePath.hasPrefix("/") else { return mounts }
         return mounts + [
             ProcessSupervisor.Mount(
                 source: files.message(container.name), path: Self.withoutSlashes(container.terminationMessagePath),
-                isReadOnly: false)
+                kind: .writable)
         ]
     }
 

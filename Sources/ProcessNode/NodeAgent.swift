@@ -29,6 +29,13 @@ public final class NodeAgent: Sendable {
         public var gpus: Int64 = 0
         /// Resources of which the node has as much as anybody asks for, whatever the machine has.
         public var ignoredResources: Set<String> = []
+        /// Whether containers are kept apart from the machine as far as it lets us. Else they have volumes at their paths, where that can
+        /// be, and no more.
+        public var isSandboxed = true
+        /// Directories of the machine that containers in a sandbox may write to.
+        public var writable: [String] = []
+        /// Directories of which containers see nothing but what is theirs; nil for that of the node.
+        public var hidden: [String]?
 
         /// Settings for a node with the resources of the machine and its files in `directory`.
         public init(name: String = "local", directory: String) {
@@ -69,7 +76,13 @@ public final class NodeAgent: Sendable {
     }
 
     private func run(_ supervisor: ProcessSupervisor) async throws {
-        let (labels, allocatable) = try await register()
+        let sandbox = await Sandbox.found(
+            configuration.isSandboxed
+                ? .whole(
+                    writable: configuration.writable, hidden: configuration.hidden ?? [configuration.directory])
+                : .mounts,
+            in: configuration.directory, supervisor, logger)
+        let (labels, allocatable) = try await register(sandbox)
         let scheduler = NodeScheduler(
             requests: .init(client: client, node: configuration.name, clock: clock, logger: logger),
             node: configuration.name, labels: labels, allocatable: allocatable)
@@ -80,9 +93,7 @@ public final class NodeAgent: Sendable {
         let node = PodWorker.Node(
             client: client, supervisor: supervisor, actions: actions, ports: GangPorts(),
             directory: configuration.directory,
-            canMount: await canMount(supervisor),
-            clock: clock, events: events,
-            logger: logger)
+            sandbox: sandbox, clock: clock, events: events, logger: logger)
         let informer = Informer(client.resource(NodePod.self).listWatch, logger: logger)
         let changes = AsyncStream.makeStream(of: StoreEvent<NodePod>.self)
         let rings = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -150,31 +161,6 @@ public final class NodeAgent: Sendable {
         worker.post(.gone)
     }
 
-    /// Whether this machine lets us give containers mounts of their own; tells it where it does not.
-    private func canMount(_ supervisor: ProcessSupervisor) async -> Bool {
-        let probe = configuration.directory + "/probe"
-        do {
-            for folder in ["stage", "data"] { try PodFiles.makeDirectory("\(probe)/\(folder)") }
-            defer { try? FileManager.default.removeItem(atPath: probe) }
-            // With its mounts done there is no such program.
-            let result = await withCheckedContinuation { continuation in
-                supervisor.launch(
-                    ProcessSupervisor.Launch(
-                        path: "/sluice-probe/nothing", arguments: ["nothing"], environment: [], directory: "",
-                        logPath: probe + "/log",
-                        mounts: [.init(source: probe + "/data", path: "/sluice-probe", isReadOnly: true)],
-                        stage: probe + "/stage", onStart: { continuation.resume(returning: $0) }, onExit: { _ in }))
-            }
-            guard case .failure(let error) = result, error.isOfMount else { return true }
-            logger.notice(
-                "volumes are not mounted at their paths, since this machine gives users no mount namespaces (\(error.reason)): a container finds volume NAME in SLUICE_VOLUME_NAME"
-            )
-        } catch {
-            logger.warning("\(probe) cannot be made: \(error)")
-        }
-        return false
-    }
-
     /// Removes what a node that was killed has left of pods that are gone since.
     private func removeOldFiles(_ informer: Informer<NodePod>) async {
         do {
@@ -209,16 +195,22 @@ public final class NodeAgent: Sendable {
     }
 
     /// Creates or updates the Node object.
-    private func register() async throws -> (labels: [String: String], allocatable: NodeScheduler.Amounts) {
+    private func register(_ sandbox: Sandbox) async throws -> (
+        labels: [String: String], allocatable: NodeScheduler.Amounts
+    ) {
         let labels = [
             "kubernetes.io/hostname": configuration.name, "kubernetes.io/os": "linux",
             "kubernetes.io/arch": Self.architecture,
         ]
+        let metadata: JSONValue = [
+            "name": .string(configuration.name), "labels": JSONValue(labels),
+            // For `kubectl describe node`.
+            "annotations": ["sluice.dev/sandbox": .string(sandbox.summary)],
+        ]
         do {
-            _ = try await nodes.create(
-                ["metadata": ["name": .string(configuration.name), "labels": JSONValue(labels)]] as JSONValue)
+            _ = try await nodes.create(["metadata": metadata] as JSONValue)
         } catch let status as APIStatus where status.isAlreadyExists {
-            _ = try await nodes.patch(configuration.name, .merge(["metadata": ["labels": JSONValue(labels)]]))
+            _ = try await nodes.patch(configuration.name, .merge(["metadata": metadata]))
         }
         // A new node is tainted until a lifecycle controller finds it ready; this cluster has none, so the taint goes here. Others are the
         // user's.

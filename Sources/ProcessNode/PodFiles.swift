@@ -59,6 +59,8 @@ struct PodFiles: Sendable {
 
     /// The termination message of a container.
     func message(_ container: String) -> String { "\(root)/containers/\(container)/message" }
+    /// What is a container's own.
+    func own(_ container: String) -> Sandbox.OwnFiles { Sandbox.OwnFiles(below: "\(root)/containers/\(container)") }
     /// An empty directory for building mounts.
     var stage: String { "\(root)/stage" }
     /// The directory of a volume.
@@ -229,7 +231,8 @@ struct PodFiles: Sendable {
         }
     }
 
-    private static func remove(_ path: String) throws {
+    /// Removes a directory with all that is in it, or a file. Throws a system error.
+    static func remove(_ path: String) throws {
         guard FileManager.default.fileExists(atPath: path) else { return }
         do {
             try FileManager.default.removeItem(atPath: path)

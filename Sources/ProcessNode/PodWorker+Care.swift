@@ -111,16 +111,16 @@ extension PodWorker {
 
     private func act(_ index: Int, _ purpose: Action.Purpose, _ action: ContainerAction, limit: Duration?) {
         let container = containers[index]
-        guard let launch = container.life.launch else { return }
+        guard let launch = container.life.launch, case .running(let pid) = container.activity else { return }
         lastAction += 1
         let number = lastAction
         let process = ActionRunner.Process(node.supervisor)
         if case .exec = action { containers[index].processes[number] = process }
         let isHook = if case .probe = purpose { false } else { true }
         let log = files.actionLog(container.spec.name, "\(purpose.name)-\(number)")
-        work.append { [node, files, post] in
+        work.append { [node, post] in
             let outcome = await node.actions.run(
-                action, isHook: isHook, limit: limit, in: launch, log: log, stage: files.stage, process: process)
+                action, isHook: isHook, limit: limit, in: launch, of: pid, log: log, process: process)
             post(
                 .acted(index, attempt: container.attempt, Action(purpose: purpose, number: number), outcome))
         }

@@ -19,8 +19,8 @@ actor PodWorker {
         var actions: ActionRunner
         var ports: GangPorts
         var directory: String
-        /// Whether containers may have mounts of their own.
-        var canMount: Bool
+        /// What keeps containers apart from the machine.
+        var sandbox: Sandbox
         var clock: any RuntimeClock
         var events: EventRecorder
         var logger: Logger
@@ -415,7 +415,7 @@ actor PodWorker {
         containers[index].activity = .starting
         let launch = ContainerLaunch(
             container: containers[index].spec, pod: pod, files: files, volumes: volumes ?? [:],
-            attempt: containers[index].attempt, canMount: node.canMount, gang: gang)
+            attempt: containers[index].attempt, sandbox: node.sandbox, gang: gang)
         let grace = Duration.seconds(grace)
         let memoryLimit = containers[index].spec.memoryLimit
         work.append { [node, post, source, files] in
@@ -426,8 +426,7 @@ actor PodWorker {
                     ProcessSupervisor.Launch(
                         path: ready.path, arguments: ready.arguments, environment: ready.environment,
                         directory: ready.directory, logPath: ready.log, mounts: ready.mounts, stage: files.stage,
-                        memoryLimit: memoryLimit,
-                        grace: grace,
+                        isolation: ready.isolation, user: ready.user, memoryLimit: memoryLimit, grace: grace,
                         onStart: { result in
                             post(.started(index, result.mapError { ready.problem($0) }))
                         }, onExit: { post(.exited(index, $0)) }))

@@ -22,6 +22,13 @@ final class ProcessSupervisor: Sendable {
         var mounts: [Mount] = []
         /// An empty folder for building them.
         var stage = ""
+        /// What keeps it apart from the machine.
+        var isolation: Isolation = []
+        /// As whom it runs.
+        var user = ContainerUser()
+        /// The process of a running container, as its `onStart` had it: this one runs in that one's place, with its mounts and among its
+        /// processes, and has none of its own.
+        var joined: Int32?
         /// How many bytes of memory it may have for itself; nil for any number. Looked at every 0.2 s: more is killed.
         var memoryLimit: Int64?
         /// How long it may take to end after SIGTERM, where this program dies.
@@ -42,16 +49,42 @@ final class ProcessSupervisor: Sendable {
 
     /// A file or folder that a container finds at a path of its own.
     struct Mount: Sendable, Hashable {
+        enum Kind: String, Sendable {
+            case readOnly = "ro"
+            case writable = "rw"
+            /// An empty folder in the place of one that is there. It has no source.
+            case hidden = "hide"
+            /// What is there, with a layer for changes that is kept in the folders `upper` and `work` of the source.
+            case layered = "layer"
+        }
+
         var source: String
         var path: String
-        var isReadOnly: Bool
+        var kind: Kind
+    }
+
+    /// What a container has for itself, besides its mounts.
+    struct Isolation: OptionSet, Sendable, Hashable {
+        var rawValue: UInt32
+        /// Processes: it sees and reaches no others.
+        static let processes = Isolation(rawValue: SLUICE_OWN_PROCESSES.rawValue)
+        /// All that is not mounted for it can only be read, and its /dev has what every program may expect.
+        static let files = Isolation(rawValue: SLUICE_OWN_FILES.rawValue)
+        /// The /dev of the machine, all the same.
+        static let allDevices = Isolation(rawValue: SLUICE_ALL_DEVICES.rawValue)
     }
 
     struct LaunchError: Error, Hashable {
-        /// An errno, and ``SLUICE_MOUNT_FAILED`` more where a mount failed.
+        /// An errno, and ``SLUICE_MOUNT_FAILED`` more where the sandbox cannot be built, and that once more for each mount up to the one that
+        /// failed.
         var code: Int32
         var isOfMount: Bool { code > SLUICE_MOUNT_FAILED }
-        var reason: String { String(cString: strerror(isOfMount ? code - Int32(SLUICE_MOUNT_FAILED) : code)) }
+        /// The number of the mount that failed; nil where it was none of them.
+        var mount: Int? {
+            let step = Int(code) / Int(SLUICE_MOUNT_FAILED)
+            return step > 1 ? step - 2 : nil
+        }
+        var reason: String { String(cString: strerror(code % Int32(SLUICE_MOUNT_FAILED))) }
     }
 
     private enum Command: Sendable {
@@ -163,9 +196,17 @@ final class ProcessSupervisor: Sendable {
                 for command in commands {
                     switch command {
                     case .launch(let launch):
+                        var joined: UInt32 = 0
+                        if let pid = launch.joined {
+                            guard let number = numbers[pid] else {
+                                launch.onStart(.failure(LaunchError(code: ESRCH)))
+                                break
+                            }
+                            joined = number
+                        }
                         last += 1
                         children[last] = Child(launch: launch)
-                        outgoing += Self.frame(launch, last)
+                        outgoing += Self.frame(launch, last, joined: joined)
                     case .signal(let pid, let number):
                         guard let container = numbers[pid] else { break }
                         outgoing += Self.frame(SLUICE_SIGNAL, container, UInt32(number))
@@ -256,24 +297,41 @@ final class ProcessSupervisor: Sendable {
         return UInt32(clamping: seconds * 1_000 + attoseconds / 1_000_000_000_000_000)
     }
 
-    private static func frame(_ kind: sluice_command, _ container: UInt32, _ numbers: UInt32..., strings: [String] = [])
-        -> [UInt8]
-    {
+    private static func frame(_ kind: sluice_command, _ container: UInt32, _ number: UInt32) -> [UInt8] {
+        var frame: [UInt8] = []
+        for number in [12, kind.rawValue, container, number] { withUnsafeBytes(of: number) { frame += $0 } }
+        return frame
+    }
+
+    private static func frame(_ launch: Launch, _ container: UInt32, joined: UInt32) -> [UInt8] {
+        var head = sluice_launch()
+        head.grace = milliseconds(launch.grace)
+        head.arguments = UInt32(launch.arguments.count)
+        head.variables = UInt32(launch.environment.count)
+        head.mounts = UInt32(launch.mounts.count)
+        head.memory = launch.memoryLimit.map { UInt32(clamping: max(1, $0 / 1_024)) } ?? 0
+        head.flags = launch.isolation.rawValue
+        let user = launch.user
+        head.user = user.user ?? UInt32(SLUICE_NOBODY)
+        head.group = user.group ?? UInt32(SLUICE_NOBODY)
+        if user.hasNoNewPrivileges { head.flags |= SLUICE_NO_NEW_PRIVILEGES.rawValue }
+        if let kept = user.capabilities {
+            head.flags |= SLUICE_FEWER_CAPABILITIES.rawValue
+            head.capabilities = (UInt32(truncatingIfNeeded: kept), UInt32(truncatingIfNeeded: kept >> 32))
+        }
+        head.joined = joined
+        head.joined_process = UInt32(launch.joined ?? 0)
         var body: [UInt8] = []
-        for number in [kind.rawValue, container] + numbers { withUnsafeBytes(of: number) { body += $0 } }
+        for number in [SLUICE_LAUNCH.rawValue, container] { withUnsafeBytes(of: number) { body += $0 } }
+        withUnsafeBytes(of: head) { body += $0 }
+        let groups = user.groups.map(String.init).joined(separator: ",")
+        let strings =
+            [launch.path, launch.directory, launch.logPath, launch.stage, groups] + launch.arguments
+            + launch.environment + launch.mounts.flatMap { [$0.source, $0.path, $0.kind.rawValue] }
         for string in strings {
             body += string.utf8
             body.append(0)
         }
         return withUnsafeBytes(of: UInt32(body.count)) { Array($0) } + body
-    }
-
-    private static func frame(_ launch: Launch, _ container: UInt32) -> [UInt8] {
-        frame(
-            SLUICE_LAUNCH, container, milliseconds(launch.grace), UInt32(launch.arguments.count),
-            UInt32(launch.environment.count), UInt32(launch.mounts.count),
-            launch.memoryLimit.map { UInt32(clamping: max(1, $0 / 1_024)) } ?? 0,
-            strings: [launch.path, launch.directory, launch.logPath, launch.stage] + launch.arguments
-                + launch.environment + launch.mounts.flatMap { [$0.source, $0.path, $0.isReadOnly ? "ro" : "rw"] })
     }
 }

@@ -57,7 +57,7 @@ import Testing
         let directory = try Tools.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         try Data(manifest.utf8).write(to: URL(fileURLWithPath: "\(directory)/fifo.yaml"))
-        let program = try Program(Tools.sluice, ["run", "\(directory)/fifo.yaml"])
+        let program = try Program(Tools.sluice, ["run", "\(directory)/fifo.yaml", "--no-sandbox"])
         #expect(await end(of: program, within: .seconds(60)) == 0, "\(program.output)\(program.errors)")
     }
 
@@ -151,7 +151,7 @@ import Testing
         let data = try Tools.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: data) }
         let started = data + "/started"
-        let first = try await LocalUp.start(["--data", data + "/cluster"])
+        let first = try await LocalUp.start(["--data", data + "/cluster", "--writable", data])
         try await first.kubectl(
             "apply", "-f", "-",
             input: """
@@ -186,7 +186,7 @@ import Testing
         first.program.signal(number)
         _ = await end(of: first.program, within: .seconds(30))
 
-        let second = try await LocalUp.start(["--data", data + "/cluster"])
+        let second = try await LocalUp.start(["--data", data + "/cluster", "--writable", data])
         try await second.kubectl("wait", "prun/r", "--for=condition=Succeeded", "--timeout=60s")
         let run = try JSONValue(parsing: try await second.kubectl("get", "prun", "r", "-o", "json"))
         let rows = run["status"]?["tasks"]?.array ?? []

@@ -40,13 +40,27 @@ import Testing
             for name in ["often", "one", "newest"] {
                 try await cluster.kubectl("patch", "srun", name, "--type=merge", "-p", #"{"spec":{"suspend":true}}"#)
             }
-            try await Task.sleep(for: .seconds(4))
-            let runs = try await Self.list(cluster, "prun")
+            var runs = try await Self.list(cluster, "prun")
+            var schedules = try await Self.list(cluster, "srun")
+            // Until the operator has seen the suspension, and its status tells of the last run that it made.
+            for _ in 0..<200 {
+                let next = try await (runs: Self.list(cluster, "prun"), schedules: Self.list(cluster, "srun"))
+                let isQuiet =
+                    next.runs.count == runs.count
+                    && next.schedules.map { $0["metadata"]?["resourceVersion"] }
+                        == schedules.map { $0["metadata"]?["resourceVersion"] }
+                    && next.schedules.allSatisfy {
+                        $0[path: "status", "observedGeneration"] == $0[path: "metadata", "generation"]
+                    }
+                (runs, schedules) = next
+                if isQuiet { break }
+                try await Task.sleep(for: .milliseconds(500))
+            }
             func slots(_ name: String) -> [String] {
                 runs.filter { $0["metadata"]?["labels"]?["sluice.dev/schedule"]?.string == name }
                     .compactMap { $0["metadata"]?["annotations"]?["sluice.dev/scheduled-time"]?.string }.sorted()
             }
-            for schedule in try await Self.list(cluster, "srun") {
+            for schedule in schedules {
                 let name = schedule["metadata"]?["name"]?.string ?? ""
                 let status = schedule["status"] ?? [:]
                 let created = try #require(

@@ -13,6 +13,8 @@ import Testing
         let supervisor: ProcessSupervisor
         let runner: ActionRunner
         let directory: String
+        /// The container's process.
+        let pid: Int32
 
         func run(
             _ action: ContainerAction, isHook: Bool = false, limit: Duration? = .seconds(600),
@@ -22,7 +24,7 @@ import Testing
                 path: "/bin/true", arguments: ["true"], environment: ["PATH=/usr/bin:/bin", "A=one"],
                 directory: directory, log: "", mounts: [])
             return await runner.run(
-                action, isHook: isHook, limit: limit, in: container, log: directory + "/probe", stage: "",
+                action, isHook: isHook, limit: limit, in: container, of: pid, log: directory + "/probe",
                 process: process ?? ActionRunner.Process(supervisor))
         }
     }
@@ -34,7 +36,13 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let supervisor = try ProcessSupervisor()
         let runner = try ActionRunner(supervisor: supervisor, clock: SystemClock())
-        try await body(World(supervisor: supervisor, runner: runner, directory: directory))
+        let start = await withCheckedContinuation { continuation in
+            supervisor.launch(
+                ProcessSupervisor.Launch(
+                    path: "/bin/sleep", arguments: ["sleep", "1000"], environment: [], directory: directory,
+                    logPath: directory + "/log", onStart: { continuation.resume(returning: $0) }, onExit: { _ in }))
+        }
+        try await body(World(supervisor: supervisor, runner: runner, directory: directory, pid: try start.get()))
         runner.shutDown()
         await supervisor.stop()
     }

@@ -154,7 +154,7 @@ struct GangAddressesTests {
         }
         let launch = ContainerLaunch(
             container: try #require(pod.containers.first), pod: pod, files: files, volumes: volumes, attempt: 0,
-            canMount: true, gang: gang)
+            sandbox: .mounts, gang: gang)
         let environment = try await launch.prepared(from: source).environment
         #expect(environment.contains("OTHER=/etc/mpix"))
         let variable = try #require(environment.first { $0.hasPrefix("FILE=") })

@@ -29,14 +29,14 @@ import Testing
 @Test(arguments: [
     (EAGAIN, "CreateContainerError"), (ENOMEM, "CreateContainerError"), (ENOSPC, "CreateContainerError"),
     (EMFILE, "CreateContainerError"), (ENOENT, "StartError"), (EACCES, "StartError"),
-    (Int32(10_000) + EPERM, "CreateContainerError"),
+    (Int32(10_000) + EPERM, "CreateContainerError"), (Int32(20_000) + EPERM, "CreateContainerError"),
 ])
 func `A machine that is short of something is waited for, a program that cannot be started is not`(
     code: Int32, reason: String
 ) {
     let ready = ContainerLaunch.Ready(
         path: "/bin/x", arguments: [], environment: [], directory: "/", log: "",
-        mounts: [.init(source: "/a", path: "/b", isReadOnly: true)])
+        mounts: [.init(source: "/a", path: "/b", kind: .readOnly)])
     #expect(ready.problem(ProcessSupervisor.LaunchError(code: code)).reason == reason)
 }
 

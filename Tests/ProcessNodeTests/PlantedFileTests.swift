@@ -89,7 +89,7 @@ import Testing
         try scene.plant(what, message)
         let launch = ContainerLaunch(
             container: container, pod: try NodePod(["metadata": ["name": "p", "namespace": "default", "uid": "u"]]),
-            files: scene.files, volumes: [:], attempt: 1, canMount: false)
+            files: scene.files, volumes: [:], attempt: 1, sandbox: .none)
         _ = try await launch.prepared(from: ConfigurationSource(configMap: { _ in nil }, secret: { _ in nil }))
         #expect(Self.isRegular(message))
         #expect(try Data(contentsOf: URL(fileURLWithPath: message)).isEmpty)

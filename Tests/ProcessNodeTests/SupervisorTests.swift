@@ -29,7 +29,7 @@ import Testing
         var processes: [Int32] { SupervisorTests.processes { $0.contains(mark) } }
     }
 
-    private static func processes(_ isWanted: (String) -> Bool) -> [Int32] {
+    static func processes(_ isWanted: (String) -> Bool) -> [Int32] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return names.compactMap(Int32.init).filter { pid in
             guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") else { return false }
@@ -227,7 +227,7 @@ import Testing
         try Data("first\n".utf8).write(to: URL(fileURLWithPath: root + "/data/a"))
         try Data("secret\n".utf8).write(to: URL(fileURLWithPath: root + "/conf/key"))
         func mount(_ source: String, _ path: String, isReadOnly: Bool = false) -> ProcessSupervisor.Mount {
-            ProcessSupervisor.Mount(source: "\(root)/\(source)", path: path, isReadOnly: isReadOnly)
+            ProcessSupervisor.Mount(source: "\(root)/\(source)", path: path, kind: isReadOnly ? .readOnly : .writable)
         }
         try await Self.with { supervisor in
             let container = Self.start(
@@ -256,7 +256,7 @@ import Testing
             #expect(log.hasPrefix("first\nsecret\nsecret\n"), "\(log)")
 
             let missing = Self.start(supervisor, "true", mounts: [mount("nothing", "/x")], stage: root + "/stage")
-            #expect(await missing.next() == .failed(10_000 + ENOENT))
+            #expect(await missing.next() == .failed(20_000 + ENOENT))
         }
         #expect(try String(contentsOfFile: root + "/data/b", encoding: .utf8) == "second\n")
         #expect(try String(contentsOfFile: root + "/sub/c", encoding: .utf8) == "third\n")

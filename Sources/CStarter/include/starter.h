@@ -13,8 +13,8 @@
 
 // Commands, as frames on the stream: the length of what follows, the kind, the container, all of 32 bits, and
 enum sluice_command {
-    // launch: grace period in ms, numbers of arguments, of variables and of mounts, limit of memory in KiB or 0; then NUL-terminated: program, directory, log, an empty
-    // folder for building mounts, arguments, variables, and for each mount what is mounted, where, and `ro` or `rw`
+    // launch: struct sluice_launch; then NUL-terminated: program, directory, log, an empty folder for building mounts, supplementary groups
+    // as `1,2`, arguments, variables, and for each mount its source, where it is to be, and what it is (sluice_mounts)
     SLUICE_LAUNCH = 1,
     // signal: its number. SIGKILL is for all processes of the container, others for its main process
     SLUICE_SIGNAL = 2,
@@ -22,8 +22,41 @@ enum sluice_command {
     SLUICE_STOP = 3,
 };
 
+// How a container is started. Numbers that are not set are 0, users and groups SLUICE_NOBODY.
+struct sluice_launch {
+    uint32_t grace;    // ms
+    uint32_t arguments, variables, mounts;  // How many there are.
+    uint32_t memory;   // KiB that it may have
+    uint32_t flags;    // sluice_flags
+    uint32_t user, group;
+    uint32_t capabilities[2];  // Those that root keeps, the lower 32 first.
+    // The container whose namespaces it enters, and the process that was told of its start.
+    uint32_t joined, joined_process;
+};
+
+enum { SLUICE_NOBODY = 0xffffffff };
+
+enum sluice_flags {
+    // Processes of its own: it sees and reaches no others. Its first one is ours, reaps orphans and passes signals on to the program.
+    SLUICE_OWN_PROCESSES = 1,
+    // All that is not mounted for it can only be read, and its /dev has what every program may expect.
+    SLUICE_OWN_FILES = 2,
+    // But the machine's /dev.
+    SLUICE_ALL_DEVICES = 4,
+    // No program that it runs may do more than it.
+    SLUICE_NO_NEW_PRIVILEGES = 8,
+    // Of root's capabilities only the given ones.
+    SLUICE_FEWER_CAPABILITIES = 16,
+};
+
+// What a mount is, by its word:
+//   ro, rw  the source, read-only or not
+//   hide    an empty folder in the place of one that is there; where none is, nothing
+//   layer   what is there, with a layer for changes that is kept in the folders `upper` and `work` of the source
+
 enum sluice_report_kind {
-    // the process ID of the container's main process, or what failed as a negative errno; less SLUICE_MOUNT_FAILED where it was a mount
+    // the process ID of the container's main process, or what failed as a negative errno; less SLUICE_MOUNT_FAILED where the sandbox could
+    // not be built, and less that once more for each mount up to the one that failed
     SLUICE_STARTED = 1,
     // its exit code, or 128 and its signal; nothing of the container is left
     SLUICE_EXITED = 2,

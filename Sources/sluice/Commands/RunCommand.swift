@@ -124,6 +124,8 @@ struct RunCommand: AsyncParsableCommand {
     private func follow(_ follower: RunFollower, logger: Logger) async throws -> RunFollower.End {
         var configuration = EmbeddedCluster.Configuration(definitions: CustomResourceDefinitions.all)
         configuration.ignoredResources = node.ignoredResources
+        configuration.isSandboxed = node.sandbox
+        configuration.writable = node.writableDirectories
         configuration.hooks = [.sluice]
         return try await EmbeddedCluster.run(configuration, logger: logger) { cluster in
             try await withThrowingTaskGroup(of: RunFollower.End?.self) { group in

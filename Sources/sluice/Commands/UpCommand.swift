@@ -64,6 +64,8 @@ struct UpCommand: AsyncParsableCommand {
             dataDirectory: data, port: port, definitions: CustomResourceDefinitions.all)
         configuration.stopGrace = .seconds(10)
         configuration.ignoredResources = node.ignoredResources
+        configuration.isSandboxed = node.sandbox
+        configuration.writable = node.writableDirectories
         if admission { configuration.hooks = [.sluice] }
         try await EmbeddedCluster.run(configuration, logger: logger) { cluster in
             let file = try KubeconfigFile.publish(cluster.kubeconfig, at: kubeconfig)

@@ -7,12 +7,12 @@ struct LocalUp {
     let kubeconfig: String
     let directory: String
 
-    /// Starts it and waits until it says that it is up.
+    /// Starts it and waits until it says that it is up. Its pods may write to its directory.
     static func start(_ arguments: [String] = []) async throws -> LocalUp {
         let directory = try Tools.temporaryDirectory()
         let kubeconfig = directory + "/kubeconfig"
         let program = try Program(
-            Tools.sluice, ["up", "--kubeconfig", kubeconfig] + arguments, directory: directory)
+            Tools.sluice, ["up", "--kubeconfig", kubeconfig, "--writable", directory] + arguments, directory: directory)
         try #require(await program.waitForOutput("Ctrl-C ends it"), "sluice up did not come up: \(program.errors)")
         return LocalUp(program: program, kubeconfig: kubeconfig, directory: directory)
     }

@@ -1,0 +1,164 @@
+import CProcess
+import FoundationEssentials
+import Glibc
+import Logging
+
+/// What keeps the containers of a node apart from its machine.
+struct Sandbox: Sendable, Hashable {
+    /// A container has mounts of its own: its volumes are at their paths.
+    var hasMounts = false
+    /// What is not mounted for it can only be read; /tmp and /dev are its own. Only with ``hasMounts``.
+    var hasFiles = false
+    /// It sees and reaches no processes but its own. Only with ``hasFiles``.
+    var hasProcesses = false
+    /// What it changes in the user's home directory is kept in a layer that goes with it. Only with ``hasFiles``.
+    var hasHome = false
+
+    /// Nothing: containers do what the user may do.
+    static let none = Sandbox()
+    /// Volumes at their paths, and no more.
+    static let mounts = Sandbox(hasMounts: true)
+
+    /// All that there is.
+    static func whole(writable: [String], hidden: [String]) -> Sandbox {
+        Sandbox(
+            hasMounts: true, hasFiles: true, hasProcesses: true, hasHome: true, writable: writable, hidden: hidden)
+    }
+
+    /// Directories of the machine that containers may write to all the same.
+    var writable: [String] = []
+    /// What is hidden from containers: the node's own files, and others that are no business of theirs.
+    var hidden: [String] = []
+
+    /// The parts, for people.
+    var summary: String {
+        guard hasMounts else { return "none" }
+        let parts = [("volumes", hasMounts), ("files", hasFiles), ("processes", hasProcesses), ("home", hasHome)]
+        return parts.filter(\.1).map(\.0).joined(separator: ", ")
+    }
+
+    /// How a container is started in it; with `isPrivileged` one that may use all devices of the machine, and change it.
+    func isolation(isPrivileged: Bool = false, sharesProcesses: Bool = false) -> ProcessSupervisor.Isolation {
+        var isolation: ProcessSupervisor.Isolation = []
+        if hasFiles { isolation.insert(.files) }
+        if hasProcesses, !sharesProcesses { isolation.insert(.processes) }
+        if hasFiles, isPrivileged { isolation.insert(.allDevices) }
+        return isolation
+    }
+
+    /// Where a container begins that does not say where, and has its home where the user's can only be read.
+    static let temporary = "/tmp"
+
+    /// The user's home directory; nil where there is none to give a layer.
+    static var home: String? {
+        guard let home = ProcessInfo.processInfo.environment["HOME"], home.hasPrefix("/"), home != "/",
+            !isPrivate(home)
+        else { return nil }
+        var information = stat()
+        return stat(home, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR ? home : nil
+    }
+
+    /// Whether a path is where every container has files of its own.
+    static func isPrivate(_ path: String) -> Bool {
+        ["/tmp", "/var/tmp", "/dev", "/proc"].contains { path == $0 || path.hasPrefix($0 + "/") }
+    }
+
+    /// What a container has mounted in this sandbox besides its volumes, outer paths first: files of its own in `own`.
+    func mounts(own: OwnFiles, isReadOnly: Bool, layersHome: Bool) -> [ProcessSupervisor.Mount] {
+        guard hasFiles else { return [] }
+        let kind: ProcessSupervisor.Mount.Kind = isReadOnly ? .readOnly : .writable
+        var mounts: [ProcessSupervisor.Mount] = []
+        for path in [Self.temporary, "/var/tmp"] where path == Self.temporary || access(path, F_OK) == 0 {
+            mounts.append(.init(source: own.temporary, path: path, kind: kind))
+        }
+        if hasHome, layersHome, !isReadOnly, let home = Self.home {
+            mounts.append(.init(source: own.home, path: home, kind: .layered))
+        }
+        for path in writable { mounts.append(.init(source: path, path: path, kind: .writable)) }
+        // Where there is no such path any more nothing needs to be hidden.
+        for path in hidden { mounts.append(.init(source: "", path: path, kind: .hidden)) }
+        return mounts
+    }
+
+    /// The directories of what is a container's own.
+    struct OwnFiles: Sendable, Hashable {
+        /// /tmp and /var/tmp.
+        var temporary: String
+        /// The layer of changes in the home directory: its folders `upper` and `work`.
+        var home: String
+
+        init(below root: String) {
+            temporary = root + "/tmp"
+            home = root + "/home"
+        }
+
+        /// Makes them, empty, in the place of what is there. Throws a system error.
+        func make() throws {
+            for path in [temporary, home] { try PodFiles.remove(path) }
+            for path in [temporary, "\(home)/upper", "\(home)/work"] { try PodFiles.makeDirectory(path) }
+            chmod(temporary, 0o1777)
+        }
+    }
+
+    // MARK: What the machine can do
+
+    /// Finds out the most of `wanted` that this machine lets us give containers, by starting one in each way, and says why where that is
+    /// not all. `directory` is the node's.
+    static func found(
+        _ wanted: Sandbox, in directory: String, _ supervisor: ProcessSupervisor, _ logger: Logger
+    ) async -> Sandbox {
+        let probe = directory + "/probe"
+        let own = OwnFiles(below: probe)
+        do {
+            for folder in ["stage", "data"] { try PodFiles.makeDirectory("\(probe)/\(folder)") }
+            try own.make()
+        } catch {
+            logger.warning("\(probe) cannot be made, so that containers have no sandbox: \(error)")
+            return .none
+        }
+        defer {
+            do { try PodFiles.remove(probe) } catch { logger.warning("\(probe) cannot be removed: \(error)") }
+        }
+        var best = wanted
+        best.hasHome = best.hasHome && Self.home != nil
+        var missing: [String] = []
+        while best.hasMounts {
+            let mounts =
+                best.mounts(own: own, isReadOnly: false, layersHome: true) + [
+                    .init(source: probe + "/data", path: "/sluice-probe", kind: .readOnly)
+                ]
+            let result = await withCheckedContinuation { continuation in
+                supervisor.launch(
+                    // With its mounts done there is no such program.
+                    ProcessSupervisor.Launch(
+                        path: "/sluice-probe/nothing", arguments: ["nothing"], environment: [], directory: "",
+                        logPath: probe + "/log", mounts: mounts, stage: probe + "/stage",
+                        isolation: best.isolation(), onStart: { continuation.resume(returning: $0) }, onExit: { _ in }))
+            }
+            guard case .failure(let error) = result, error.isOfMount else { break }
+            // What fails most easily first: a layer needs a file system that can hold one, /proc is denied in many containers.
+            if best.hasHome {
+                best.hasHome = false
+                missing = [
+                    "changes in \(Self.home ?? "") cannot be kept in a layer (\(error.reason)), so that it is read-only"
+                ]
+            } else if best.hasProcesses {
+                best.hasProcesses = false
+                missing = ["containers see the processes of this machine (\(error.reason))"]
+            } else if best.hasFiles {
+                best.hasFiles = false
+                missing = ["containers may write to the files of this machine (\(error.reason))"]
+            } else {
+                best.hasMounts = false
+                missing = [
+                    (wanted.hasFiles ? "containers may write to the files of this machine, and " : "")
+                        + "volumes are not mounted at their paths, since users have no "
+                        + "mount namespaces here (\(error.reason)): a container finds volume NAME in SLUICE_VOLUME_NAME"
+                ]
+            }
+        }
+        for text in missing { logger.warning("the sandbox of containers is not complete on this machine: \(text)") }
+        logger.info("the sandbox of containers: \(best.summary)")
+        return best
+    }
+}

@@ -1,0 +1,222 @@
+import Foundation
+import Glibc
+import Logging
+import Testing
+
+@testable import ProcessNode
+
+/// What containers see and reach of the machine.
+@Suite(.enabled(if: SupervisorTests.hasMounts, "this machine gives users no mount namespaces"))
+struct SandboxTests {
+    /// A node's directory with the sandbox that the machine lets it have.
+    private struct World {
+        let supervisor: ProcessSupervisor
+        let sandbox: Sandbox
+        let directory: String
+
+        /// Starts a shell script in the sandbox.
+        func start(
+            _ script: String, mounts: [ProcessSupervisor.Mount] = [], isReadOnly: Bool = false, layersHome: Bool = true,
+            user: ContainerUser = ContainerUser()
+        ) async throws -> (pid: Int32, end: AsyncStream<ProcessSupervisor.Exit>, log: String) {
+            let name = UUID().uuidString
+            let own = Sandbox.OwnFiles(below: "\(directory)/\(name)")
+            try own.make()
+            let ends = AsyncStream.makeStream(of: ProcessSupervisor.Exit.self)
+            let log = "\(directory)/\(name)/log"
+            let start = await withCheckedContinuation { continuation in
+                supervisor.launch(
+                    ProcessSupervisor.Launch(
+                        path: "/bin/sh", arguments: ["sh", "-c", script],
+                        environment: ["PATH=/usr/bin:/bin", "HOME=\(Sandbox.home ?? "/")"], directory: "/tmp",
+                        logPath: log,
+                        mounts: sandbox.mounts(own: own, isReadOnly: isReadOnly, layersHome: layersHome) + mounts,
+                        stage: directory + "/stage", isolation: sandbox.isolation(), user: user,
+                        onStart: { continuation.resume(returning: $0) },
+                        onExit: {
+                            ends.continuation.yield($0)
+                            ends.continuation.finish()
+                        }))
+            }
+            return (try start.get(), ends.stream, log)
+        }
+
+        /// Runs a script to its end; what it has printed, and its exit code.
+        func run(
+            _ script: String, mounts: [ProcessSupervisor.Mount] = [], isReadOnly: Bool = false, layersHome: Bool = true,
+            user: ContainerUser = ContainerUser()
+        ) async throws -> (output: String, code: Int) {
+            let container = try await start(
+                script, mounts: mounts, isReadOnly: isReadOnly, layersHome: layersHome, user: user)
+            var code = -1
+            for await end in container.end { code = end.code }
+            return (String(decoding: try ContainerLog(container.log).last(1 << 20), as: UTF8.self), code)
+        }
+    }
+
+    private static func with(_ body: (World) async throws -> Void) async throws {
+        // Not below /tmp, where everything is out of sight anyway.
+        let root = FileManager.default.currentDirectoryPath + "/.build/sandbox-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: root + "/stage", withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: root + "/out", withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: root + "/secret", withIntermediateDirectories: true)
+        try Data("token".utf8).write(to: URL(fileURLWithPath: root + "/secret/token"))
+        let supervisor = try ProcessSupervisor()
+        let sandbox = await Sandbox.found(
+            .whole(writable: [root + "/out"], hidden: [root + "/secret"]), in: root, supervisor,
+            Logger(label: "test"))
+        try await body(World(supervisor: supervisor, sandbox: sandbox, directory: root))
+        await supervisor.stop()
+        try PodFiles.remove(root)
+    }
+
+    @Test func `The host can only be read, but for what is let, and what is hidden is not seen`() async throws {
+        try await Self.with { world in
+            try #require(world.sandbox.hasFiles)
+            let result = try await world.run(
+                """
+                for folder in / /etc /usr/bin /var /run \(world.directory) /sys; do
+                    touch $folder/sluice-made 2> /dev/null && echo made in $folder
+                done
+                echo kept > \(world.directory)/out/file
+                ls -A \(world.directory)/secret
+                cat \(world.directory)/secret/token 2> /dev/null
+                pwd
+                echo mine > /tmp/mine && cat /var/tmp/mine
+                ls -A /tmp
+                ls /etc/passwd
+                """)
+            #expect(result.output == "/tmp\nmine\nmine\n/etc/passwd\n")
+            #expect(try String(contentsOfFile: world.directory + "/out/file", encoding: .utf8) == "kept\n")
+            #expect(!FileManager.default.fileExists(atPath: "/tmp/mine"))
+            #expect(FileManager.default.fileExists(atPath: world.directory + "/secret/token"))
+        }
+    }
+
+    @Test func `A container has the devices that programs expect, memory to share and terminals of its own`()
+        async throws
+    {
+        try await Self.with { world in
+            try #require(world.sandbox.hasFiles)
+            let result = try await world.run(
+                """
+                ls -A /dev | tr '\\n' ' '; echo
+                echo gone > /dev/null; head -c 3 /dev/zero | wc -c; head -c 3 /dev/urandom | wc -c
+                echo shared > /dev/shm/x && cat /dev/shm/x
+                ls /dev/pts
+                echo by its name > /dev/stdout
+                """)
+            let names = try #require(result.output.split(separator: "\n").first).split(separator: " ")
+            #expect(
+                Set(names.map(String.init)).subtracting(["tty"]) == [
+                    "fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "urandom",
+                    "zero",
+                ])
+            #expect(result.output.hasSuffix("\n3\n3\nshared\nptmx\nby its name\n"), "\(result.output)")
+        }
+    }
+
+    @Test(.enabled(if: Sandbox.home != nil, "there is no home directory"))
+    func `What changes in the home directory goes with the container`() async throws {
+        try await Self.with { world in
+            try #require(world.sandbox.hasHome)
+            let name = "sluice-\(UUID().uuidString)"
+            let result = try await world.run("echo x > ~/\(name) && cat ~/\(name) && mkdir -p ~/.cache/\(name)")
+            #expect(result.output == "x\n" && result.code == 0)
+            let home = try #require(Sandbox.home)
+            #expect(!FileManager.default.fileExists(atPath: "\(home)/\(name)"))
+            let other = try await world.run("ls ~/\(name)")
+            #expect(other.code != 0)
+            let readOnly = try await world.run("touch ~/\(name); touch /tmp/\(name)", isReadOnly: true)
+            #expect(readOnly.code != 0 && readOnly.output.contains("Read-only file system"), "\(readOnly.output)")
+        }
+    }
+
+    @Test func `A container sees its own processes alone, and its first one passes signals on and reaps`() async throws
+    {
+        try await Self.with { world in
+            try #require(world.sandbox.hasProcesses)
+            let seen = try await world.run(
+                "echo /proc/[0-9]*; kill -9 1; sleep 0 & wait; (sh -c 'sleep 0.1 &'); sleep 0.3; exit 5")
+            #expect(seen.output == "/proc/1 /proc/2\n" && seen.code == 5)
+            #expect(try await world.run("kill -TERM $$").code == 143)
+            #expect(try await world.run("kill -9 $$").code == 137)
+
+            let container = try await world.start("trap 'echo told; exit 6' TERM; echo up; sleep 1000 & wait")
+            // Polled: the shell sets its trap after its start.
+            for _ in 0..<2_000 where try ContainerLog(container.log).last(100).isEmpty {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            world.supervisor.signal(container.pid, SIGTERM)
+            var code = -1
+            for await end in container.end { code = end.code }
+            #expect(code == 6)
+            #expect(String(decoding: try ContainerLog(container.log).last(100), as: UTF8.self) == "up\ntold\n")
+
+            // kill 1, as hooks have it, is for the program.
+            let hooked = try await world.run("trap 'exit 7' USR1; kill -USR1 1; sleep 1000 & wait")
+            #expect(hooked.code == 7)
+        }
+    }
+
+    @Test func `When the program ends nothing that it started is left`() async throws {
+        try await Self.with { world in
+            let mark = "78\(Int.random(in: 100_000...999_999)).75"
+            let result = try await world.run(
+                "setsid sleep \(mark) & (setsid sh -c 'sleep \(mark) &' &); sleep 0.1; exit 3")
+            #expect(result.code == 3)
+            #expect(SupervisorTests.processes { $0.contains(mark) } == [])
+        }
+    }
+
+    @Test func `What joins a container is among its processes and files, and ends with it`() async throws {
+        try await Self.with { world in
+            let container = try await world.start("echo inside > /tmp/file; echo up; sleep 1000 & wait")
+            for _ in 0..<2_000 where try ContainerLog(container.log).last(100).isEmpty {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            func join(_ script: String) async -> Result<Int32, ProcessSupervisor.LaunchError> {
+                await withCheckedContinuation { continuation in
+                    world.supervisor.launch(
+                        ProcessSupervisor.Launch(
+                            path: "/bin/sh", arguments: ["sh", "-c", script], environment: ["PATH=/usr/bin:/bin"],
+                            directory: "/tmp", logPath: world.directory + "/joined", joined: container.pid,
+                            onStart: {
+                                if case .failure = $0 { continuation.resume(returning: $0) }
+                            },
+                            onExit: { continuation.resume(returning: .success(Int32($0.code))) }))
+                }
+            }
+            #expect(await join("test $(cat /tmp/file) = inside && touch /tmp/made && exit 4") == .success(4))
+            if world.sandbox.hasProcesses {
+                #expect(await join("test -e /proc/1 && ! test -e /proc/\(getpid()) && exit 5") == .success(5))
+            }
+            async let waiting = join("kill -9 2; sleep 1000")
+            for await end in container.end { #expect(end.code == 137) }
+            if world.sandbox.hasProcesses { #expect(await waiting == .success(137)) }
+            // It is gone.
+            #expect(await join("true") == .failure(.init(code: ESRCH)))
+        }
+    }
+
+    @Test func `Volumes may be anywhere, also where the container's own files are`() async throws {
+        try await Self.with { world in
+            try #require(world.sandbox.hasFiles)
+            let data = world.directory + "/data"
+            try PodFiles.makeDirectory(data + "/deep")
+            let result = try await world.run(
+                "echo x > /tmp/a; echo y > /srv/b/c/d; echo z > /dev/shm/e; ls /dev/.sluice 2> /dev/null; cat /data/*; touch /data/f",
+                mounts: [
+                    .init(source: data, path: "/data", kind: .readOnly),
+                    .init(source: data, path: "/tmp", kind: .writable),
+                    .init(source: data + "/deep", path: "/srv/b/c", kind: .writable),
+                    .init(source: data, path: "/dev/shm", kind: .writable),
+                ])
+            #expect(result.output.contains("x\n") && result.output.contains("z\n"), "\(result.output)")
+            #expect(result.code != 0 && result.output.contains("Read-only file system"), "\(result.output)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: data).sorted() == ["a", "deep", "e"])
+            #expect(try FileManager.default.contentsOfDirectory(atPath: data + "/deep") == ["d"])
+            #expect(!FileManager.default.fileExists(atPath: "/srv/b"))
+        }
+    }
+}
