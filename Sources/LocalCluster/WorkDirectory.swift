@@ -129,6 +129,8 @@ enum FileTree {
     /// Removes a file or a directory; does not follow links. What cannot be removed stays.
     static func remove(_ path: String) {
         if unlink(path) == 0 { return }
+        // It is a directory, in which a task may have let nobody write.
+        if errno == EISDIR || errno == EPERM { chmod(path, 0o700) }
         for name in names(path) { remove("\(path)/\(name)") }
         rmdir(path)
     }

@@ -89,7 +89,7 @@ struct ContainerLaunch: Sendable {
         // Clear the message of the previous attempt, and logs that nobody can ask for.
         let problem = try await DetachedThread.run { [files, container, attempt, sandbox] in
             files.removeLogs(container.name, before: attempt)
-            if sandbox.hasFiles { try files.own(container.name).make() }
+            if sandbox.hasFiles { try files.own(container.name).make(home: sandbox.hasHome) }
             let descriptor = sluice_make_file(message)
             guard descriptor >= 0 else { return errno }
             close(descriptor)

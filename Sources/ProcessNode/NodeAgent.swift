@@ -63,7 +63,7 @@ public final class NodeAgent: Sendable {
     /// Throws a system error when the directory or the supervisor's thread cannot be created, and the client's error
     /// when the Node object cannot be written.
     public func run() async throws {
-        try PodFiles.makeDirectory(configuration.directory)
+        try PodFiles.makeDirectory(PodFiles.stage(node: configuration.directory))
         let supervisor = try ProcessSupervisor()
         let result: Result<Void, any Error>
         do {

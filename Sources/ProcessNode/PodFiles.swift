@@ -4,7 +4,7 @@ import Glibc
 import JSON
 import KubernetesModel
 
-/// The files of one pod: `volumes/NAME`, `work`, `stage`, and for each container the logs of its runs, `NAME/0.log`, `NAME/1.log`..., with
+/// The files of one pod: `volumes/NAME`, `work` where containers have no files of their own, and for each container the logs of its runs, `NAME/0.log`, `NAME/1.log`..., with
 /// what was put aside of them, `NAME/0.log.1`, `NAME/0.log.2`..., and the termination message `NAME/message`.
 struct PodFiles: Sendable {
     let root: String
@@ -13,6 +13,9 @@ struct PodFiles: Sendable {
     init(node: String, namespace: String, name: String, uid: String) {
         root = "\(node)/pods/\(namespace)_\(name)_\(uid)"
     }
+
+    /// An empty directory for building mounts, which the containers of all pods use: what is mounted there is seen by the one alone.
+    static func stage(node: String) -> String { "\(node)/stage" }
 
     var work: String { "\(root)/work" }
     /// The log of one run of a container.
@@ -60,16 +63,13 @@ struct PodFiles: Sendable {
     /// The termination message of a container.
     func message(_ container: String) -> String { "\(root)/containers/\(container)/message" }
     /// What is a container's own.
-    func own(_ container: String) -> Sandbox.OwnFiles { Sandbox.OwnFiles(below: "\(root)/containers/\(container)") }
-    /// An empty directory for building mounts.
-    var stage: String { "\(root)/stage" }
+    func own(_ container: String) -> Sandbox.OwnFiles { Sandbox.OwnFiles(root: "\(root)/containers/\(container)") }
     /// The directory of a volume.
     func volume(_ name: String) -> String { "\(root)/volumes/\(name)" }
 
-    /// Creates the directories that every pod has. Throws a system error.
-    func prepare(containers: [String]) throws {
-        try Self.makeDirectory(work)
-        try Self.makeDirectory(stage)
+    /// Creates the directories that every pod has, and with `hasWork` the one in which its containers begin. Throws a system error.
+    func prepare(containers: [String], hasWork: Bool) throws {
+        if hasWork { try Self.makeDirectory(work) }
         for container in containers { try Self.makeDirectory("\(root)/containers/\(container)") }
     }
 

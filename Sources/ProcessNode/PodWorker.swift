@@ -355,9 +355,11 @@ actor PodWorker {
 
     /// Creates the pod's files; the outcome arrives as `prepared`.
     private func prepare() {
-        work.append { [files, pod, post, containers, gang] in
+        work.append { [node, files, pod, post, containers, gang] in
             do {
-                try await DetachedThread.run { try files.prepare(containers: containers.map(\.spec.name)) }
+                try await DetachedThread.run {
+                    try files.prepare(containers: containers.map(\.spec.name), hasWork: !node.sandbox.hasFiles)
+                }
                 let paths = try await files.materialise(pod, from: self.source) { text in
                     gang?.rewrite(text, withPorts: false) ?? text
                 }
@@ -418,14 +420,15 @@ actor PodWorker {
             attempt: containers[index].attempt, sandbox: node.sandbox, gang: gang)
         let grace = Duration.seconds(grace)
         let memoryLimit = containers[index].spec.memoryLimit
-        work.append { [node, post, source, files] in
+        work.append { [node, post, source] in
             do {
                 let ready = try await launch.prepared(from: source)
                 post(.launching(index, ready))
                 node.supervisor.launch(
                     ProcessSupervisor.Launch(
                         path: ready.path, arguments: ready.arguments, environment: ready.environment,
-                        directory: ready.directory, logPath: ready.log, mounts: ready.mounts, stage: files.stage,
+                        directory: ready.directory, logPath: ready.log, mounts: ready.mounts,
+                        stage: PodFiles.stage(node: node.directory),
                         isolation: ready.isolation, user: ready.user, memoryLimit: memoryLimit, grace: grace,
                         onStart: { result in
                             post(.started(index, result.mapError { ready.problem($0) }))

@@ -72,7 +72,7 @@ struct Sandbox: Sendable, Hashable {
             mounts.append(.init(source: own.temporary, path: path, kind: kind))
         }
         if hasHome, layersHome, !isReadOnly, let home = Self.home {
-            mounts.append(.init(source: own.home, path: home, kind: .layered))
+            mounts.append(.init(source: own.root, path: home, kind: .layered))
         }
         for path in writable { mounts.append(.init(source: path, path: path, kind: .writable)) }
         // Where there is no such path any more nothing needs to be hidden.
@@ -80,23 +80,19 @@ struct Sandbox: Sendable, Hashable {
         return mounts
     }
 
-    /// The directories of what is a container's own.
+    /// The directories of what is a container's own: `tmp` for /tmp and /var/tmp, `upper` and `work` for the layer of changes in the home
+    /// directory.
     struct OwnFiles: Sendable, Hashable {
-        /// /tmp and /var/tmp.
-        var temporary: String
-        /// The layer of changes in the home directory: its folders `upper` and `work`.
-        var home: String
+        var root: String
+        var temporary: String { root + "/tmp" }
 
-        init(below root: String) {
-            temporary = root + "/tmp"
-            home = root + "/home"
-        }
-
-        /// Makes them, empty, in the place of what is there. Throws a system error.
-        func make() throws {
-            for path in [temporary, home] { try PodFiles.remove(path) }
-            for path in [temporary, "\(home)/upper", "\(home)/work"] { try PodFiles.makeDirectory(path) }
+        /// Makes them, empty, in the place of what is there; those of the layer with `home`. Throws a system error.
+        func make(home: Bool) throws {
+            for path in [temporary, root + "/upper", root + "/work"] { try PodFiles.remove(path) }
+            try PodFiles.makeDirectory(temporary)
             chmod(temporary, 0o1777)
+            guard home else { return }
+            for path in [root + "/upper", root + "/work"] { try PodFiles.makeDirectory(path) }
         }
     }
 
@@ -108,10 +104,10 @@ struct Sandbox: Sendable, Hashable {
         _ wanted: Sandbox, in directory: String, _ supervisor: ProcessSupervisor, _ logger: Logger
     ) async -> Sandbox {
         let probe = directory + "/probe"
-        let own = OwnFiles(below: probe)
+        let own = OwnFiles(root: probe)
         do {
             for folder in ["stage", "data"] { try PodFiles.makeDirectory("\(probe)/\(folder)") }
-            try own.make()
+            try own.make(home: true)
         } catch {
             logger.warning("\(probe) cannot be made, so that containers have no sandbox: \(error)")
             return .none

@@ -205,7 +205,7 @@ import Testing
     @Test func `The termination message is the end of the text, 80 lines of it and 2048 bytes`() throws {
         let folder = try Folder()
         let files = PodFiles(node: folder.root, namespace: "default", name: "p", uid: "u")
-        try files.prepare(containers: ["main"])
+        try files.prepare(containers: ["main"], hasWork: true)
         let container = ContainerSpec(
             ["name": "main", "terminationMessagePolicy": "FallbackToLogsOnError"], isInit: false)
         func message(_ lines: [String]) throws -> String {
@@ -223,7 +223,7 @@ import Testing
     @Test func `Of the logs of earlier runs the last is kept`() throws {
         let folder = try Folder()
         let files = PodFiles(node: folder.root, namespace: "default", name: "p", uid: "u")
-        try files.prepare(containers: ["main"])
+        try files.prepare(containers: ["main"], hasWork: true)
         let names = ["0.log", "0.log.4", "1.log", "1.log.7", "2.log", "2.log.1", "message", "x.log", "1.log.y"]
         let directory = "\(files.root)/containers/main"
         for name in names { try Data().write(to: URL(fileURLWithPath: "\(directory)/\(name)")) }

@@ -147,7 +147,7 @@ struct GangAddressesTests {
         let pod = try NodePod(json)
         let gang = GangAddresses(pod, ports: ports)
         let files = PodFiles(node: root, namespace: "ns", name: "g-0", uid: "u")
-        try files.prepare(containers: ["main"])
+        try files.prepare(containers: ["main"], hasWork: true)
         let source = ConfigurationSource(configMap: { _ in nil }, secret: { _ in nil })
         let volumes = try await files.materialise(pod, from: source) {
             gang?.rewrite($0, withPorts: false) ?? $0

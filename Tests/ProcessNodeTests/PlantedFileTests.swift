@@ -18,7 +18,7 @@ import Testing
 
         init() throws {
             files = PodFiles(node: root, namespace: "default", name: "p", uid: "u")
-            try files.prepare(containers: ["main"])
+            try files.prepare(containers: ["main"], hasWork: true)
             try Data("secret".utf8).write(to: URL(fileURLWithPath: secret))
         }
 

@@ -20,8 +20,8 @@ struct SandboxTests {
             user: ContainerUser = ContainerUser()
         ) async throws -> (pid: Int32, end: AsyncStream<ProcessSupervisor.Exit>, log: String) {
             let name = UUID().uuidString
-            let own = Sandbox.OwnFiles(below: "\(directory)/\(name)")
-            try own.make()
+            let own = Sandbox.OwnFiles(root: "\(directory)/\(name)")
+            try own.make(home: sandbox.hasHome)
             let ends = AsyncStream.makeStream(of: ProcessSupervisor.Exit.self)
             let log = "\(directory)/\(name)/log"
             let start = await withCheckedContinuation { continuation in
