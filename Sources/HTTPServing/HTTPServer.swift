@@ -162,11 +162,21 @@ public struct HTTPServer: Sendable {
         var message = ServerRequest(
             method: request.method.rawValue, target: request.head.path ?? "/", authority: request.head.authority,
             headers: request.headers.map { ($0.name.canonicalName, $0.value) })
+        // The client waits for leave to send the body, or for the answer.
+        let waits = request.headers[.expect]?.lowercased() == "100-continue"
+        var isBodyWanted = true
         let response: ServerResponse
         if let refusal = refuse(message) {
             response = refusal
+            isBodyWanted = false
+        } else if waits, let length = request.headers[.contentLength].flatMap({ Int($0) }),
+            length > configuration.maximumBodySize
+        {
+            response = tooLarge(configuration.maximumBodySize)
+            isBodyWanted = false
         } else {
             do {
+                if waits { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
                 let body = try await request.body.collect(upTo: configuration.maximumBodySize)
                 message.body = Array(body.readableBytesView)
                 response = await respond(message)
@@ -178,6 +188,8 @@ public struct HTTPServer: Sendable {
         for (name, value) in response.headers {
             if let name = HTTPField.Name(name) { head.headerFields.append(HTTPField(name: name, value: value)) }
         }
+        // What follows on this connection could be the body or the next request.
+        if waits, !isBodyWanted { head.headerFields[.connection] = "close" }
         switch response.body {
         case .bytes(let bytes):
             head.headerFields[.contentLength] = String(bytes.count)

@@ -126,6 +126,42 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("pod", "KIND:       Pod", "Containers that run together on one node."),
+        ("pod", "metadata", "The object's metadata: its name, labels"),
+        ("pod.spec", "restartPolicy\t<string>", "Whether containers that have ended are started again"),
+        ("pod.spec.containers", "FIELD: containers <[]Container>", "One program of a pod with its image"),
+        ("pod.spec.containers.env.valueFrom.secretKeyRef", "key\t<string>", "The key."),
+        (
+            "pod.spec.containers.resources.limits", "<map[string]",
+            "The most that may be used, by the name of the resource."
+        ),
+        ("configmap.data", "FIELD: data <map[string]string>", "The values that are text, by their keys."),
+        ("node.status.conditions.type", "FIELD: type <string>", "What it is about, such as Ready or MemoryPressure."),
+        ("lease.spec.holderIdentity", "GROUP:      coordination.k8s.io", "Who holds it."),
+        ("priorityclass.value", "FIELD: value <integer>", "pods with a larger one come first."),
+        ("event.reason", "FIELD: reason <string>", "What happened, in one word for programs."),
+    ])
+    func `kubectl explains the built-in kinds`(_ path: String, _ form: String, _ text: String) async throws {
+        try await withKubectl { kubectl, _ in
+            // It breaks lines and indents them.
+            func joined(_ text: String) -> String { text.split { $0 == " " || $0 == "\n" }.joined(separator: " ") }
+            let answer = try await kubectl("explain", path)
+            #expect(answer.output.contains(form), "\(answer)")
+            #expect(joined(answer.output).contains(text), "\(answer)")
+            let old = try await kubectl("explain", path, "-o", "plaintext-openapiv2")
+            #expect(joined(old.output).contains(text), "\(old)")
+        }
+    }
+
+    @Test func `kubectl explains a custom resource by OpenAPI v2 too`() async throws {
+        try await withKubectl { kubectl, _ in
+            _ = try await kubectl("apply", "-f", "-", input: Self.definition())
+            let answer = try await kubectl("explain", "widgets.spec", "-o", "plaintext-openapiv2")
+            #expect(answer.output.contains("size\t<integer> -required-"), "\(answer)")
+        }
+    }
+
     private struct OneLine: PodLogSource {
         func logs(namespace: String, pod: String, uid: String, container: String, options: PodLogOptions) async throws
             -> AsyncThrowingStream<[UInt8], any Error>

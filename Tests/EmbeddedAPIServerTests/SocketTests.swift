@@ -56,6 +56,22 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        // A preflight, which has no token; a form; a picture or a link, for which browsers send no Origin.
+        (["-X", "OPTIONS", "-H", "Origin: https://evil.example", "-H", "Access-Control-Request-Method: POST"], "403"),
+        (["-H", "Origin: https://evil.example", "--data", "kind=Pod"], "403"),
+        (["-H", "Sec-Fetch-Site: cross-site"], "401"),
+    ])
+    func `A browser is never told that a web page may read or write here`(_ arguments: [String], _ status: String)
+        async throws
+    {
+        try await withRunningServer { server in
+            let answer = try await curl(server, "/api/v1/namespaces/default/pods", arguments + ["-i"])
+            #expect(answer.status == status)
+            #expect(!answer.body.lowercased().contains("access-control-allow"), "\(answer.body)")
+        }
+    }
+
     @Test func `Who waits for the port learns that it is taken`() async throws {
         try await withRunningServer { first in
             let port = try await first.port

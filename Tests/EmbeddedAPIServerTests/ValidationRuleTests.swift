@@ -41,6 +41,18 @@ struct ValidationRuleTests {
         #expect(found.count == 1 && found[0].contains("cannot be evaluated: column"))
     }
 
+    @Test(arguments: [true, false])
+    func `Only where there are rules an invalid object is told that they were not asked`(hasRules: Bool) throws {
+        var size: JSONValue = ["type": "integer"]
+        if hasRules { size["x-kubernetes-validations"] = [["rule": "self > 0"]] }
+        let strategy = try CustomResourceStrategy(version: [
+            "name": "v1", "served": true, "storage": true,
+            "schema": ["openAPIV3Schema": ["type": "object", "properties": ["size": size]]],
+        ])
+        let fields = strategy.validate(["size": "large"], old: nil, subresource: nil).map(\.field)
+        #expect(fields == (hasRules ? ["size", "<nil>"] : ["size"]))
+    }
+
     @Test func `A definition whose rule is not CEL is refused, with the place`() async throws {
         let test = try TestServer()
         let schema: JSONValue = [

@@ -92,6 +92,28 @@ import Testing
         }
     }
 
+    @Test func `A client that asks first is told to send its body, or that it is not wanted`() async throws {
+        var configuration = HTTPServer.Configuration()
+        configuration.maximumBodySize = 10
+        try await withServer(
+            configuration, respond: { ServerResponse(status: 200, headers: [], body: .bytes($0.body)) }
+        ) { server in
+            let client = try server.client()
+            let question = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+            for _ in 0..<2 {
+                try client.write(Array((question + "Content-Length: 2\r\n\r\n").utf8))
+                #expect(Running.head(client) == "HTTP/1.1 100 Continue\r\n\r\n")
+                try client.write(Array("hi".utf8))
+                #expect(Running.head(client).hasPrefix("HTTP/1.1 200 OK\r\n"))
+                #expect(String(decoding: client.read(2), as: UTF8.self) == "hi")
+            }
+            try client.write(Array((question + "Content-Length: 11\r\n\r\n").utf8))
+            let refused = Running.head(client)
+            #expect(refused.hasPrefix("HTTP/1.1 413 "))
+            #expect(refused.lowercased().contains("connection: close\r\n"))
+        }
+    }
+
     @Test func `A connection that says nothing is closed after the idle time-out, before and after a request`()
         async throws
     {

@@ -74,6 +74,36 @@ struct TypeTableTests {
         #expect(TypeTable(text).problems == [problem])
     }
 
+    @Test func `Every struct and every field has one sentence, and nothing else has`() {
+        let texts = TypeTexts.kubernetes
+        #expect(texts.problems == [])
+        var names: Set<String> = []
+        for (name, type) in TypeTable.kubernetes.types {
+            names.insert(name)
+            for field in type.fields { names.insert("\(name).\(field.name)") }
+        }
+        #expect(names.subtracting(texts.texts.keys).sorted() == [])
+        #expect(Set(texts.texts.keys).subtracting(names).sorted() == [])
+        for (name, text) in texts.texts { #expect(text.hasSuffix("."), "\(name)") }
+    }
+
+    @Test func `The notation of texts tells structs, their fields, and fields of another struct`() {
+        let texts = TypeTexts(
+            """
+            A: What A is: it.
+              a: What a is.
+            B: What B is.
+              +A
+              b: What b is.
+            """)
+        #expect(texts.problems == [])
+        #expect(
+            texts.texts == [
+                "A": "What A is: it.", "A.a": "What a is.", "B": "What B is.", "B.a": "What a is.", "B.b": "What b is.",
+            ])
+        #expect(TypeTexts("A: x.\n  a\nA: y.").problems == ["expected a name and a text, not a", "A is there twice"])
+    }
+
     @Test(arguments: [
         // Where Kubernetes' two ways of merging differ: struct tags and list types of k8s.io/api v0.36.
         ("Container", "ports", ["containerPort", "protocol"], ListPatch.merge(key: "containerPort")),

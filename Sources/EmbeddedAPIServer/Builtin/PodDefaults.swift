@@ -19,7 +19,8 @@ enum PodDefaults {
         }
         for field in ["initContainers", "containers", "ephemeralContainers"] {
             guard let containers = spec[field]?.array else { continue }
-            spec[field] = .array(containers.map { container($0) })
+            let usesHostPorts = spec["hostNetwork"] == true
+            spec[field] = .array(containers.map { container($0, usesHostPorts: usesHostPorts) })
         }
         if let volumes = spec["volumes"]?.array { spec["volumes"] = .array(volumes.map { volume($0) }) }
         pod["spec"] = spec
@@ -36,14 +37,14 @@ enum PodDefaults {
         }
     }
 
-    private static func container(_ json: JSONValue) -> JSONValue {
+    private static func container(_ json: JSONValue, usesHostPorts: Bool) -> JSONValue {
         var container = json
         guard container.object != nil else { return container }
         container.setDefault(["terminationMessagePath"], "/dev/termination-log")
         container.setDefault(["terminationMessagePolicy"], "File")
         container.setDefault(["resources"], [:])
         if let image = container["image"]?.string {
-            container.setDefault(["imagePullPolicy"], .string(hasLatestTag(image) ? "Always" : "IfNotPresent"))
+            container.setDefault(["imagePullPolicy"], pullPolicy(image))
         }
         // A resource with a limit and no request gets the limit as its request.
         if let limits = container["resources"]?["limits"]?.object {
@@ -59,20 +60,18 @@ enum PodDefaults {
             container["ports"] = .array(
                 ports.map { port in
                     var port = port
-                    if port.object != nil { port.setDefault(["protocol"], "TCP") }
+                    guard port.object != nil else { return port }
+                    port.setDefault(["protocol"], "TCP")
+                    if usesHostPorts, let number = port["containerPort"] { port.setDefault(["hostPort"], number) }
                     return port
                 })
         }
         if let variables = container["env"]?.array {
             container["env"] = .array(
                 variables.map { variable in
+                    guard let source = variable["valueFrom"] else { return variable }
                     var variable = variable
-                    if variable["valueFrom"]?["fieldRef"]?.object != nil {
-                        variable.setDefault(["valueFrom", "fieldRef", "apiVersion"], "v1")
-                    }
-                    if variable["valueFrom"]?["resourceFieldRef"]?.object != nil {
-                        variable.setDefault(["valueFrom", "resourceFieldRef", "divisor"], "0")
-                    }
+                    variable["valueFrom"] = reference(source)
                     return variable
                 })
         }
@@ -82,21 +81,31 @@ enum PodDefaults {
             probe.setDefault(["periodSeconds"], 10)
             probe.setDefault(["successThreshold"], 1)
             probe.setDefault(["failureThreshold"], 3)
-            if probe["httpGet"]?.object != nil {
-                probe.setDefault(["httpGet", "path"], "/")
-                probe.setDefault(["httpGet", "scheme"], "HTTP")
-            }
+            setHTTPDefaults(&probe)
+            if probe["grpc"]?.object != nil { probe.setDefault(["grpc", "service"], "") }
             container[field] = probe
+        }
+        for field in ["postStart", "preStop"] {
+            guard var hook = container["lifecycle"]?[field], hook.object != nil else { continue }
+            setHTTPDefaults(&hook)
+            container["lifecycle"]?[field] = hook
         }
         return container
     }
 
-    /// Whether the image has no tag or digest, or the tag `latest`.
-    private static func hasLatestTag(_ image: String) -> Bool {
-        if image.contains("@") { return false }
+    /// The defaults of the request that a probe or a hook makes, if it makes one.
+    private static func setHTTPDefaults(_ handler: inout JSONValue) {
+        guard handler["httpGet"]?.object != nil else { return }
+        handler.setDefault(["httpGet", "path"], "/")
+        handler.setDefault(["httpGet", "scheme"], "HTTP")
+    }
+
+    /// When an image is pulled: always if it has no tag and no digest, or the tag `latest`.
+    private static func pullPolicy(_ image: String) -> JSONValue {
+        if image.contains("@") { return "IfNotPresent" }
         let name = image.split(separator: "/").last ?? ""
-        guard let colon = name.firstIndex(of: ":") else { return true }
-        return name[name.index(after: colon)...] == "latest"
+        guard let colon = name.firstIndex(of: ":") else { return "Always" }
+        return name[name.index(after: colon)...] == "latest" ? "Always" : "IfNotPresent"
     }
 
     private static func volume(_ json: JSONValue) -> JSONValue {
@@ -107,14 +116,42 @@ enum PodDefaults {
             volume[source]?.setDefault(["defaultMode"], 420)
         }
         if volume["hostPath"]?.object != nil { volume.setDefault(["hostPath", "type"], "") }
-        if let items = volume["downwardAPI"]?["items"]?.array {
-            volume["downwardAPI"]?["items"] = .array(
-                items.map { item in
-                    var item = item
-                    if item["fieldRef"]?.object != nil { item.setDefault(["fieldRef", "apiVersion"], "v1") }
-                    return item
+        if let image = volume["image"]?["reference"]?.string {
+            volume["image"]?.setDefault(["pullPolicy"], pullPolicy(image))
+        }
+        if let limit = volume["emptyDir"]?["sizeLimit"], let quantity = Quantity(json: limit) {
+            volume["emptyDir"]?["sizeLimit"] = quantity.json
+        }
+        if volume["downwardAPI"]?.object != nil { volume["downwardAPI"] = volume["downwardAPI"].map(downwardAPI) }
+        if let sources = volume["projected"]?["sources"]?.array {
+            volume["projected"]?["sources"] = .array(
+                sources.map { source in
+                    var source = source
+                    if source["downwardAPI"]?.object != nil {
+                        source["downwardAPI"] = source["downwardAPI"].map(downwardAPI)
+                    }
+                    if source["serviceAccountToken"]?.object != nil {
+                        source.setDefault(["serviceAccountToken", "expirationSeconds"], 3600)
+                    }
+                    return source
                 })
         }
         return volume
+    }
+
+    /// Files of the downward API, with their defaults.
+    private static func downwardAPI(_ json: JSONValue) -> JSONValue {
+        guard let items = json["items"]?.array else { return json }
+        var source = json
+        source["items"] = .array(items.map(reference))
+        return source
+    }
+
+    /// A reference to a field or a resource of the pod, with its defaults.
+    private static func reference(_ json: JSONValue) -> JSONValue {
+        var reference = json
+        if reference["fieldRef"]?.object != nil { reference.setDefault(["fieldRef", "apiVersion"], "v1") }
+        if reference["resourceFieldRef"]?.object != nil { reference.setDefault(["resourceFieldRef", "divisor"], "0") }
+        return reference
     }
 }

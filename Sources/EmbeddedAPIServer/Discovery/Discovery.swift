@@ -41,7 +41,7 @@ struct Discovery: Sendable {
             ]
             if !group.isEmpty { json["apiVersion"] = "v1" }
             return InboundResponse(json)
-        case .openAPIV2: return OpenAPIV2.respond(to: request)
+        case .openAPIV2: return OpenAPIV2(registry: registry).respond(to: request)
         case .openAPIV3(let name): return OpenAPIV3(registry: registry).respond(name)
         case .resource, .health, .metrics, .unknown: throw APIStatus.unknownResource
         }

@@ -34,15 +34,31 @@ struct OpenAPIV3: Sendable {
     }
 
     private func document(_ name: String) -> JSONValue {
-        var schemas = JSONObject()
+        let resources = registry.all.filter { Self.path($0) == name }
         var paths = JSONObject()
-        for resource in registry.all where Self.path(resource) == name {
+        for resource in resources {
+            for (path, operations) in Self.paths(resource, Self.schemaName(resource)) { paths[path] = operations }
+        }
+        return [
+            "openapi": "3.0.0",
+            "info": ["title": "Kubernetes", "version": .string(Discovery.kubernetesVersion.git)],
+            "paths": .object(paths), "components": ["schemas": .object(schemas(of: resources))],
+        ]
+    }
+
+    // MARK: Schemas
+
+    /// The schemas of everything that is served.
+    var schemas: JSONObject { schemas(of: registry.all) }
+
+    /// The schemas of resources, and of all that they refer to.
+    private func schemas(of resources: [ResourceDefinition]) -> JSONObject {
+        var schemas = JSONObject()
+        for resource in resources {
             let schemaName = Self.schemaName(resource)
             schemas[schemaName] = schema(resource)
             schemas[schemaName + "List"] = listSchema(resource, item: schemaName)
-            for (path, operations) in Self.paths(resource, schemaName) { paths[path] = operations }
         }
-        // Includes only the structs that this document refers to.
         var missing = Self.references(in: .object(schemas)).union(["meta.v1.DeleteOptions"])
         while let next = missing.popFirst() {
             let full = Self.structName(next)
@@ -51,14 +67,8 @@ struct OpenAPIV3: Sendable {
             schemas[full] = json
             missing.formUnion(Self.references(in: json))
         }
-        return [
-            "openapi": "3.0.0",
-            "info": ["title": "Kubernetes", "version": .string(Discovery.kubernetesVersion.git)],
-            "paths": .object(paths), "components": ["schemas": .object(schemas)],
-        ]
+        return schemas
     }
-
-    // MARK: Schemas
 
     private static func schemaName(_ resource: ResourceDefinition) -> String {
         if resource.strategy.isCustom {
@@ -107,23 +117,34 @@ struct OpenAPIV3: Sendable {
             ]
         }
         var json = schema(of: .object(BuiltinTypes.fields(of: name), rest: nil))
-        addListPatches(to: &json, of: name)
+        complete(&json, of: name)
         return json
     }
 
-    /// Adds to the schema of a struct how a strategic merge patch changes its lists.
-    private static func addListPatches(to json: inout JSONValue, of name: String) {
+    /// Adds to the schema of a struct what it and its fields are, and how a strategic merge patch changes its lists.
+    private static func complete(_ json: inout JSONValue, of name: String) {
+        let texts = TypeTexts.kubernetes
+        json["description"] = texts.text(of: name).map { .string($0) }
         for field in TypeTable.kubernetes.types[name]?.fields ?? [] {
             guard var property = json["properties"]?[field.name] else { continue }
+            property["description"] = texts.text(of: name, field: field.name).map { .string($0) }
+            if field.listPatch != .replace { property["x-kubernetes-patch-strategy"] = "merge" }
             switch field.listPatch {
-            case .replace: continue
-            case .add: break
+            case .replace, .add: break
             case .merge(let key): property["x-kubernetes-patch-merge-key"] = .string(key)
             // Only the server merges so; OpenAPI has one key at most.
             case .join(let keys): property["x-kubernetes-patch-merge-key"] = keys.first.map { .string($0) }
             }
-            property["x-kubernetes-patch-strategy"] = "merge"
             json["properties"]?[field.name] = property
+        }
+    }
+
+    /// Adds what the fields are that all objects have.
+    private static func describeObject(_ json: inout JSONValue) {
+        for name in BuiltinTypes.fields(of: "Object").keys {
+            guard var property = json["properties"]?[name] else { continue }
+            property["description"] = TypeTexts.kubernetes.text(of: "Object", field: name).map { .string($0) }
+            json["properties"]?[name] = property
         }
     }
 
@@ -133,26 +154,16 @@ struct OpenAPIV3: Sendable {
             json = strategy.openAPI
             var properties = json["properties"] ?? [:]
             for (name, field) in BuiltinTypes.fields(of: "Object") {
-                properties[name] = Self.described(Self.schema(of: field), name)
+                properties[name] = Self.schema(of: field)
             }
             json["properties"] = properties
             json["type"] = "object"
         } else {
             json = Self.schema(of: resource.strategy.type)
-            Self.addListPatches(to: &json, of: Self.builtinName(resource))
+            Self.complete(&json, of: Self.builtinName(resource))
         }
+        Self.describeObject(&json)
         json["x-kubernetes-group-version-kind"] = [Self.kind(resource, resource.kind)]
-        return json
-    }
-
-    private static func described(_ json: JSONValue, _ name: String) -> JSONValue {
-        var json = json
-        json["description"] =
-            switch name {
-            case "apiVersion": "The group and version of the schema that the object follows."
-            case "kind": "The kind of the object."
-            default: "The object's metadata: its name, labels, annotations and what the server keeps about it."
-            }
         return json
     }
 
