@@ -426,7 +426,7 @@ static int64_t obey(char *frame, uint32_t length) {
     for (size_t index = 0; index < shim_count; index++) {
         if (shims[index].container == launch.is.joined) launch.joined_shim = shims[index].pid;
     }
-    if (is_whole) launch_container(&launch); else report(SLUICE_STARTED, container, -EINVAL);
+    if (is_whole && next == end) launch_container(&launch); else report(SLUICE_STARTED, container, -EINVAL);
     free(strings);
     return -1;
 }

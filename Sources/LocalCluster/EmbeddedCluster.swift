@@ -68,12 +68,15 @@ public struct EmbeddedCluster: Sendable {
         settings.hooks = configuration.hooks
         let server = try APIServer(configuration: settings, logSource: logs, logger: logger)
 
+        // It ends after all that talks to it: a task of its own, which nobody cancels before.
+        let serving = Task { try await server.run() }
         return try await withThrowingTaskGroup(of: Success?.self) { group in
             group.addTask {
-                try await server.run()
+                try await serving.value
                 return nil
             }
             group.addTask {
+                defer { serving.cancel() }
                 let url = try await server.url
                 if isKept {
                     let now = ClusterAccess(

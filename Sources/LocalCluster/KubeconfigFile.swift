@@ -31,7 +31,7 @@ public final class KubeconfigFile: Sendable {
         let (temporary, descriptor) = try PrivateFile.create(Array(kubeconfig.utf8), beside: path)
         let file = KubeconfigFile(descriptor)
         defer { unlink(temporary) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw FileFailure.system("cannot lock \(temporary)") }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw FileFailure.system("cannot lock the new \(path)") }
         for _ in 0..<100 {
             if let old = try Existing(path) {
                 defer { close(old.descriptor) }

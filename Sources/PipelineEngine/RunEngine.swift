@@ -434,7 +434,8 @@ public struct RunEngine: Sendable {
             case .running: waitingCount > 0 && waitingCount == activeCount && startTime == nil ? .queued : .running
             }
         if phase == .pending || phase == .queued, newPhase == .running {
-            emit(reason: Reasons.started, "the run has started: \(scopes[Self.root].nodes.count) tasks")
+            let count = scopes[Self.root].nodes.count
+            emit(reason: Reasons.started, "the run has started: \(count == 1 ? "1 task" : "\(count) tasks")")
         } else if newPhase != phase, newPhase != .queued {
             switch newPhase {
             case .suspended: emit(reason: Reasons.suspended, "the run is suspended: nothing new starts")

@@ -33,7 +33,7 @@ struct ContainerEnvironment: Sendable {
             for (kind, isSecret) in [("configMapRef", false), ("secretRef", true)] {
                 guard let reference = entry[kind] else { continue }
                 guard let values = try await Self.values(reference, isSecret: isSecret, source) else { continue }
-                for (key, value) in values { variables[prefix + key] = value }
+                for (key, value) in values { variables[prefix + key] = try Self.text(value) }
             }
         }
         for entry in container.json["env"]?.array ?? [] {
@@ -83,10 +83,10 @@ struct ContainerEnvironment: Sendable {
         return result + rest
     }
 
-    /// The values of a ConfigMap or Secret; nil when it is missing and optional.
+    /// The values of a ConfigMap or Secret, nil where they are no text; nil when it is missing and optional.
     private static func values(
         _ reference: JSONValue, isSecret: Bool, _ source: ConfigurationSource
-    ) async throws -> [String: String]? {
+    ) async throws -> [String: String?]? {
         let name = reference["name"]?.string ?? ""
         let object = try await isSecret ? source.secret(name) : source.configMap(name)
         guard let object else {
@@ -96,7 +96,17 @@ struct ContainerEnvironment: Sendable {
                 message: "\(isSecret ? "secret" : "configmap") \"\(name)\" not found")
         }
         let data = object["data"]?.stringMap ?? [:]
-        return isSecret ? data.mapValues { String(decoding: Base64.decode($0) ?? [], as: UTF8.self) } : data
+        return data.mapValues { isSecret ? String(validating: Base64.decode($0) ?? [], as: UTF8.self) : $0 }
+    }
+
+    /// A value as a variable. Throws ``ContainerProblem`` for bytes that are no text, which a kubelet cannot tell its runtime either.
+    private static func text(_ value: String?) throws -> String {
+        guard let value else {
+            throw ContainerProblem(
+                reason: "CreateContainerError",
+                message: "grpc: error while marshaling: string field contains invalid UTF-8")
+        }
+        return value
     }
 
     /// The value of one `valueFrom`; nil when it is missing and optional.
@@ -108,7 +118,7 @@ struct ContainerEnvironment: Sendable {
             let name = selector["name"]?.string ?? ""
             let key = selector["key"]?.string ?? ""
             guard let values = try await values(selector, isSecret: isSecret, source) else { return nil }
-            if let value = values[key] { return value }
+            if let value = values[key] { return try text(value) }
             if selector["optional"]?.bool == true { return nil }
             throw ContainerProblem(
                 reason: "CreateContainerConfigError",

@@ -57,6 +57,8 @@ struct ContainerLaunch: Sendable {
     /// The process for the container. Throws ``ContainerProblem`` when it cannot be started, or not yet.
     func prepared(from source: ConfigurationSource) async throws -> Ready {
         if let problem = container.imageProblem { throw ContainerProblem(reason: "InvalidImageName", message: problem) }
+        try Unhonoured.check(container, of: pod.spec)
+        let user = try ContainerUser(container, of: pod.spec, named: pod.metadata.name, own: geteuid(), sandbox)
         var care = try ContainerCare(container)
         var environment = ContainerEnvironment()
         // Set the volume variables first: $(NAME) in the container's own values may refer to them.
@@ -78,10 +80,17 @@ struct ContainerLaunch: Sendable {
                 message: "images are not pulled here, containers are processes of this machine: "
                     + "container \"\(container.name)\" needs a command")
         }
+        if (arguments + environment.variables.values).contains(where: { $0.utf8.contains(0) }) {
+            throw ContainerProblem(
+                reason: "StartError",
+                message:
+                    "unable to start container process: exec: \"\(program)\": an argument or a variable holds a NUL character"
+            )
+        }
         let inherited = ProcessInfo.processInfo.environment
         let standard = [
             "PATH": inherited["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": home(inherited), "LANG": inherited["LANG"] ?? "C.UTF-8", "HOSTNAME": pod.metadata.name,
+            "HOME": home(inherited, user), "LANG": inherited["LANG"] ?? "C.UTF-8", "HOSTNAME": pod.metadata.name,
         ]
         for (name, value) in standard where environment.variables[name] == nil { environment.set(name, value) }
         let directory =
@@ -92,7 +101,9 @@ struct ContainerLaunch: Sendable {
             if sandbox.hasFiles { try files.own(container.name).make(home: sandbox.hasHome) }
             let descriptor = sluice_make_file(message)
             guard descriptor >= 0 else { return errno }
-            close(descriptor)
+            defer { close(descriptor) }
+            // As a kubelet makes it: a container may run as anybody.
+            fchmod(descriptor, 0o666)
             return 0
         }
         if problem != 0 {
@@ -105,9 +116,12 @@ struct ContainerLaunch: Sendable {
             arguments: arguments, environment: environment.variables.map { "\($0.key)=\($0.value)" }.sorted(),
             directory: directory, log: files.log(container.name, attempt),
             mounts: sandbox.mounts(
-                own: files.own(container.name), isReadOnly: false, layersHome: true)
+                own: files.own(container.name), isReadOnly: user.isReadOnly, layersHome: user.user == nil)
                 + (try await mounts(environment, arguments)),
-            isolation: sandbox.isolation(), care: care)
+            isolation: sandbox.isolation(
+                isPrivileged: user.isPrivileged,
+                sharesProcesses: pod.spec["hostPID"] == true || pod.spec["shareProcessNamespace"] == true),
+            user: user, care: care)
     }
 
     /// Where the container finds its volumes, by their names.
@@ -121,8 +135,10 @@ struct ContainerLaunch: Sendable {
             }, uniquingKeysWith: { first, _ in first })
     }
 
-    private func home(_ inherited: [String: String]) -> String {
-        guard sandbox.hasFiles, !sandbox.hasHome else { return inherited["HOME"] ?? "/root" }
+    private func home(_ inherited: [String: String], _ user: ContainerUser) -> String {
+        guard sandbox.hasFiles, !sandbox.hasHome || user.user != nil || user.isReadOnly else {
+            return inherited["HOME"] ?? "/root"
+        }
         // Programs expect that they may write there.
         return Sandbox.temporary
     }

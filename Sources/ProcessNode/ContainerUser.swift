@@ -1,3 +1,7 @@
+import Glibc
+import JSON
+import KubernetesModel
+
 /// As whom a container runs, and what it may do.
 struct ContainerUser: Sendable, Hashable {
     /// nil for the user of this program.
@@ -9,4 +13,137 @@ struct ContainerUser: Sendable, Hashable {
     var capabilities: UInt64?
     /// Whether no program that it runs may do more than it.
     var hasNoNewPrivileges = false
+    var isPrivileged = false
+    /// Whether nothing of its file system but volumes may be written to.
+    var isReadOnly = false
+
+    /// Who it is where nothing is said.
+    init() {}
+
+    /// As the security contexts of a container and its pod have it, for a program of user `own`. Throws ``ContainerProblem`` for what cannot
+    /// be had, in a kubelet's words where it has some.
+    init(_ container: ContainerSpec, of pod: JSONValue, named podName: String, own: UInt32, _ sandbox: Sandbox) throws {
+        func problem(_ text: String) -> ContainerProblem {
+            ContainerProblem(reason: "CreateContainerConfigError", message: text)
+        }
+        let (context, shared) = (container.json["securityContext"], pod["securityContext"])
+        func number(_ field: String) -> UInt32? {
+            (context?[field]?.int ?? shared?[field]?.int).flatMap { UInt32(exactly: $0) }
+        }
+        let wanted = number("runAsUser")
+        if context?["runAsNonRoot"]?.bool ?? shared?["runAsNonRoot"]?.bool ?? false, (wanted ?? own) == 0 {
+            let reason =
+                wanted == nil
+                ? "container has runAsNonRoot and image will run as root"
+                : "container's runAsUser breaks non-root policy"
+            throw problem("\(reason) (pod: \"\(podName)\", container: \(container.name))")
+        }
+        user = wanted == own ? nil : wanted
+        // Where only the user is said, the group is root's.
+        group = number("runAsGroup") ?? (wanted == nil ? nil : 0)
+        if own == 0 {
+            let given = (shared?["supplementalGroups"]?.array ?? []) + [shared?["fsGroup"]].compactMap { $0 }
+            groups = given.compactMap { $0.int.flatMap { UInt32(exactly: $0) } }
+        } else if !sandbox.hasMounts, user != nil || group.map({ $0 != getegid() }) ?? false {
+            throw problem(
+                "container \"\(container.name)\" cannot run as user \(wanted ?? own) and group \(group ?? getegid()): this machine gives users "
+                    + "no namespaces, so that it can only run as user \(own)")
+        }
+        isPrivileged = context?["privileged"]?.bool ?? false
+        hasNoNewPrivileges = context?["allowPrivilegeEscalation"]?.bool == false
+        isReadOnly = context?["readOnlyRootFilesystem"]?.bool ?? false
+        if isReadOnly, !sandbox.hasFiles {
+            throw problem(
+                "container \"\(container.name)\": readOnlyRootFilesystem needs the sandbox, in which nothing of this machine can be written to"
+            )
+        }
+        capabilities = try capabilities(context?["capabilities"], sandbox, problem)
+    }
+
+    private func capabilities(
+        _ json: JSONValue?, _ sandbox: Sandbox, _ problem: (String) -> ContainerProblem
+    ) throws -> UInt64? {
+        if isPrivileged { return nil }
+        func bits(_ field: String) throws -> UInt64 {
+            try (json?[field]?.strings ?? []).reduce(0) { bits, name in
+                if name == "ALL" { return bits | Self.all }
+                let known = name.hasPrefix("CAP_") ? String(name.dropFirst(4)) : name
+                guard let number = Self.names.firstIndex(of: known) else {
+                    throw problem("invalid capability: \(name)")
+                }
+                return bits | 1 << UInt64(number)
+            }
+        }
+        let (added, dropped) = (try bits("add"), try bits("drop"))
+        // Without a sandbox there is nothing that they would open, so that only what is dropped counts.
+        let standard = sandbox.hasFiles ? Self.standard : Self.all
+        if !sandbox.hasFiles, dropped == 0 { return nil }
+        return (dropped == Self.all ? 0 : standard & ~dropped) | added
+    }
+
+    private static let all: UInt64 = (1 << 63) | ((1 << 63) - 1)
+
+    /// What a container runtime leaves to root, but for devices: these would be the machine's.
+    private static let standard: UInt64 = [
+        "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE",
+        "NET_RAW",
+        "SYS_CHROOT", "AUDIT_WRITE", "SETFCAP",
+    ].reduce(0) { bits, name in names.firstIndex(of: name).map { bits | 1 << UInt64($0) } ?? bits }
+
+    /// By their numbers (linux/capability.h).
+    private static let names = [
+        "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+        "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+        "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+        "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+        "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+        "CHECKPOINT_RESTORE",
+    ]
+}
+
+/// What a pod asks for that this node does not have: it is refused, so that nobody thinks it was there.
+enum Unhonoured {
+    /// Throws ``ContainerProblem`` for the first such field of a container or its pod.
+    static func check(_ container: ContainerSpec, of pod: JSONValue) throws {
+        func refuse(_ field: String, _ why: String) throws {
+            throw ContainerProblem(
+                reason: "CreateContainerConfigError",
+                message: "container \"\(container.name)\": \(field) is not honoured by this node: \(why)")
+        }
+        let network = "containers have the network of this machine"
+        if pod["hostAliases"]?.array?.isEmpty == false { try refuse("spec.hostAliases", network) }
+        if pod["dnsConfig"]?.object?.isEmpty == false { try refuse("spec.dnsConfig", network) }
+        if pod["dnsPolicy"] == "None" { try refuse("spec.dnsPolicy None", network) }
+        if pod["setHostnameAsFQDN"] == true { try refuse("spec.setHostnameAsFQDN", network) }
+        if pod[path: "securityContext", "sysctls"]?.array?.isEmpty == false {
+            try refuse("spec.securityContext.sysctls", "they would be those of this machine")
+        }
+        if pod["resourceClaims"]?.array?.isEmpty == false {
+            try refuse("spec.resourceClaims", "it has no devices to be claimed")
+        }
+        if let name = pod["runtimeClassName"]?.string, !name.isEmpty {
+            try refuse("spec.runtimeClassName", "containers are processes of this machine")
+        }
+        for context in [pod["securityContext"], container.json["securityContext"]] {
+            for profile in ["seccompProfile", "appArmorProfile"] where context?[profile]?["type"] == "Localhost" {
+                try refuse("securityContext.\(profile) of type Localhost", "it has no profiles")
+            }
+        }
+        let json = container.json
+        if json[path: "securityContext", "procMount"] == "Unmasked" {
+            try refuse(
+                "securityContext.procMount Unmasked", "containers have a /proc of their own, or that of this machine")
+        }
+        if json["tty"] == true { try refuse("tty", "nothing can be attached to its containers") }
+        if json["stdin"] == true { try refuse("stdin", "nothing can be attached to its containers") }
+        if json["volumeDevices"]?.array?.isEmpty == false { try refuse("volumeDevices", "its volumes are directories") }
+        if json["restartPolicyRules"]?.array?.isEmpty == false {
+            try refuse("restartPolicyRules", "it knows the restartPolicy of the pod")
+        }
+        for mount in json["volumeMounts"]?.array ?? [] {
+            if let kind = mount["mountPropagation"]?.string, kind != "None" {
+                try refuse("volumeMounts.mountPropagation \(kind)", "mounts are the container's own")
+            }
+        }
+    }
 }

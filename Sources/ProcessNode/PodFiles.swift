@@ -1,3 +1,4 @@
+import AsyncPrimitives
 import CProcess
 import FoundationEssentials
 import Glibc
@@ -11,7 +12,8 @@ struct PodFiles: Sendable {
 
     /// The files of a pod, below the node's directory.
     init(node: String, namespace: String, name: String, uid: String) {
-        root = "\(node)/pods/\(namespace)_\(name)_\(uid)"
+        // The UID tells pods apart; a name of a file is no longer than 255 bytes, and a path of mounts no longer than 4,095.
+        root = "\(node)/pods/\(namespace)_\(name.prefix(100))_\(uid)"
     }
 
     /// An empty directory for building mounts, which the containers of all pods use: what is mounted there is seen by the one alone.
@@ -101,6 +103,8 @@ struct PodFiles: Sendable {
             }
             try Self.makeDirectory(self.volume(name))
             paths[name] = self.volume(name)
+            // Containers may run as anybody.
+            if kind == "emptyDir" { chmod(self.volume(name), 0o777) }
             let sources = kind == "projected" ? content["sources"]?.array ?? [] : [[kind: content] as JSONValue]
             for one in sources {
                 let files = try await files(of: one, name, pod, source, text)
@@ -108,7 +112,37 @@ struct PodFiles: Sendable {
                 for file in files { try write(file.bytes, to: file.path, in: name, mode: file.mode ?? standard) }
             }
         }
+        // Others than root run as themselves, whatever a container calls them.
+        if geteuid() == 0,
+            let group = pod.spec[path: "securityContext", "fsGroup"]?.int.flatMap({ UInt32(exactly: $0) })
+        {
+            for volume in pod.spec["volumes"]?.array ?? [] where volume["hostPath"] == nil {
+                guard let path = volume["name"]?.string.flatMap({ paths[$0] }) else { continue }
+                let isReadOnly = volume["emptyDir"] == nil && volume["persistentVolumeClaim"] == nil
+                try await DetachedThread.run { Self.give(path, to: group, isReadOnly: isReadOnly) }
+            }
+        }
         return paths
+    }
+
+    /// Gives a volume to a group, as a kubelet does for fsGroup: what is in it is the group's, which may read it, or write to it too, and what
+    /// comes into its directories becomes so. Links are not followed. What is gone meanwhile is passed over.
+    static func give(_ root: String, to group: UInt32, isReadOnly: Bool) {
+        var paths = [root]
+        while let path = paths.popLast() {
+            var information = stat()
+            guard lstat(path, &information) == 0 else { continue }
+            lchown(path, UInt32.max, group)
+            let (kind, bits) = (information.st_mode & S_IFMT, mode_t(isReadOnly ? 0o440 : 0o660))
+            let mode = information.st_mode & 0o7777
+            switch kind {
+            case S_IFDIR:
+                chmod(path, mode | bits | 0o2110)
+                paths += names(in: path).map { "\(path)/\($0)" }
+            case S_IFREG: chmod(path, mode | bits)
+            default: break
+            }
+        }
     }
 
     /// Where the volume of a claim is. Throws ``ContainerProblem`` where there is none yet, worded as the scheduler and the kubelet do.

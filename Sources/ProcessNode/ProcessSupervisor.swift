@@ -33,6 +33,12 @@ final class ProcessSupervisor: Sendable {
         var memoryLimit: Int64?
         /// How long it may take to end after SIGTERM, where this program dies.
         var grace: Duration = .seconds(30)
+        /// All that is text, in the order in which the starter is told it.
+        fileprivate var strings: [String] {
+            [path, directory, logPath, stage, user.groups.map(String.init).joined(separator: ",")] + arguments
+                + environment + mounts.flatMap { [$0.source, $0.path, $0.kind.rawValue] }
+        }
+
         /// Called once, before `onExit`, with the PID of the main process or the errno of the failure.
         var onStart: @Sendable (Result<Int32, LaunchError>) -> Void
         /// Called once if the process was started, when nothing of the container is left.
@@ -139,6 +145,10 @@ final class ProcessSupervisor: Sendable {
 
     /// Starts a container. Its callbacks are called on the supervisor's thread, or at once when the supervisor has stopped.
     func launch(_ launch: Launch) {
+        // They come to the starter one after the other, each with NUL at its end.
+        guard launch.strings.allSatisfy({ !$0.utf8.contains(0) }) else {
+            return launch.onStart(.failure(LaunchError(code: EINVAL)))
+        }
         if !send(.launch(launch)) { launch.onStart(.failure(LaunchError(code: ECANCELED))) }
     }
 
@@ -324,11 +334,7 @@ final class ProcessSupervisor: Sendable {
         var body: [UInt8] = []
         for number in [SLUICE_LAUNCH.rawValue, container] { withUnsafeBytes(of: number) { body += $0 } }
         withUnsafeBytes(of: head) { body += $0 }
-        let groups = user.groups.map(String.init).joined(separator: ",")
-        let strings =
-            [launch.path, launch.directory, launch.logPath, launch.stage, groups] + launch.arguments
-            + launch.environment + launch.mounts.flatMap { [$0.source, $0.path, $0.kind.rawValue] }
-        for string in strings {
+        for string in launch.strings {
             body += string.utf8
             body.append(0)
         }

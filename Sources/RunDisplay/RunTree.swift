@@ -115,16 +115,18 @@ public struct RunTree: Sendable {
         tasks.rows.filter { !$0.isInner || $0.status.phase == .running || $0.status.phase == .failed }
     }
 
-    /// Rows that fit: first less is shown of what lies inside of tasks, then neighbours that are done or wait become one line, at
-    /// last what failed and what runs goes before the rest.
+    /// Rows that fit: first less is shown of what lies inside of tasks, then neighbours that are done or wait become one line, which
+    /// may leave room for more of the inside, at last what failed and what runs goes before the rest.
     private static func fitted(_ rows: [TaskList.Row], into room: Int) -> [Entry] {
         for limit in [8, 3, 0] {
             let some = limitingInner(rows, to: limit)
             if some.count <= room { return some.map(Entry.task) }
         }
+        for limit in [8, 3, 0] {
+            let folded = foldingNeighbours(limitingInner(rows, to: limit))
+            if folded.count <= room { return folded }
+        }
         let outer = rows.filter { !$0.isInner }
-        let folded = foldingNeighbours(outer)
-        if folded.count <= room { return folded }
         // The last line counts what has no place.
         let places = max(0, room - 1)
         let ranked = outer.indices.sorted {

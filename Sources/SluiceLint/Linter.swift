@@ -7,9 +7,10 @@ import YAML
 public enum Linter {
     /// Every error and warning in a YAML text, in the order of the lines. Documents of other groups are passed
     /// over, but for the mistakes in ConfigMaps and Secrets that an API server refuses.
-    /// Runs whose Pipeline is in the same text are checked against its parameters.
+    /// Runs whose Pipeline is in the same text are checked against its parameters. A ConfigMap or Secret that pods need and the text
+    /// lacks is an error where nothing else `isToCome` and the task is sure to be tried, a warning otherwise.
     public static func check(
-        _ text: String, file: String? = nil, zones: Validator.ZoneCheck? = nil
+        _ text: String, file: String? = nil, isToCome: Bool = true, zones: Validator.ZoneCheck? = nil
     ) -> [Diagnostic] {
         func whole(_ message: String) -> [Diagnostic] {
             [Diagnostic(file: file, line: 1, column: 1, path: "", severity: .error, message: message)]
@@ -37,7 +38,14 @@ public enum Linter {
             // A kustomization lists files, and is linted with them by a wildcard.
             let isList = object.value["apiVersion"]?.string?.hasPrefix("kustomize.config.k8s.io/") ?? false
             isOurs = isOurs || own != nil || isList
-            guard let report = own ?? CoreDocuments.report(on: object.value) else { continue }
+            guard var report = own ?? CoreDocuments.report(on: object.value) else { continue }
+            for missing in MissingObjects.mistakes(in: object.value, among: values) {
+                if isToCome || missing.isConditional {
+                    report.warnings.append(missing.error)
+                } else {
+                    report.errors.append(missing.error)
+                }
+            }
             for (errors, severity) in [(report.errors, Diagnostic.Severity.error), (report.warnings, .warning)] {
                 for error in errors {
                     let path = FieldPath(object.path.steps + error.path.steps)

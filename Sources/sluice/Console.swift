@@ -21,23 +21,35 @@ enum Console {
         return Int(size.ws_col)
     }
 
-    static func print(_ text: String, terminator: String = "\n") { write(text + terminator, to: STDOUT_FILENO) }
+    /// Output that could not be written, in one sentence.
+    struct WriteFailure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Writes a result. Throws ``WriteFailure``, since whoever uses it would take a part for the whole.
+    static func print(_ text: String, terminator: String = "\n") throws {
+        if let code = write(text + terminator, to: STDOUT_FILENO) {
+            throw WriteFailure(description: "cannot write to standard output: \(String(cString: strerror(code)))")
+        }
+    }
 
     static func note(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
     static func error(_ text: String) { write("error: \(text)\n", to: STDERR_FILENO) }
 
-    /// Writes all of it, at once and unbuffered; a reader that has gone away is no reason to fail.
-    static func write(_ text: String, to descriptor: Int32) {
+    /// Writes all of it, at once and unbuffered; the error code where that failed. A reader that has gone away is no reason to fail.
+    @discardableResult
+    static func write(_ text: String, to descriptor: Int32) -> Int32? {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
             if count > 0 {
                 bytes = bytes.dropFirst(count)
             } else if errno != EINTR, errno != EAGAIN {
-                return
+                return errno == EPIPE ? nil : errno
             }
         }
+        return nil
     }
 }
 

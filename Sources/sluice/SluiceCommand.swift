@@ -1,4 +1,5 @@
 import ArgumentParser
+import SluiceAPI
 
 @main
 struct SluiceCommand: AsyncParsableCommand {
@@ -20,6 +21,35 @@ struct SluiceCommand: AsyncParsableCommand {
             RunCommand.self, SimulateCommand.self, UpCommand.self, OperatorCommand.self, QueueCommand.self,
             ScheduleCommand.self, LintCommand.self, CRDsCommand.self,
         ])
+
+    /// As every other error begins.
+    static var _errorPrefix: String { "error: " }
+
+    static func main() async {
+        if let mistake = mistakenCommand(Array(CommandLine.arguments.dropFirst())) {
+            exit(withError: ValidationError(mistake))
+        }
+        await main(nil)
+    }
+
+    /// What is wrong with the names of commands with which arguments begin; nil when all are known.
+    private static func mistakenCommand(_ arguments: [String]) -> String? {
+        var command: any ParsableCommand.Type = Self.self
+        var path = "sluice"
+        for name in arguments where !command.configuration.subcommands.isEmpty {
+            if name.hasPrefix("-") || name == "help" { return nil }
+            let known = command.configuration.subcommands
+            if let next = known.first(where: { $0.configuration.commandName == name }) {
+                command = next
+                path += " \(name)"
+                continue
+            }
+            let names = known.compactMap { $0.configuration.commandName }
+            let hint = Suggestion.nearest(to: name, in: names).map { "did you mean \(path) \($0)?" }
+            return "\(path) has no command \(name); \(hint ?? "expected \(names.joined(separator: ", "))")"
+        }
+        return nil
+    }
 }
 
 /// Which Sluice this is.

@@ -10,6 +10,7 @@ import Testing
             let table = try await cluster.kubectl("get", "prun", "hello")
             #expect(table.contains("Succeeded"))
             #expect(table.contains("2/2"))
+            #expect(try await cluster.kubectl("get", "all").contains("pipelinerun.sluice.dev/hello "))
             let pod = try await cluster.kubectl("get", "pods", "-l", "sluice.dev/task=count", "-o", "name")
             let name = pod.trimmingCharacters(in: .whitespacesAndNewlines)
             #expect(try await cluster.kubectl("logs", name).contains("world has 5 letters"))

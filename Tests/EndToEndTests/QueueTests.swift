@@ -170,7 +170,7 @@ import Testing
         #expect(wrong.status != 0 && wrong.errors.contains("expected cpu, memory, or a name such as nvidia.com/gpu"))
     }
 
-    @Test func `sluice run: a Secret and a volume that never come fail their tasks in seconds`() async throws {
+    @Test func `U3: sluice run: a Secret and a volume that never come fail their tasks in seconds`() async throws {
         let directory = try Tools.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let file = "\(directory)/absent.yaml"
@@ -181,10 +181,11 @@ import Testing
         spec:
           failurePolicy: Continue
           pipelineSpec:
+            parameters: [{name: secret, default: absent}, {name: config, default: nowhere}]
             tasks:
-              - {name: secret, container: {image: x, command: ["true"], envFrom: [{secretRef: {name: absent}}]}}
+              - {name: secret, container: {image: x, command: ["true"], envFrom: [{secretRef: {name: $(params.secret)}}]}}
               - name: volume
-                podTemplate: {spec: {volumes: [{name: v, configMap: {name: nowhere}}]}}
+                podTemplate: {spec: {volumes: [{name: v, configMap: {name: $(params.config)}}]}}
                 container: {image: x, command: ["true"], volumeMounts: [{name: v, mountPath: /v}]}
         """.write(toFile: file, atomically: true, encoding: .utf8)
         let result = try await Program.run(Tools.sluice, ["run", file])

@@ -24,6 +24,20 @@ import Testing
         #expect(result.errors == message)
     }
 
+    @Test func `U3: what the file lacks and nobody can add later is told at once, with exit code 2`() async throws {
+        let needing = Self.run.replacing(
+            "command: ['true']", with: "command: ['true'], envFrom: [{secretRef: {name: s}}]")
+        let result = try await Program.run(Tools.sluice, ["run", "-"], input: needing)
+        #expect(result.status == 2)
+        #expect(
+            result.errors
+                == "error: -:4:105: spec.pipelineSpec.tasks[0].container.envFrom[0].secretRef.name: Not found: \"s\": the file has no such Secret, without which the pod does not start\n"
+        )
+        let whole = try await Program.run(
+            Tools.sluice, ["run", "-"], input: needing + "---\n{apiVersion: v1, kind: Secret, metadata: {name: s}}\n")
+        #expect(whole.status == 0, "\(whole.errors)")
+    }
+
     @Test func `U7: a byte order mark at the start of a file is passed over`() async throws {
         let result = try await Program.run(Tools.sluice, ["run", "-"], input: "\u{FEFF}" + Self.run)
         #expect(result.status == 0, "\(result.errors)")

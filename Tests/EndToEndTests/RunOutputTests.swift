@@ -83,4 +83,111 @@ import Testing
         #expect(refused.status == 2)
         #expect(refused.errors == "error: --log-dir: cannot make the folder /proc/none: No such file or directory\n")
     }
+
+    @Test func `U1: the logs of init containers and sidecars are kept and shown too, by their names`() async throws {
+        let directory = try Tools.temporaryDirectory()
+        // The sidecar ends once; the task goes on when it has come back.
+        let proxy =
+            "test -e \(directory)/once && { echo second; : > \(directory)/go; exec sleep 1000; }; : > \(directory)/once; echo first; exit 1"
+        let manifest = Self.manifest(
+            """
+                  - name: train
+                    container: {image: x, command: [sh, -c, 'until test -e \(directory)/go; do sleep 0.02; done; echo trained']}
+                    podTemplate:
+                      spec:
+                        initContainers: [{name: fetch, image: x, command: [sh, -c, 'echo fetched']}]
+                        containers: [{name: proxy, image: x, command: [sh, -c, '\(proxy)']}]
+                  - {name: plain, container: {image: x, command: [sh, -c, 'echo plain']}}
+            """)
+        let result = try await Program.run(
+            Tools.sluice, ["run", "-", "--logs", "--log-dir", "kept", "--writable", directory], directory: directory,
+            input: manifest)
+        #expect(result.status == 0, "\(result.errors)")
+        let shown = result.output.split(separator: "\n").filter { $0.contains(" | ") }.sorted()
+        #expect(
+            shown == [
+                "plain | plain", "train (fetch) | fetched", "train (main) | trained",
+                "train (proxy) restart 1 | second",
+                "train (proxy) | first",
+            ])
+        #expect(
+            try files("\(directory)/kept") == [
+                "plain.log": "plain\n", "train.log": "trained\n", "train.container-fetch.log": "fetched\n",
+                "train.container-proxy.log": "first\n", "train.container-proxy.restart-1.log": "second\n",
+            ])
+    }
+
+    @Test
+    func
+        `U1: the screen of a failure's end: the lines of the container that failed, why, how long, where the logs are`()
+        async throws
+    {
+        let manifest = Self.manifest(
+            """
+                  - name: train
+                    container: {image: x, command: [sh, -c, 'echo never']}
+                    podTemplate:
+                      spec:
+                        initContainers: [{name: fetch, image: x, command: [sh, -c, 'seq -f "line %g" 30; exit 3']}]
+                        containers: [{name: proxy, image: x, command: [sh, -c, 'echo proxy; exec sleep 1000']}]
+            """)
+        let result = try await Program.run(
+            Tools.sluice, ["run", "-"], directory: try Tools.temporaryDirectory(), input: manifest)
+        #expect(result.status == 1)
+        #expect(result.errors.isEmpty, "\(result.errors)")
+        let screen = result.output.replacing(/\d+\.\ds/, with: "0.0s").replacing(
+            /shown-\d{8}-\d{6}(-\d+)?/, with: "shown-TIME")
+        #expect(
+            screen == """
+                running shown; images are not pulled: the programs of this machine are used
+                0.0s  train  Failed, after 0.0s (Error: init container fetch: exit code 3)
+                train (fetch) failed; the end of its output:
+                  line 11
+                  line 12
+                  line 13
+                  line 14
+                  line 15
+                  line 16
+                  line 17
+                  line 18
+                  line 19
+                  line 20
+                  line 21
+                  line 22
+                  line 23
+                  line 24
+                  line 25
+                  line 26
+                  line 27
+                  line 28
+                  line 29
+                  line 30
+                Failed  1/1 task  0.0s
+                Error: task train failed: init container fetch: exit code 3
+                logs: sluice-logs/shown-TIME
+
+                """)
+    }
+
+    @Test func `U9: what tasks wrote that ran out of time, or whose gang failed, is shown and kept`() async throws {
+        let directory = try Tools.temporaryDirectory()
+        let go = "\(directory)/go"
+        let manifest = Self.manifest(
+            """
+                  - {name: slow, timeout: 1s, container: {image: x, command: [sh, -c, 'echo begun; exec sleep 1000']}}
+                  - name: gang
+                    replicas: 2
+                    container:
+                      image: x
+                      command: [sh, -c, 'test $(replica.index) = 0 && { echo waits; : > \(go); exec sleep 1000; }; until test -e \(go); do sleep 0.02; done; echo breaks; exit 1']
+            """
+        ).replacing("spec:\n  pipelineSpec:", with: "spec:\n  failurePolicy: Continue\n  pipelineSpec:")
+        let result = try await Program.run(
+            Tools.sluice, ["run", "-", "--log-dir", "kept", "--writable", directory], directory: directory,
+            input: manifest)
+        #expect(result.status == 1)
+        #expect(result.output.contains("slow failed; the end of its output:\n  begun\n"), "\(result.output)")
+        #expect(result.output.contains("failed; the end of its output:\n  breaks\n"), "\(result.output)")
+        #expect(try files("\(directory)/kept").values.sorted() == ["begun\n", "breaks\n", "waits\n"])
+    }
 }

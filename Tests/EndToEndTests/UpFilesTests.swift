@@ -149,4 +149,30 @@ import Testing
             await end(program)
         }
     }
+
+    @Test(.enabled(if: Tools.kubectl != nil, "no kubectl: set KUBECTL"), arguments: [SIGINT, SIGTERM])
+    func `sluice up ends without a warning about itself`(signal: Int32) async throws {
+        try await withDirectory { directory in
+            let program = try Program(Tools.sluice, ["up", "--kubeconfig", "\(directory)/k"], directory: directory)
+            try #require(await program.waitForOutput("Ctrl-C ends it"), "\(program.errors)")
+            // All watches of the operator are open once it has looked after a run.
+            let kubectl = try #require(Tools.kubectl)
+            let run = """
+                apiVersion: sluice.dev/v1alpha1
+                kind: PipelineRun
+                metadata: {name: r}
+                spec: {pipelineSpec: {tasks: [{name: a, container: {image: x, command: ['true']}}]}}
+                """
+            for arguments in [["apply", "-f", "-"], ["wait", "prun/r", "--for=condition=Finished", "--timeout=60s"]] {
+                let result = try await Program.run(
+                    kubectl, arguments, environment: ["KUBECONFIG": "\(directory)/k", "HOME": directory], input: run)
+                #expect(result.status == 0, "\(result.errors)")
+            }
+            program.signal(signal)
+            #expect(await program.waitForEnd() == 0)
+            #expect(program.errors == "ended\n")
+            // What it suggests is not in a repository that people may not have.
+            #expect(program.output.contains("kubectl apply -f") && !program.output.contains("config/"))
+        }
+    }
 }

@@ -215,4 +215,10 @@ struct DependencyTests {
         #expect(bench.status.progress == "0/0")
         #expect(bench.driver.isDone)
     }
+
+    @Test(arguments: [(["a"], "1 task"), (["a", "b"], "2 tasks")])
+    func `A run that starts tells how many tasks it has`(names: [String], count: String) {
+        let bench = Bench(names.map { task($0) })
+        #expect(bench.events.map(\.message) == ["the run has started: \(count)"])
+    }
 }

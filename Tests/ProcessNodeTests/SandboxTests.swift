@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import JSON
 import Logging
 import Testing
 
@@ -199,6 +200,27 @@ struct SandboxTests {
         }
     }
 
+    @Test(.enabled(if: geteuid() == 0, "only root can be others"))
+    func `A container runs as who it is to be, and root may do no more than containers may`() async throws {
+        try await Self.with { world in
+            try #require(world.sandbox.hasFiles)
+            var user = ContainerUser()
+            (user.user, user.group, user.groups) = (1234, 5678, [7, 8])
+            let other = try await world.run(
+                "id -u; id -g; id -G; touch /tmp/x && ls -ln /tmp/x | cut -d' ' -f3,4; touch /usr/x", user: user)
+            #expect(other.output.hasPrefix("1234\n5678\n5678 7 8\n1234 5678\n"), "\(other.output)")
+            #expect(other.code != 0)
+            user = ContainerUser()
+            user.capabilities = 1 << 10
+            user.hasNoNewPrivileges = true
+            let root = try await world.run(
+                "grep -E '^(CapEff|NoNewPrivs)' /proc/self/status; umount /tmp; mount -o remount,rw /; echo 1 > /proc/sys/vm/swappiness",
+                user: user)
+            #expect(root.output.hasPrefix("CapEff:\t0000000000000400\nNoNewPrivs:\t1\n"), "\(root.output)")
+            #expect(root.code != 0 && root.output.contains("Read-only file system"), "\(root.output)")
+        }
+    }
+
     @Test func `Volumes may be anywhere, also where the container's own files are`() async throws {
         try await Self.with { world in
             try #require(world.sandbox.hasFiles)
@@ -218,5 +240,110 @@ struct SandboxTests {
             #expect(try FileManager.default.contentsOfDirectory(atPath: data + "/deep") == ["d"])
             #expect(!FileManager.default.fileExists(atPath: "/srv/b"))
         }
+    }
+}
+
+/// As whom containers run, and what is refused.
+@Suite struct ContainerUserTests {
+    private static let whole = Sandbox.whole(writable: [], hidden: [])
+
+    private static func user(
+        _ pod: JSONValue, _ container: JSONValue, own: UInt32 = 0, _ sandbox: Sandbox = whole
+    ) throws -> ContainerUser {
+        let json: JSONValue = ["name": "c", "image": "x", "securityContext": container]
+        return try ContainerUser(
+            ContainerSpec(json, isInit: false), of: ["securityContext": pod], named: "p", own: own, sandbox)
+    }
+
+    private static func refusal(
+        _ pod: JSONValue, _ container: JSONValue, own: UInt32 = 0, _ sandbox: Sandbox = whole
+    ) -> String? {
+        do {
+            _ = try user(pod, container, own: own, sandbox)
+            return nil
+        } catch {
+            return (error as? ContainerProblem)?.message
+        }
+    }
+
+    @Test func `The container's user goes before the pod's, and a user alone has root's group`() throws {
+        let one = try Self.user(["runAsUser": 1000, "supplementalGroups": [7], "fsGroup": 8], [:])
+        #expect(one.user == 1000 && one.group == 0 && one.groups == [7, 8])
+        let two = try Self.user(["runAsUser": 1000, "runAsGroup": 5], ["runAsUser": 2000, "runAsGroup": 6])
+        #expect(two.user == 2000 && two.group == 6)
+        let own = try Self.user(["runAsUser": 1000], [:], own: 1000)
+        #expect(own.user == nil && own.group == 0)
+        #expect(try Self.user([:], [:]) == Self.user([:], ["privileged": false]))
+    }
+
+    @Test func `runAsNonRoot refuses root, in a kubelet's words`() {
+        #expect(
+            Self.refusal(["runAsNonRoot": true], [:])
+                == "container has runAsNonRoot and image will run as root (pod: \"p\", container: c)")
+        #expect(
+            Self.refusal(["runAsNonRoot": true, "runAsUser": 0], [:])
+                == "container's runAsUser breaks non-root policy (pod: \"p\", container: c)")
+        #expect(Self.refusal(["runAsNonRoot": true], ["runAsNonRoot": false]) == nil)
+        #expect(Self.refusal(["runAsNonRoot": true], ["runAsUser": 5]) == nil)
+        #expect(Self.refusal(["runAsNonRoot": true], [:], own: 1000) == nil)
+    }
+
+    @Test func `What a machine without namespaces cannot do is refused`() {
+        #expect(Self.refusal(["runAsUser": 5], [:], own: 1000, .none)?.contains("no namespaces") == true)
+        #expect(Self.refusal(["runAsUser": 5], [:], own: 0, .none) == nil)
+        #expect(
+            Self.refusal([:], ["readOnlyRootFilesystem": true], own: 1000, .mounts)?.contains("the sandbox") == true)
+        #expect(Self.refusal([:], ["readOnlyRootFilesystem": true]) == nil)
+    }
+
+    @Test func `Root keeps what a runtime leaves it, but for devices; privileged all`() throws {
+        func bits(_ json: JSONValue) throws -> UInt64? { try Self.user([:], json).capabilities }
+        let standard = try #require(try bits([:]))
+        // That of a container runtime is 0xa80425fb; MKNOD is number 27.
+        #expect(standard == 0xa804_25fb & ~(1 << 27))
+        #expect(try bits(["capabilities": ["drop": ["ALL"]]]) == 0)
+        #expect(try bits(["capabilities": ["drop": ["ALL"], "add": ["NET_BIND_SERVICE"]]]) == 1 << 10)
+        #expect(try bits(["capabilities": ["add": ["CAP_SYS_PTRACE"]]]) == standard | 1 << 19)
+        #expect(try bits(["capabilities": ["drop": ["KILL"]]]) == standard & ~(1 << 5))
+        #expect(try bits(["privileged": true]) == nil)
+        #expect(Self.refusal([:], ["capabilities": ["add": ["NONSENSE"]]]) == "invalid capability: NONSENSE")
+    }
+
+    @Test(
+        arguments: [
+            (["hostAliases": [["ip": "1.2.3.4"]]], [:], "spec.hostAliases"),
+            (["dnsConfig": ["nameservers": ["1.1.1.1"]]], [:], "spec.dnsConfig"),
+            (["dnsPolicy": "None"], [:], "spec.dnsPolicy None"),
+            (["runtimeClassName": "kata"], [:], "spec.runtimeClassName"),
+            (["securityContext": ["sysctls": [["name": "a", "value": "b"]]]], [:], "spec.securityContext.sysctls"),
+            (
+                ["securityContext": ["seccompProfile": ["type": "Localhost"]]], [:],
+                "securityContext.seccompProfile of type Localhost"
+            ),
+            ([:], ["tty": true], "tty"), ([:], ["stdin": true], "stdin"),
+            ([:], ["volumeDevices": [["name": "a"]]], "volumeDevices"),
+            (
+                [:], ["volumeMounts": [["mountPropagation": "Bidirectional"]]],
+                "volumeMounts.mountPropagation Bidirectional"
+            ),
+        ] as [(JSONValue, JSONValue, String)])
+    func `What is not honoured is refused by its field`(pod: JSONValue, container: JSONValue, field: String) {
+        var json = container
+        json["name"] = "c"
+        #expect(throws: ContainerProblem.self) { try Unhonoured.check(ContainerSpec(json, isInit: false), of: pod) }
+        do {
+            try Unhonoured.check(ContainerSpec(json, isInit: false), of: pod)
+        } catch {
+            let message = (error as? ContainerProblem)?.message ?? ""
+            #expect(message.hasPrefix("container \"c\": \(field) is not honoured by this node: "), "\(message)")
+        }
+    }
+
+    @Test func `What asks for nothing special is not refused`() throws {
+        let restricted: JSONValue = [
+            "dnsPolicy": "ClusterFirst", "runtimeClassName": "", "hostAliases": [],
+            "securityContext": ["seccompProfile": ["type": "RuntimeDefault"], "fsGroup": 5],
+        ]
+        try Unhonoured.check(ContainerSpec(["name": "c", "tty": false], isInit: false), of: restricted)
     }
 }

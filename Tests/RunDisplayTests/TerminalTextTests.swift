@@ -1,4 +1,3 @@
-import PipelineEngine
 import RunDisplay
 import Testing
 
@@ -53,18 +52,5 @@ import Testing
         #expect(
             LogLines.last(3, of: Array("e 98\nline 99\nline 100\n".utf8), isWhole: false) == ["line 99", "line 100"])
         #expect(LogLines.last(3, of: Array("one".utf8), isWhole: true) == ["one"])
-    }
-
-    @Test func `Pods have names of their own in the folder of logs`() {
-        func name(_ path: String, _ attempt: Int = 0, _ replica: Int = 0) -> String {
-            LogName.file(PodIdentity(path: path, attempt: attempt, replica: replica), podName: "pod")
-        }
-        #expect(name("train") == "train.log")
-        #expect(name("train[3]") == "train.3.log")
-        #expect(name("outer[2]/inner", 1) == "outer.2.inner.attempt-1.log")
-        #expect(name("train", 1, 2) == "train.attempt-1.replica-2.log")
-        #expect(name(String(repeating: "x", count: 300)) == "pod.log")
-        let pod = PodIdentity(path: "train[3]", attempt: 1, replica: 2)
-        #expect(LogName.label(pod) == "train[3] replica 2 attempt 1")
     }
 }

@@ -44,7 +44,7 @@ import Testing
         ("withItems: [1]", "write forEach: {items: [...]}"),
         ("dependOn: [used]", "did you mean dependsOn?"),
     ])
-    func `A field of a peer gets the spelling of Sluice`(field: String, hint: String) {
+    func `U5: a field of a peer gets the spelling of Sluice`(field: String, hint: String) {
         let name = field.prefix { $0 != ":" }
         #expect(
             messages(Self.container + "      \(field)") == [
@@ -52,7 +52,7 @@ import Testing
             ])
     }
 
-    @Test func `So does one of a run and of a pipeline`() {
+    @Test func `U5: so does one of a run and of a pipeline`() {
         #expect(
             messages(Self.container, run: "  params: []\n") == [
                 "error: spec.params: unknown field (write parameters: {name: value})"
@@ -85,7 +85,7 @@ import Testing
             "references are $(params.NAME), $(tasks.TASK.results.NAME), $(run.name) and their like"
         ),
     ])
-    func `A reference by the spelling of a peer is warned of`(text: String, advice: String) {
+    func `U5: a reference by the spelling of a peer is warned of`(text: String, advice: String) {
         #expect(
             messages("      container: {image: i, args: ['use \(text)']}") == [
                 "warning: spec.pipelineSpec.tasks[1].container.args[0]: Invalid value: \"\(text)\": is no reference: \(advice)"
@@ -96,7 +96,7 @@ import Testing
         "$(date +%s.%N)", "$(cat results.txt)", "{{ .Values.x }}", "{{name}}", "$$(params.a)", "$(hostname)", "${a.b}",
         "$(ls", "awk '{{print $1}}'", "{{", "$( git log )", "$$( params.a )",
     ])
-    func `What belongs to the shell or to a template is left alone`(text: String) {
+    func `U5: what belongs to the shell or to a template is left alone`(text: String) {
         #expect(messages("      container: {image: i, args: [\"\(text)\"]}") == [])
     }
 
@@ -175,6 +175,60 @@ import Testing
             messages(
                 "      container: {image: i, volumeMounts: [{name: data, mountPath: /d}]}",
                 run: "  podTemplate: {spec: {volumes: [{name: data, emptyDir: {}}]}}\n") == [])
+    }
+
+    @Test
+    func `U6: a ConfigMap or Secret that the file lacks is warned of, and is an error where nothing else is to come`() {
+        let file = """
+            apiVersion: sluice.dev/v1alpha1
+            kind: PipelineRun
+            metadata: {name: x}
+            spec:
+              podTemplate:
+                spec:
+                  volumes:
+                  - {name: a, configMap: {name: there}}
+                  - {name: b, secret: {secretName: gone}}
+                  - {name: c, projected: {sources: [{configMap: {name: lost}}, {configMap: {name: kube-root-ca.crt}}]}}
+                  - {name: d, configMap: {name: may-be, optional: true}}
+              pipelineSpec:
+                parameters: [{name: p, type: object, default: {container: {configMapRef: {name: value}}}}]
+                tasks:
+                - name: t
+                  container:
+                    image: i
+                    args: [$(params.p)]
+                    env:
+                    - {name: A, valueFrom: {secretKeyRef: {name: key, key: k}}}
+                    - {name: B, valueFrom: {configMapKeyRef: {name: $(run.name), key: k}}}
+                    envFrom: [{configMapRef: {name: there}}, {secretRef: {name: gone}}]
+            ---
+            {apiVersion: v1, kind: ConfigMap, metadata: {name: there}}
+            ---
+            {apiVersion: v1, kind: Secret, metadata: {name: key, namespace: default}}
+            """
+        func missing(_ place: String, _ name: String, _ kind: String) -> String {
+            "\(place): Not found: \"\(name)\": the file has no such \(kind), without which the pod does not start"
+        }
+        let expected = [
+            missing("spec.podTemplate.spec.volumes[1].secret.secretName", "gone", "Secret"),
+            missing("spec.podTemplate.spec.volumes[2].projected.sources[0].configMap.name", "lost", "ConfigMap"),
+            missing("spec.pipelineSpec.tasks[0].container.envFrom[1].secretRef.name", "gone", "Secret"),
+        ]
+        #expect(Linter.check(file).map { "\($0.path): \($0.message)" } == expected)
+        #expect(Linter.check(file).allSatisfy { $0.severity == .warning })
+        let final = Linter.check(file, isToCome: false)
+        #expect(final.map { "\($0.path): \($0.message)" } == expected)
+        #expect(final.allSatisfy { $0.severity == .error })
+        // What may never run needs nothing for sure.
+        for condition in ["when: params.p.x == 1", "dependsOn: [{task: u, \"on\": Failed}]"] {
+            let conditional = file.replacing("- name: t\n", with: "- name: t\n      \(condition)\n")
+            let found = Linter.check(conditional, isToCome: false).filter { $0.message.contains("without which") }
+            #expect(found.map(\.severity) == [.error, .error, .warning], "\(condition)")
+        }
+        // A Secret of another namespace is none of the run's.
+        let other = file.replacing("{name: x}", with: "{name: x, namespace: team}")
+        #expect(Linter.check(other).contains { $0.path.hasSuffix("secretKeyRef.name") })
     }
 
     @Test func `U7: a byte order mark is passed over, as kubectl does`() {

@@ -73,7 +73,7 @@ public enum CustomResourceDefinitions {
     }
 
     private static let pipelineRuns = definition(
-        Sluice.pipelineRuns, shortNames: ["prun"], runSchema,
+        Sluice.pipelineRuns, shortNames: ["prun"], categories: ["all", "sluice"], runSchema,
         columns: [
             column("Phase", ".status.phase"), column("Reason", ".status.reason"),
             column("Progress", ".status.progress"), age,
@@ -97,7 +97,7 @@ public enum CustomResourceDefinitions {
         ])
 
     private static let scheduledRuns = definition(
-        Sluice.scheduledRuns, shortNames: ["srun"], scheduleSchema,
+        Sluice.scheduledRuns, shortNames: ["srun"], categories: ["all", "sluice"], scheduleSchema,
         columns: [
             column("Schedule", ".spec.schedule"), column("Zone", ".spec.timeZone"),
             column("Suspend", ".spec.suspend", type: "boolean"),
@@ -119,7 +119,8 @@ public enum CustomResourceDefinitions {
     }
 
     private static func definition(
-        _ resource: ResourceType, shortNames: [String], _ schema: StructuralSchema, columns: [JSONValue]
+        _ resource: ResourceType, shortNames: [String], categories: [String] = ["sluice"], _ schema: StructuralSchema,
+        columns: [JSONValue]
     ) -> JSONValue {
         [
             "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
@@ -129,7 +130,7 @@ public enum CustomResourceDefinitions {
                 "names": [
                     "kind": .string(resource.kind), "listKind": .string("\(resource.kind)List"),
                     "plural": .string(resource.plural), "singular": .string(resource.kind.lowercased()),
-                    "shortNames": JSONValue(shortNames), "categories": ["sluice"],
+                    "shortNames": JSONValue(shortNames), "categories": JSONValue(categories),
                 ],
                 "versions": [
                     [

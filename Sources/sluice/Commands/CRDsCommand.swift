@@ -12,5 +12,5 @@ struct CRDsCommand: ParsableCommand {
               sluice crds | kubectl apply -f -
             """)
 
-    func run() throws { Console.print(YAMLWriter.text(CustomResourceDefinitions.all), terminator: "") }
+    func run() throws { try Console.print(YAMLWriter.text(CustomResourceDefinitions.all), terminator: "") }
 }

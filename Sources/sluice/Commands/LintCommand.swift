@@ -33,8 +33,8 @@ struct LintCommand: ParsableCommand {
                 continue
             }
             for diagnostic in diagnostics {
-                Console.print(diagnostic.description)
-                for line in diagnostic.excerpt(of: text) { Console.print(TerminalText.clean(line)) }
+                try Console.print(diagnostic.description)
+                for line in diagnostic.excerpt(of: text) { try Console.print(TerminalText.clean(line)) }
                 if diagnostic.severity == .error { hasErrors = true }
             }
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import KubernetesClient
+import KubernetesModel
 import KubernetesRuntime
 import Logging
 import Monitoring
@@ -44,7 +45,7 @@ struct OperatorCommand: AsyncParsableCommand {
     )
     var leaseNamespace: String?
 
-    @Option(help: "Runs that are worked on at the same time.")
+    @Option(parsing: .unconditional, help: "Runs that are worked on at the same time.")
     var workers = 16
 
     @Option(help: ArgumentHelp("Where probes are answered; 0: nowhere.", valueName: "host:port"))
@@ -64,7 +65,7 @@ struct OperatorCommand: AsyncParsableCommand {
     @OptionGroup var log: LoggingOptions
 
     func validate() throws {
-        guard workers > 0 else { throw ValidationError("--workers must be at least 1") }
+        guard workers > 0 else { throw ValidationError("--workers \(workers): expected 1 or more") }
         for (option, text) in [
             ("--health-address", healthAddress), ("--metrics-address", metricsAddress),
             ("--webhook-address", webhookAddress),
@@ -80,7 +81,7 @@ struct OperatorCommand: AsyncParsableCommand {
             let client = try APIClient(configuration: configuration)
             if releasePods {
                 let count = try await PodRelease.releaseAll(client, namespace: namespace)
-                return Console.print(count == 1 ? "1 pod released" : "\(count) pods released")
+                return try Console.print(count == 1 ? "1 pod released" : "\(count) pods released")
             }
             var settings = Operator.Configuration()
             settings.namespace = namespace
@@ -99,6 +100,7 @@ struct OperatorCommand: AsyncParsableCommand {
                 "sluice operator", metadata: ["version": "\(Version.text)", "server": "\(configuration.server)"])
             let final = settings
             try await withTerminationSignals {
+                async let _ = warnOfMissingNamespace(client, logger)
                 try await Operator(client: client, configuration: final, logger: logger).run()
             }
         } catch is CancellationError {
@@ -107,6 +109,14 @@ struct OperatorCommand: AsyncParsableCommand {
             Console.error("\(error)")
             throw ExitCode(ExitStatus.notSucceeded)
         }
+    }
+
+    /// A namespace by a mistyped name has no runs, and nothing else would tell. One that may not be asked for passes.
+    private func warnOfMissingNamespace(_ client: APIClient, _ logger: Logger) async {
+        guard let namespace else { return }
+        let options = ListOptions(fieldSelector: "metadata.name=\(namespace)")
+        guard let found = try? await client.resource(Namespace.self).list(options), found.items.isEmpty else { return }
+        logger.warning("the namespace does not exist yet", metadata: ["namespace": "\(namespace)"])
     }
 
     private static func environment(_ name: String) -> String? {

@@ -35,7 +35,7 @@ struct QueueCommand: AsyncParsableCommand {
             for item in try await client.resource(PipelineRun.self, namespace: namespace).listAll().items {
                 if case .object(let run) = item { runs.append(run) }
             }
-            Console.print(QueueOverview(queues: queues, runs: runs, now: SystemClock().now).text)
+            try Console.print(QueueOverview(queues: queues, runs: runs, now: SystemClock().now).text)
         } catch let error as ConfigurationError {
             Console.error("\(error)")
             throw ExitCode(ExitStatus.badInput)

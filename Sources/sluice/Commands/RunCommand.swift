@@ -90,7 +90,7 @@ struct RunCommand: AsyncParsableCommand {
                     if screen.isTerminal { screen.print(text) } else { Console.note(text) }
                 }
             ) { try await interruption.stopping { try await follow(follower, logger: logger) } }
-            if output == .json { Console.print(run.json.prettyText) }
+            if output == .json { try Console.print(run.json.prettyText) }
             if interruption.isCancelled.isOpen { throw ExitCode(ExitStatus.interrupted) }
             if run.phase != .succeeded { throw ExitCode(ExitStatus.notSucceeded) }
         } catch is CancellationError {

@@ -46,7 +46,7 @@ struct ScheduleNextCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Shows the times strictly after this one; now when left out.", valueName: "RFC 3339"))
     var after: String?
 
-    @Option(help: "How many times to show, 1 to 1000.")
+    @Option(parsing: .unconditional, help: "How many times to show, 1 to 1000.")
     var count: Int = 5
 
     @Option(name: [.customShort("o"), .customLong("output")], help: "table or json; a table when left out.")
@@ -84,10 +84,11 @@ struct ScheduleNextCommand: ParsableCommand {
             times.append(next)
             last = next
         }
-        show(expression, zone, start, times)
+        try show(expression, zone, start, times)
     }
 
-    private func show(_ expression: CronExpression, _ zone: ZoneRules, _ start: Timestamp, _ times: [Timestamp]) {
+    private func show(_ expression: CronExpression, _ zone: ZoneRules, _ start: Timestamp, _ times: [Timestamp]) throws
+    {
         switch output {
         case .json:
             let value = JSONValue.object([
@@ -96,13 +97,13 @@ struct ScheduleNextCommand: ParsableCommand {
                 "times": .array(
                     times.map { .object(["local": .string(zone.rfc3339($0)), "utc": .string($0.rfc3339)]) }),
             ])
-            Console.print(value.prettyText)
+            try Console.print(value.prettyText)
         case .table:
-            Console.print("\(expression.english), \(zone.name)")
+            try Console.print("\(expression.english), \(zone.name)")
             for time in times {
-                Console.print("  \(zone.weekday(time).prefix(3)) \(zone.rfc3339(time))  \(time.rfc3339)")
+                try Console.print("  \(zone.weekday(time).prefix(3)) \(zone.rfc3339(time))  \(time.rfc3339)")
             }
-            if times.count < count { Console.print(times.isEmpty ? "  never again" : "  and never again") }
+            if times.count < count { try Console.print(times.isEmpty ? "  never again" : "  and never again") }
         }
     }
 

@@ -39,7 +39,7 @@ struct ScheduleTriggerCommand: AsyncParsableCommand {
             let metadata = try await client.resource(ScheduledRun.self, namespace: namespace)
                 .patchForMetadata(name, .merge(patch))
             let run = ScheduleEngine.manualName(name, metadata.uid, token)
-            Console.print("scheduledrun.sluice.dev/\(name) triggered: pipelinerun.sluice.dev/\(run)")
+            try Console.print("scheduledrun.sluice.dev/\(name) triggered: pipelinerun.sluice.dev/\(run)")
         } catch let error as ConfigurationError {
             Console.error("\(error)")
             throw ExitCode(ExitStatus.badInput)

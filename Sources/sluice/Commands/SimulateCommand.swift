@@ -84,7 +84,7 @@ struct SimulateCommand: ParsableCommand {
             )
             throw ExitCode(ExitStatus.badInput)
         }
-        show(Simulation.run(input))
+        try show(Simulation.run(input))
     }
 
     private func readDocuments() throws -> [YAMLDocument] {
@@ -102,14 +102,14 @@ struct SimulateCommand: ParsableCommand {
         return documents
     }
 
-    private func show(_ report: SimulationReport) {
+    private func show(_ report: SimulationReport) throws {
         switch output {
-        case .json: Console.print(report.json.prettyText)
-        case .yaml: Console.print(YAMLWriter.text(report.json), terminator: "")
-        case .table: Console.print(report.table)
-        case .timeline: Console.print(report.timeline(width: Console.width))
+        case .json: try Console.print(report.json.prettyText)
+        case .yaml: try Console.print(YAMLWriter.text(report.json), terminator: "")
+        case .table: try Console.print(report.table)
+        case .timeline: try Console.print(report.timeline(width: Console.width))
         case nil:
-            Console.print(report.table + "\n\n" + report.timeline(width: Console.width) + "\n\n" + report.summary)
+            try Console.print(report.table + "\n\n" + report.timeline(width: Console.width) + "\n\n" + report.summary)
         }
     }
 }

@@ -26,7 +26,9 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "Keeps objects and logs in this directory; default: in memory, until the end.")
     var data: String?
 
-    @Option(help: "The port on 127.0.0.1; default: with --data that of the last time, else any that is free.")
+    @Option(
+        parsing: .unconditional,
+        help: "The port on 127.0.0.1; default: with --data that of the last time, else any that is free.")
     var port: Int?
 
     @Flag(
@@ -43,13 +45,14 @@ struct UpCommand: AsyncParsableCommand {
     @OptionGroup var log: LoggingOptions
 
     func validate() throws {
-        guard (0...65535).contains(port ?? 0) else { throw ValidationError("--port must be between 0 and 65535") }
+        guard (0...65535).contains(port ?? 0) else { throw ValidationError("--port \(port ?? 0): expected 0 to 65535") }
     }
 
     func run() async throws {
         let logger = log.logger(default: .warning)
         do {
             try await withTerminationSignals { try await serve(logger) }
+            Console.note("ended")
         } catch is CancellationError {
             Console.note("ended")
         } catch {
@@ -70,12 +73,12 @@ struct UpCommand: AsyncParsableCommand {
         try await EmbeddedCluster.run(configuration, logger: logger) { cluster in
             let file = try KubeconfigFile.publish(cluster.kubeconfig, at: kubeconfig)
             defer { withExtendedLifetime(file) {} }
-            Console.print(
+            try Console.print(
                 """
                 The cluster is up at \(cluster.url). Containers run as processes of this machine; images are not pulled.
 
                   export KUBECONFIG=\(PrivateFile.absolutePath(kubeconfig))
-                  kubectl apply -f config/samples/hello.yaml
+                  kubectl apply -f pipeline.yaml
                   kubectl get prun -w
 
                 Ctrl-C ends it and all that it runs.

@@ -10,7 +10,7 @@ import RunDisplay
 import SluiceAPI
 import Synchronization
 
-/// Follows the logs of a run's pods: keeps each in a file, and shows the lines of all where that is wanted. Holds pieces, never a
+/// Follows the logs of all containers of a run's pods: keeps each in a file, and shows the lines of all where that is wanted. Holds pieces, never a
 /// whole log.
 final class LogKeeper: Sendable {
     private enum Event: Sendable {
@@ -20,23 +20,35 @@ final class LogKeeper: Sendable {
         case end
     }
 
-    /// Where the log of a pod came to be.
+    /// Where the log of a container came to be.
     private struct Kept: Sendable {
-        var pod: PodIdentity
+        var log: ContainerIdentity
         var file: String
+    }
+
+    /// How a pod stands: the container that tells, and how that ended.
+    private struct Standing: Sendable {
+        var container: String
+        var end: ContainerStatus.Termination?
+    }
+
+    /// A log to be read.
+    private struct Wanted: Sendable {
+        var pod: String
+        var log: ContainerIdentity
     }
 
     private struct State {
         /// By the name of the pod.
-        var kept: [String: Kept] = [:]
-        /// How main containers ended, likewise.
-        var ends: [String: ContainerStatus.Termination] = [:]
+        var kept: [String: [Kept]] = [:]
+        /// Likewise.
+        var standings: [String: Standing] = [:]
         var failure: String?
         /// How many bytes have been read.
         var bytes = 0
     }
 
-    /// Most logs that are read at once; those of pods that run take no more than `followed` of them.
+    /// Most logs that are read at once; those of containers that run take no more than `followed` of them.
     private static let (most, followed) = (24, 16)
 
     private let client: APIClient
@@ -106,23 +118,28 @@ final class LogKeeper: Sendable {
 
     /// The last lines of the tasks that failed: of each the pod of its last attempt that failed first.
     func endsOfFailed(_ status: PipelineRunStatus) -> [String] {
-        let (kept, ends) = state.withLock { ($0.kept, $0.ends) }
-        let byTask = Dictionary(grouping: kept.filter { ends[$0.key]?.exitCode != 0 }) { $0.value.pod.path }
+        let (kept, standings) = state.withLock { ($0.kept, $0.standings) }
+        // Of each pod the log of the container that tells, from its last start.
+        let telling = kept.compactMap { pod, logs -> (log: Kept, end: ContainerStatus.Termination?)? in
+            guard let standing = standings[pod], standing.end?.exitCode != 0 else { return nil }
+            let log = logs.filter { $0.log.container == standing.container }.max { $0.log.restart < $1.log.restart }
+            return log.map { ($0, standing.end) }
+        }
+        let byTask = Dictionary(grouping: telling) { $0.log.log.pod.path }
         var lines: [String] = []
         var shown = 0
         for task in status.allTasks where task.phase == .failed {
-            let pods = (byTask[task.name] ?? []).filter { $0.value.pod.attempt == task.attempt }
+            let pods = (byTask[task.name] ?? []).filter { $0.log.log.pod.attempt == task.attempt }
             let first = pods.min {
-                let (left, right) = (ends[$0.key]?.finishedAt, ends[$1.key]?.finishedAt)
-                return (left?.microseconds ?? .max, $0.value.pod.replica) < (
-                    right?.microseconds ?? .max, $1.value.pod.replica
+                ($0.end?.finishedAt?.microseconds ?? .max, $0.log.log.pod.replica) < (
+                    $1.end?.finishedAt?.microseconds ?? .max, $1.log.log.pod.replica
                 )
-            }
-            guard let first, let end = folder.end(of: first.value.file) else { continue }
+            }?.log
+            guard let first, let end = folder.end(of: first.file) else { continue }
             shown += 1
             guard shown <= Self.mostFailed else { continue }
             let last = LogLines.last(Self.lastLines, of: end.bytes, isWhole: end.isWhole)
-            lines.append("\(LogName.label(first.value.pod)) failed; the end of its output:")
+            lines.append("\(LogName.label(first.log)) failed; the end of its output:")
             lines += last.map { "  \($0)" }
         }
         if shown > Self.mostFailed { lines.append("\(shown - Self.mostFailed) more failed tasks have logs") }
@@ -135,30 +152,34 @@ final class LogKeeper: Sendable {
     private func readAll() async {
         await withDiscardingTaskGroup { group in
             var seen: Set<String> = []
-            var waiting: [Pod] = []
+            var waiting: [Wanted] = []
             var (active, isEnding) = (0, false)
             for await event in events {
                 switch event {
                 case .pod(let pod):
-                    let state = pod.status.containers.first { $0.name == Sluice.mainContainer }?.state
-                    if case .running = state { onStart(pod.metadata.name) }
-                    if case .terminated(let end) = state { self.state.withLock { $0.ends[pod.metadata.name] = end } }
-                    guard !seen.contains(pod.metadata.uid) else { break }
-                    switch state {
-                    case .running where active < Self.followed: waiting.insert(pod, at: 0)
-                    case .terminated: waiting.append(pod)
-                    default: continue
+                    note(pod)
+                    guard let identity = PodIdentity(pod.metadata, in: owner) else { continue }
+                    let containers = pod.allContainers
+                    for container in containers {
+                        guard let start = container.lastStart else { continue }
+                        let key = "\(pod.metadata.uid)/\(container.name)/\(start)"
+                        let isRunning = if case .running = container.state { true } else { false }
+                        guard !seen.contains(key), !isRunning || active < Self.followed else { continue }
+                        seen.insert(key)
+                        let log = ContainerIdentity(
+                            identity, container: container.name, restart: start,
+                            isAlone: containers.count == 1)
+                        waiting.insert(
+                            Wanted(pod: pod.metadata.name, log: log), at: isRunning ? 0 : waiting.endIndex)
                     }
-                    seen.insert(pod.metadata.uid)
                 case .closed: active -= 1
                 case .end: isEnding = true
                 }
                 while active < Self.most, !waiting.isEmpty {
-                    let pod = waiting.removeFirst()
-                    guard let identity = PodIdentity(pod.metadata, in: owner) else { continue }
+                    let next = waiting.removeFirst()
                     active += 1
                     group.addTask {
-                        await self.read(identity, pod.metadata.name)
+                        await self.read(next)
                         self.source.yield(.closed)
                     }
                 }
@@ -167,20 +188,27 @@ final class LogKeeper: Sendable {
         }
     }
 
+    private func note(_ pod: Pod) {
+        let name = pod.metadata.name
+        if case .running = pod.allContainers.first(where: { $0.name == Sluice.mainContainer })?.state { onStart(name) }
+        let container = pod.tellingContainer
+        let standing = Standing(
+            container: container, end: pod.allContainers.first { $0.name == container }?.termination)
+        state.withLock { $0.standings[name] = standing }
+    }
+
     /// Reads one log to its end, from where it broke off as often as that happens.
-    private func read(_ pod: PodIdentity, _ name: String) async {
+    private func read(_ wanted: Wanted) async {
         var options = PodLogOptions()
-        options.container = Sluice.mainContainer
+        options.container = wanted.log.container
         options.follow = true
-        var sink = Sink(pod: pod, file: LogName.file(pod, podName: name), label: LogName.label(pod))
+        options.timestamps = true
+        var sink = Sink(wanted)
         for _ in 0..<20 where !Task.isCancelled {
             do {
-                var skipped = sink.count
-                for try await bytes in try await pods.logs(name, options) {
-                    let new = bytes.dropFirst(skipped)
-                    skipped -= bytes.count - new.count
-                    take(new, name, &sink)
-                }
+                sink.source.reconnect()
+                options.sinceTime = sink.source.since
+                for try await bytes in try await pods.logs(wanted.pod, options) { take(sink.source.feed(bytes), &sink) }
                 break
             } catch let status as APIStatus where status.code == 404 {
                 break
@@ -189,6 +217,7 @@ final class LogKeeper: Sendable {
                 try? await SystemClock().sleep(for: .milliseconds(100))
             }
         }
+        take(sink.source.finish(), &sink)
         var lines: [String] = []
         let label = sink.label
         sink.lines.finish { lines.append("\(label) | \($0)") }
@@ -196,15 +225,22 @@ final class LogKeeper: Sendable {
     }
 
     private struct Sink {
-        var pod: PodIdentity
-        var file: String
+        let pod: String
+        let kept: Kept
         let label: String
-        var count = 0
+        var source = TimedLog()
+        var isOpen = false
         var lines = LogLines()
         var writer: LogFileWriter?
+
+        init(_ wanted: Wanted) {
+            pod = wanted.pod
+            kept = Kept(log: wanted.log, file: LogName.file(wanted.log, podName: wanted.pod))
+            label = LogName.label(wanted.log)
+        }
     }
 
-    private func take(_ bytes: ArraySlice<UInt8>, _ name: String, _ sink: inout Sink) {
+    private func take(_ bytes: [UInt8], _ sink: inout Sink) {
         guard !bytes.isEmpty else { return }
         if let show {
             let label = sink.label
@@ -213,18 +249,18 @@ final class LogKeeper: Sendable {
             show(lines)
         }
         do {
-            if sink.count == 0 {
-                sink.writer = try folder.open(sink.file)
-                let kept = Kept(pod: sink.pod, file: sink.file)
-                state.withLock { $0.kept[name] = kept }
+            if !sink.isOpen {
+                sink.isOpen = true
+                sink.writer = try folder.open(sink.kept.file)
+                let (pod, kept) = (sink.pod, sink.kept)
+                state.withLock { $0.kept[pod, default: []].append(kept) }
             }
-            try sink.writer?.write(bytes)
+            try sink.writer?.write(bytes[...])
         } catch {
             // The run goes on; that its logs are not whole is told at its end.
             sink.writer = nil
             state.withLock { $0.failure = $0.failure ?? "\(error)" }
         }
-        sink.count += bytes.count
         state.withLock { $0.bytes += bytes.count }
     }
 }

@@ -44,7 +44,7 @@ struct RunManifest {
         } catch let error as InputFile.Unreadable {
             throw Unusable(lines: [error.description])
         }
-        let errors = Linter.check(text, file: file).filter { diagnostic in
+        let errors = Linter.check(text, file: file, isToCome: false).filter { diagnostic in
             // Values that the run lacks may be given; all are checked again below.
             diagnostic.severity == .error
                 && (given.isEmpty || diagnostic.path.prefixMatch(of: /(items\[\d+\]\.)?spec\.parameters\./) == nil)
