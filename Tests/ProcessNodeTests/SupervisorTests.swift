@@ -194,7 +194,9 @@ import Testing
             // A shell keeps what it reads in a variable.
             let fill = "v=$(head -c SIZE /dev/zero | tr '\\0' x)"
             let hungry =
-                "(setsid sh -c \"" + fill.replacing("SIZE", with: "60000000") + "; sleep MARK\") & sleep MARK & wait"
+                // For the inner shell to expand.
+                "(setsid sh -c \"" + fill.replacing("SIZE", with: "60000000").replacing("$(", with: "\\$(")
+                + "; sleep MARK\") & sleep MARK & wait"
             let container = Self.start(supervisor, hungry, memory: 40_000_000)
             guard case .started? = await container.next() else { return #expect(Bool(false), "it has not started") }
             #expect(await container.next() == .outOfMemory)
