@@ -11,7 +11,7 @@
 struct launch {
     uint32_t container;
     struct sluice_launch is;
-    const char *program, *directory, *log, *stage, *groups;
+    const char *program, *directory, *log, *stage, *groups, *cgroup;
     char **arguments, **environment, **mounts;
     pid_t joined_shim;
 };
@@ -31,6 +31,19 @@ pid_t sluice_parent_of(pid_t pid);
 
 // The exit code of a process, or 128 and its signal.
 int sluice_exit_code(int status);
+
+// MARK: - cgroup.c
+
+// Makes the control group of a container with its limits; nothing where it has none. Returns 0 or errno.
+int sluice_make_cgroup(const struct launch *launch);
+// Moves this process there. Returns 0 or errno.
+int sluice_enter_cgroup(const struct launch *launch);
+// Kills all that is in it, at once.
+void sluice_kill_cgroup(const struct launch *launch);
+// Whether something in it was killed for want of memory.
+int sluice_was_out_of_memory(const struct launch *launch);
+// Removes it, when all its processes have ended.
+void sluice_remove_cgroup(const struct launch *launch);
 
 // MARK: - log.c
 

@@ -241,6 +241,16 @@ static int mount_one(size_t index, int tree, const struct launch *launch) {
 
 // MARK: - /dev and /proc
 
+// The control group of the container, and what is below it, in the place of all: programs read their limits there. Where that cannot be
+// they read those of the machine.
+static int show_own_cgroup(void) {
+    if (unshare(CLONE_NEWCGROUP) != 0) return 0;
+    // Neither read-only at once, since the file system is the machine's, nor at once on a mount of the same file system.
+    if (mount("cgroup2", stage, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) return 0;
+    if (mount(stage, "/sys/fs/cgroup", NULL, MS_MOVE, NULL) != 0) return -1;
+    return make_read_only("/sys/fs/cgroup");
+}
+
 // A /dev with what every program may expect.
 static int make_devices(void) {
     static const char *const nodes[] = {"null", "zero", "full", "random", "urandom", "tty"};
@@ -302,6 +312,7 @@ static int build(const struct launch *launch) {
     struct mount_attributes read_only = {.set = read_only_attribute};
     if (is_own && syscall(set_mount_call, AT_FDCWD, "/", whole_tree, &read_only, sizeof read_only) != 0) return problem_of(0);
     if (has(launch, SLUICE_OWN_PROCESSES) && show_own_processes(launch) != 0) return problem_of(0);
+    if (is_own && launch->cgroup[0] && show_own_cgroup() != 0) return problem_of(0);
     if (is_own) {
         if ((has(launch, SLUICE_ALL_DEVICES) ? shadow("/dev") : make_devices()) != 0) return problem_of(0);
         if (mkdir(own_stage, 0700) != 0) return problem_of(0);
@@ -386,8 +397,11 @@ pid_t sluice_start_program(const struct launch *launch, int problem, int (*run)(
         if (pid < 0) return -problem_of(0);
     }
     if (pid != 0) return pid < 0 ? -errno : pid;
-    int error = 0;
-    if (is_joined) {
+    // Before anything else, so that all of the container counts, and while the path is seen.
+    int error = sluice_enter_cgroup(launch);
+    if (error) {
+        error += SLUICE_CGROUP_FAILED;
+    } else if (is_joined) {
         if (identity.mounts >= 0 && setns(identity.mounts, CLONE_NEWNS) != 0) error = errno;
     } else if (flags) {
         if (identity.is_mapped && map_user(launch) != 0) error = problem_of(0);

@@ -246,6 +246,12 @@ static _Noreturn void run_shim(const struct launch *launch, int control) {
         report(SLUICE_STARTED, launch->container, -errno);
         _exit(0);
     }
+    int owns_cgroup = !launch->is.joined;
+    int refused = owns_cgroup ? sluice_make_cgroup(launch) : 0;
+    if (refused) {
+        report(SLUICE_STARTED, launch->container, -(SLUICE_CGROUP_FAILED + refused));
+        _exit(0);
+    }
     program_output = output[1];
     program_errors = errors[1];
     pid_t program = sluice_start_program(launch, problem[1], run_program);
@@ -259,6 +265,7 @@ static _Noreturn void run_shim(const struct launch *launch, int control) {
     int code = -1;
     if (error) {
         if (program > 0) kill_all(program, &code);
+        if (owns_cgroup) sluice_remove_cgroup(launch);
         report(SLUICE_STARTED, launch->container, -error);
         _exit(0);
     }
@@ -267,10 +274,12 @@ static _Noreturn void run_shim(const struct launch *launch, int control) {
     for (;;) {
         struct pollfd events[] = {
             {signals, POLLIN, 0}, {control, POLLIN, 0}, {sluice_log_pipe(0), POLLIN, 0}, {sluice_log_pipe(1), POLLIN, 0}};
-        int64_t wait = launch->is.memory ? next_look - now_ms() : -1;
-        int count = poll(events, 4, launch->is.memory && wait < 0 ? 0 : (int)wait);
+        // A control group does not need to be looked at.
+        int is_watched = launch->is.memory && !launch->cgroup[0];
+        int64_t wait = is_watched ? next_look - now_ms() : -1;
+        int count = poll(events, 4, is_watched && wait < 0 ? 0 : (int)wait);
         if (count < 0) continue;
-        if (launch->is.memory && now_ms() >= next_look) {
+        if (is_watched && now_ms() >= next_look) {
             if (memory_used(launch->is.flags & SLUICE_OWN_PROCESSES ? program : 0) > launch->is.memory) {
                 kill_all(program, &code);
                 end_shim(launch, SLUICE_OUT_OF_MEMORY, 137);
@@ -289,12 +298,15 @@ static _Noreturn void run_shim(const struct launch *launch, int control) {
                 kill(program, number);
             } else if (size >= 0) {
                 // The starter is gone, or wants all of it to be.
+                if (owns_cgroup) sluice_kill_cgroup(launch);
                 kill_all(program, &code);
             }
         }
         if (code >= 0) {
             kill_all(program, &code);
-            end_shim(launch, SLUICE_EXITED, code);
+            int is_hungry = owns_cgroup && sluice_was_out_of_memory(launch);
+            if (owns_cgroup) sluice_remove_cgroup(launch);
+            end_shim(launch, is_hungry ? SLUICE_OUT_OF_MEMORY : SLUICE_EXITED, code);
         }
         for (int index = 0; index < 2; index++) {
             if (events[2 + index].revents) sluice_read_log(index);
@@ -407,7 +419,7 @@ static int64_t obey(char *frame, uint32_t length) {
     char **strings = sum < length ? calloc(sum + 2, sizeof *strings) : NULL;
     if (!strings) return report(SLUICE_STARTED, container, -E2BIG), -1;
     char *next = frame + 8 + sizeof launch.is, *end = frame + length;
-    const char **heads[] = {&launch.program, &launch.directory, &launch.log, &launch.stage, &launch.groups};
+    const char **heads[] = {&launch.program, &launch.directory, &launch.log, &launch.stage, &launch.groups, &launch.cgroup};
     enum { head_count = sizeof heads / sizeof *heads };
     int is_whole = 1;
     for (size_t index = 0; index < head_count + sum; index++) {

@@ -204,7 +204,7 @@ struct ActionRunner: Sendable {
                     ProcessSupervisor.Launch(
                         path: path, arguments: command, environment: container.environment,
                         directory: container.directory, logPath: log, user: container.user, joined: pid,
-                        grace: .zero,
+                        cgroup: container.cgroup, grace: .zero,
                         onStart: { result in
                             switch result {
                             case .success(let pid): process.started(pid)

@@ -17,6 +17,9 @@ struct ContainerLaunch: Sendable {
         var mounts: [ProcessSupervisor.Mount]
         var isolation: ProcessSupervisor.Isolation = []
         var user = ContainerUser()
+        var limits: ContainerLimits?
+        /// Its control group; empty for none.
+        var cgroup = ""
         /// Its probes and hooks.
         var care = ContainerCare()
 
@@ -35,6 +38,11 @@ struct ContainerLaunch: Sendable {
                     message: what.map { "\($0.path) cannot be mounted: \(error.reason)" }
                         ?? "the container cannot be kept apart from the machine: \(error.reason)")
             }
+            if error.isOfGroup {
+                return ContainerProblem(
+                    reason: "CreateContainerError",
+                    message: "its control group cannot be made or entered: \(error.reason)")
+            }
             // What the machine has too little of comes back; the program is not to blame.
             let isPassing = [EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, ESRCH].contains(error.code)
             return ContainerProblem(
@@ -51,6 +59,12 @@ struct ContainerLaunch: Sendable {
     var attempt: Int
     /// What keeps containers apart from the machine here.
     var sandbox: Sandbox
+    /// Where containers have control groups.
+    var groups: ControlGroups?
+    /// The GPUs that it has; nil where it may use what there is.
+    var gpus: [Accelerators.Device]?
+    /// The files of devices that it has besides those of every container.
+    var deviceFiles: [String] = []
     /// How the pod finds others by their names; nil for one that looks for none.
     var gang: GangAddresses?
 
@@ -93,6 +107,13 @@ struct ContainerLaunch: Sendable {
             "HOME": home(inherited, user), "LANG": inherited["LANG"] ?? "C.UTF-8", "HOSTNAME": pod.metadata.name,
         ]
         for (name, value) in standard where environment.variables[name] == nil { environment.set(name, value) }
+        if let gpus {
+            for name in ["CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"] where environment.variables[name] == nil {
+                // For the second an empty one means all.
+                environment.set(name, gpus.isEmpty && name.hasPrefix("N") ? "void" : Accelerators.variable(gpus))
+            }
+        }
+        let devices = deviceFiles.map { ProcessSupervisor.Mount(source: $0, path: $0, kind: .writable) }
         let directory =
             container.workingDirectory.map(environment.expand) ?? (sandbox.hasFiles ? Sandbox.temporary : files.work)
         // Clear the message of the previous attempt, and logs that nobody can ask for.
@@ -117,11 +138,12 @@ struct ContainerLaunch: Sendable {
             directory: directory, log: files.log(container.name, attempt),
             mounts: sandbox.mounts(
                 own: files.own(container.name), isReadOnly: user.isReadOnly, layersHome: user.user == nil)
-                + (try await mounts(environment, arguments)),
+                + (sandbox.hasFiles ? devices : []) + (try await mounts(environment, arguments)),
             isolation: sandbox.isolation(
                 isPrivileged: user.isPrivileged,
                 sharesProcesses: pod.spec["hostPID"] == true || pod.spec["shareProcessNamespace"] == true),
-            user: user, care: care)
+            user: user, limits: ContainerLimits(container),
+            cgroup: groups?.path(pod: pod.metadata.uid, container: container.name, attempt: attempt) ?? "", care: care)
     }
 
     /// Where the container finds its volumes, by their names.

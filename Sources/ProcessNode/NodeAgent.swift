@@ -25,8 +25,6 @@ public final class NodeAgent: Sendable {
         public var stopGrace = Duration.zero
         /// The largest number of pods at a time.
         public var pods: Int64 = 500
-        /// The number of `nvidia.com/gpu` that pods may request. The machine need not have any.
-        public var gpus: Int64 = 0
         /// Resources of which the node has as much as anybody asks for, whatever the machine has.
         public var ignoredResources: Set<String> = []
         /// Whether containers are kept apart from the machine as far as it lets us. Else they have volumes at their paths, where that can
@@ -48,6 +46,7 @@ public final class NodeAgent: Sendable {
     let configuration: Configuration
     private let logger: Logger
     let clock = SystemClock()
+    private let groups = Mutex<ControlGroups?>(nil)
     let workers = Mutex<[String: PodWorker]>([:])
 
     /// Makes a node; it does nothing until ``run()`` is called.
@@ -72,17 +71,27 @@ public final class NodeAgent: Sendable {
             result = .failure(error)
         }
         await supervisor.stop(grace: configuration.stopGrace)
+        groups.withLock { $0?.remove() }
         try result.get()
     }
 
     private func run(_ supervisor: ProcessSupervisor) async throws {
+        let accelerators = Accelerators.found()
         let sandbox = await Sandbox.found(
             configuration.isSandboxed
                 ? .whole(
                     writable: configuration.writable, hidden: configuration.hidden ?? [configuration.directory])
                 : .mounts,
             in: configuration.directory, supervisor, logger)
-        let (labels, allocatable) = try await register(sandbox)
+        let (labels, allocatable) = try await register(sandbox, accelerators)
+        let groups = await ControlGroups.found { await Self.start(in: $0, supervisor, self.configuration.directory) }
+        switch groups {
+        case .success(let found):
+            self.groups.withLock { $0 = found }
+            logger.info("containers have limits of CPU and memory in control groups at \(found.root)")
+        case .failure(let missing):
+            logger.info("the memory of containers is looked at, and their use of CPU has no limit: \(missing.reason)")
+        }
         let scheduler = NodeScheduler(
             requests: .init(client: client, node: configuration.name, clock: clock, logger: logger),
             node: configuration.name, labels: labels, allocatable: allocatable)
@@ -93,7 +102,9 @@ public final class NodeAgent: Sendable {
         let node = PodWorker.Node(
             client: client, supervisor: supervisor, actions: actions, ports: GangPorts(),
             directory: configuration.directory,
-            sandbox: sandbox, clock: clock, events: events, logger: logger)
+            sandbox: sandbox, groups: groups,
+            accelerators: accelerators, ignoresGPUs: configuration.ignoredResources.contains(Self.gpu), clock: clock,
+            events: events, logger: logger)
         let informer = Informer(client.resource(NodePod.self).listWatch, logger: logger)
         let changes = AsyncStream.makeStream(of: StoreEvent<NodePod>.self)
         let rings = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -161,6 +172,30 @@ public final class NodeAgent: Sendable {
         worker.post(.gone)
     }
 
+    private static let gpu = "nvidia.com/gpu"
+
+    /// Starts a container that does nothing in a control group; why it could not be started, nil where it could.
+    private static func start(in group: String, _ supervisor: ProcessSupervisor, _ directory: String) async
+        -> ProcessSupervisor.LaunchError?
+    {
+        let log = "\(directory)/probe.log"
+        defer { PodFiles.removeLog(log) }
+        return await withCheckedContinuation { continuation in
+            supervisor.launch(
+                ProcessSupervisor.Launch(
+                    path: "/proc/self/exe/nothing", arguments: ["nothing"], environment: [], directory: "",
+                    logPath: log,
+                    memoryLimit: 1 << 40, milliCPU: 1_000_000, weight: 1, cgroup: group,
+                    onStart: { result in
+                        // There is no such program: what was to be tried was done before.
+                        guard case .failure(let error) = result, error.isOfGroup else {
+                            return continuation.resume(returning: nil)
+                        }
+                        continuation.resume(returning: error)
+                    }, onExit: { _ in }))
+        }
+    }
+
     /// Removes what a node that was killed has left of pods that are gone since.
     private func removeOldFiles(_ informer: Informer<NodePod>) async {
         do {
@@ -195,7 +230,7 @@ public final class NodeAgent: Sendable {
     }
 
     /// Creates or updates the Node object.
-    private func register(_ sandbox: Sandbox) async throws -> (
+    private func register(_ sandbox: Sandbox, _ accelerators: Accelerators) async throws -> (
         labels: [String: String], allocatable: NodeScheduler.Amounts
     ) {
         let labels = [
@@ -223,7 +258,7 @@ public final class NodeAgent: Sendable {
         let cpu = Quantity(milli: configuration.milliCPU ?? Int64(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) * 1000)
         let memory = Quantity(configuration.memory ?? Self.machineMemory, format: .binary)
         var amounts = ["cpu": cpu, "memory": memory, "pods": Quantity(configuration.pods)]
-        if configuration.gpus > 0 { amounts["nvidia.com/gpu"] = Quantity(configuration.gpus) }
+        if !accelerators.devices.isEmpty { amounts[Self.gpu] = Quantity(Int64(accelerators.devices.count)) }
         for name in configuration.ignoredResources { amounts[name] = Quantity(Self.unlimited) }
         var json = JSONValue.object(JSONObject(amounts.map { ($0.key, $0.value.json) }))
         // What an earlier node of that name had, and this one has not.

@@ -64,10 +64,10 @@ struct ContainerSpec: Sendable {
     var arguments: [String] { json["args"]?.strings ?? [] }
     var workingDirectory: String? { json["workingDir"]?.string.flatMap { $0.isEmpty ? nil : $0 } }
     var terminationMessagePath: String { json["terminationMessagePath"]?.string ?? "/dev/termination-log" }
-    /// `resources.limits.memory` in bytes; nil where there is none.
-    var memoryLimit: Int64? {
-        json[path: "resources", "limits", "memory"].flatMap { Quantity(json: $0) }
-            .map { Int64(clamping: $0.nanoUnits / 1_000_000_000) }
+    /// How many `nvidia.com/gpu` it asks for.
+    var gpus: Int {
+        json[path: "resources", "limits", "nvidia.com/gpu"].flatMap { Quantity(json: $0) }
+            .map { Int(clamping: $0.nanoUnits / 1_000_000_000) } ?? 0
     }
     var fallsBackToLogs: Bool { json["terminationMessagePolicy"]?.string == "FallbackToLogsOnError" }
 

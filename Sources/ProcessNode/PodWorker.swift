@@ -21,6 +21,11 @@ actor PodWorker {
         var directory: String
         /// What keeps containers apart from the machine.
         var sandbox: Sandbox
+        /// Where containers have limits of CPU and memory; or why there are none.
+        var groups: Result<ControlGroups, ControlGroups.Missing>
+        var accelerators: Accelerators
+        /// Whether containers may use all GPUs, whatever they ask for.
+        var ignoresGPUs: Bool
         var clock: any RuntimeClock
         var events: EventRecorder
         var logger: Logger
@@ -279,6 +284,7 @@ actor PodWorker {
             if containers[index].attempt == attempt { containers[index].life.wakes.remove(time) }
         case .started(let index, .failure(let problem)):
             containers[index].activity = .idle
+            node.accelerators.giveBack(owner(containers[index].spec))
             node.events.record(
                 .warning, reason: "Failed", message: "container \(containers[index].spec.name): \(problem.message)",
                 on: pod)
@@ -292,6 +298,7 @@ actor PodWorker {
         case .exited(let index, let exit):
             // Its processes are gone; signals find nobody until it counts as ended.
             exited(index)
+            node.accelerators.giveBack(owner(containers[index].spec))
             let container = containers[index]
             work.append { [files, post] in
                 let message = try? await DetachedThread.run {
@@ -412,15 +419,37 @@ actor PodWorker {
         for index in containers.indices { stop(index, grace: .seconds(seconds)) }
     }
 
+    /// By what a container has GPUs.
+    private func owner(_ spec: ContainerSpec) -> String { "\(pod.metadata.uid)/\(spec.name)" }
+
     /// Starts a container; the outcome arrives as `started`.
     private func start(_ index: Int) {
         containers[index].activity = .starting
-        let launch = ContainerLaunch(
-            container: containers[index].spec, pod: pod, files: files, volumes: volumes ?? [:],
-            attempt: containers[index].attempt, sandbox: node.sandbox, gang: gang)
+        let spec = containers[index].spec
+        var launch = ContainerLaunch(
+            container: spec, pod: pod, files: files, volumes: volumes ?? [:],
+            attempt: containers[index].attempt, sandbox: node.sandbox, groups: try? node.groups.get(), gang: gang)
+        if case .failure(let missing) = node.groups, ContainerLimits(spec).milliCPU != nil,
+            containers[index].attempt == 0
+        {
+            node.events.record(
+                .warning, reason: "CPULimitNotHeld",
+                message: "container \(spec.name): its limit of CPU is not held on this machine: \(missing.reason)",
+                on: pod)
+        }
+        let accelerators = node.accelerators
+        if accelerators.devices.isEmpty || node.ignoresGPUs {
+            launch.deviceFiles = accelerators.files(accelerators.devices)
+        } else if let devices = accelerators.take(spec.gpus, for: owner(spec)) {
+            launch.gpus = devices
+            launch.deviceFiles = accelerators.files(devices)
+        } else {
+            let problem = ContainerProblem(
+                reason: "CreateContainerError", message: "\(spec.gpus) GPUs are wanted, others have them still")
+            return post(.started(index, .failure(problem)))
+        }
         let grace = Duration.seconds(grace)
-        let memoryLimit = containers[index].spec.memoryLimit
-        work.append { [node, post, source] in
+        work.append { [node, post, source, launch] in
             do {
                 let ready = try await launch.prepared(from: source)
                 post(.launching(index, ready))
@@ -429,7 +458,9 @@ actor PodWorker {
                         path: ready.path, arguments: ready.arguments, environment: ready.environment,
                         directory: ready.directory, logPath: ready.log, mounts: ready.mounts,
                         stage: PodFiles.stage(node: node.directory),
-                        isolation: ready.isolation, user: ready.user, memoryLimit: memoryLimit, grace: grace,
+                        isolation: ready.isolation, user: ready.user, memoryLimit: ready.limits?.memory,
+                        milliCPU: ready.limits?.milliCPU, weight: ready.limits?.weight ?? 0, cgroup: ready.cgroup,
+                        grace: grace,
                         onStart: { result in
                             post(.started(index, result.mapError { ready.problem($0) }))
                         }, onExit: { post(.exited(index, $0)) }))

@@ -31,11 +31,18 @@ final class ProcessSupervisor: Sendable {
         var joined: Int32?
         /// How many bytes of memory it may have for itself; nil for any number. Looked at every 0.2 s: more is killed.
         var memoryLimit: Int64?
+        /// Thousandths of a core that it may use, in a control group; nil for all.
+        var milliCPU: Int64?
+        /// Its share where cores are short, as control groups have it; 0 for theirs.
+        var weight: Int64 = 0
+        /// The control group that is made for it, or that it joins. Without one its memory is looked at, and its use of CPU has no limit.
+        var cgroup = ""
         /// How long it may take to end after SIGTERM, where this program dies.
         var grace: Duration = .seconds(30)
         /// All that is text, in the order in which the starter is told it.
         fileprivate var strings: [String] {
-            [path, directory, logPath, stage, user.groups.map(String.init).joined(separator: ",")] + arguments
+            [path, directory, logPath, stage, user.groups.map(String.init).joined(separator: ","), cgroup]
+                + arguments
                 + environment + mounts.flatMap { [$0.source, $0.path, $0.kind.rawValue] }
         }
 
@@ -90,7 +97,12 @@ final class ProcessSupervisor: Sendable {
             let step = Int(code) / Int(SLUICE_MOUNT_FAILED)
             return step > 1 ? step - 2 : nil
         }
-        var reason: String { String(cString: strerror(code % Int32(SLUICE_MOUNT_FAILED))) }
+        /// Whether its control group cannot be made or entered.
+        var isOfGroup: Bool { (SLUICE_CGROUP_FAILED..<SLUICE_MOUNT_FAILED).contains(Int(code)) }
+        var reason: String {
+            String(
+                cString: strerror(isOfGroup ? code - Int32(SLUICE_CGROUP_FAILED) : code % Int32(SLUICE_MOUNT_FAILED)))
+        }
     }
 
     private enum Command: Sendable {
@@ -320,6 +332,8 @@ final class ProcessSupervisor: Sendable {
         head.variables = UInt32(launch.environment.count)
         head.mounts = UInt32(launch.mounts.count)
         head.memory = launch.memoryLimit.map { UInt32(clamping: max(1, $0 / 1_024)) } ?? 0
+        head.cpu = launch.milliCPU.map { UInt32(clamping: max(1, $0)) } ?? 0
+        head.weight = UInt32(clamping: launch.weight)
         head.flags = launch.isolation.rawValue
         let user = launch.user
         head.user = user.user ?? UInt32(SLUICE_NOBODY)

@@ -14,7 +14,7 @@
 // Commands, as frames on the stream: the length of what follows, the kind, the container, all of 32 bits, and
 enum sluice_command {
     // launch: struct sluice_launch; then NUL-terminated: program, directory, log, an empty folder for building mounts, supplementary groups
-    // as `1,2`, arguments, variables, and for each mount its source, where it is to be, and what it is (sluice_mounts)
+    // as `1,2`, the control group (v2) that is made for it, or that it joins, if any, arguments, variables, and for each mount its source, where it is to be, and what it is (sluice_mounts)
     SLUICE_LAUNCH = 1,
     // signal: its number. SIGKILL is for all processes of the container, others for its main process
     SLUICE_SIGNAL = 2,
@@ -27,6 +27,8 @@ struct sluice_launch {
     uint32_t grace;    // ms
     uint32_t arguments, variables, mounts;  // How many there are.
     uint32_t memory;   // KiB that it may have
+    uint32_t cpu;      // Thousandths of a core that it may use
+    uint32_t weight;   // Its share of busy cores, as cgroups have it: 1 to 10000
     uint32_t flags;    // sluice_flags
     uint32_t user, group;
     uint32_t capabilities[2];  // Those that root keeps, the lower 32 first.
@@ -65,6 +67,8 @@ enum sluice_report_kind {
 };
 
 enum { SLUICE_MOUNT_FAILED = 10000 };
+// Of SLUICE_STARTED, with a negative errno: its control group could not be made or entered.
+enum { SLUICE_CGROUP_FAILED = 5000 };
 
 // How large a file of a log becomes, and how many a container has: the one that is written to, which has the name, and others with a
 // number behind it, which counts up. As with a kubelet (containerLogMaxSize, containerLogMaxFiles).
