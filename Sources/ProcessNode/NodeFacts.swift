@@ -8,8 +8,22 @@ struct PodNeeds: Sendable, Hashable {
     /// The terms of the required node affinity, of which one has to match; nil when there is none.
     var affinity: [JSONValue]?
     var tolerations: [JSONValue]
+    /// The topologies over which it must be spread.
+    var topologies: [String] = []
+    /// What it asks of the pods beside it; nil for nothing.
+    var beside: PodAffinity?
 
+    /// What a pod needs.
+    init(_ pod: NodePod) {
+        self.init(pod.spec)
+        beside = PodAffinity(pod)
+    }
+
+    /// What a pod with that spec needs, whatever pods are there.
     init(_ spec: JSONValue) {
+        topologies = (spec["topologySpreadConstraints"]?.array ?? []).compactMap {
+            $0["whenUnsatisfiable"] == "DoNotSchedule" ? $0["topologyKey"]?.string : nil
+        }
         amounts = NodeScheduler.requests(spec)
         nodeSelector = spec["nodeSelector"]?.stringMap ?? [:]
         affinity =
@@ -74,7 +88,10 @@ struct NodeFacts: Sendable, Hashable {
         let isChosen =
             needs.nodeSelector.allSatisfy { labels[$0.key] == $0.value }
             && (needs.affinity.map { terms in terms.contains { matches($0) } } ?? true)
-        return isChosen ? nil : "1 node(s) didn't match Pod's node affinity/selector"
+        guard isChosen else { return "1 node(s) didn't match Pod's node affinity/selector" }
+        // With one node there is one domain, over which all is spread, where it has one.
+        let isSpread = needs.topologies.allSatisfy { labels[$0] != nil }
+        return isSpread ? nil : "1 node(s) didn't match pod topology spread constraints (missing required label)"
     }
 
     /// Whether a term of a node affinity matches; an empty one matches nothing.

@@ -82,6 +82,10 @@ actor NodeScheduler {
     /// The pods that have not been looked at since they began to wait, or whose last request failed.
     private var fresh: Set<String> = []
     private var used: [String: Amounts] = [:]
+    /// The pods on the node, for those that ask who is there.
+    private var present: [String: PodAffinity.Identity] = [:]
+    /// What those of them ask that keep others away.
+    private var keepingAway: [String: PodAffinity] = [:]
     /// The sum of `used`.
     private var inUse: Amounts = [:]
     /// Whether a pod has gone since the lines were looked at.
@@ -110,7 +114,7 @@ actor NodeScheduler {
             if pod.nodeName != node {
                 release(uid)
             } else if used[uid] == nil {
-                take(uid, Self.requests(pod.spec))
+                take(uid, Self.requests(pod.spec), pod.metadata, PodAffinity(pod))
             }
         } else if pod.metadata.deletionTimestamp == nil, pod.spec["schedulingGates"]?.array?.isEmpty ?? true,
             ["", "default-scheduler"].contains(pod.spec["schedulerName"]?.string ?? ""),
@@ -123,7 +127,7 @@ actor NodeScheduler {
                     metadata: pod.metadata,
                     turn: Turn(
                         priority: pod.spec["priority"]?.int ?? 0, created: pod.metadata.creationTimestamp, uid: uid),
-                    needs: PodNeeds(pod.spec), toldWhy: scheduled?["message"]?.string ?? ""))
+                    needs: PodNeeds(pod), toldWhy: scheduled?["message"]?.string ?? ""))
         } else {
             leave(uid)
         }
@@ -154,13 +158,19 @@ actor NodeScheduler {
         if lines[pod.needs]?.turns.isEmpty == true { lines[pod.needs] = nil }
     }
 
-    private func take(_ uid: String, _ amounts: Amounts) {
+    private func take(_ uid: String, _ amounts: Amounts, _ metadata: ObjectMeta, _ affinity: PodAffinity?) {
         used[uid] = amounts
+        present[uid] = PodAffinity.Identity(namespace: metadata.namespace, labels: metadata.labels)
+        keepingAway[uid] = affinity
+        // Who wants to be beside it may come now.
+        if lines.keys.contains(where: { $0.beside != nil }) { hasRoomGrown = true }
         inUse.merge(amounts, uniquingKeysWith: +)
     }
 
     private func release(_ uid: String) {
         guard let amounts = used.removeValue(forKey: uid) else { return }
+        present[uid] = nil
+        keepingAway[uid] = nil
         inUse.merge(amounts.mapValues { -$0 }, uniquingKeysWith: +)
         hasRoomGrown = true
     }
@@ -195,8 +205,15 @@ actor NodeScheduler {
         var candidates = looksAtAll ? Set(lines.keys) : Set(new.compactMap { waiting[$0]?.needs })
         var stuck: [PodNeeds] = []
         var failed: [Waiting] = []
+        var kept: [Waiting] = []
         var hasFailed = false
         while let (pod, needs) = first(of: candidates) {
+            if isKeptAway(pod.metadata) {
+                // Others that need the same may have other labels.
+                leave(pod.turn.uid)
+                kept.append(pod)
+                continue
+            }
             let problems = problems(needs)
             guard problems.isEmpty else {
                 candidates.remove(needs)
@@ -206,7 +223,7 @@ actor NodeScheduler {
             }
             let uid = pod.turn.uid
             leave(uid)
-            take(uid, needs.amounts)
+            take(uid, needs.amounts, pod.metadata, needs.beside)
             if await requests.bind(pod.metadata) {
                 requests.record(
                     pod.metadata, false, "Scheduled",
@@ -220,9 +237,35 @@ actor NodeScheduler {
             }
         }
         for pod in failed { wait(pod) }
+        for pod in kept where await !tellKeptAway(pod) { hasFailed = true }
         for needs in stuck where await !tell(needs, looksAtAll ? nil : new) { hasFailed = true }
         pauseIfUnsuitable()
         return hasFailed
+    }
+
+    /// Whether a pod of the node lets no pod like this one come beside it.
+    private func isKeptAway(_ pod: ObjectMeta) -> Bool {
+        guard !keepingAway.isEmpty else { return false }
+        let identity = PodAffinity.Identity(namespace: pod.namespace, labels: pod.labels)
+        return keepingAway.values.contains { $0.refuses(identity, on: facts.labels) }
+    }
+
+    /// Lets a pod wait that another one keeps away, and tells it once. Returns whether that succeeded.
+    private func tellKeptAway(_ pod: Waiting) async -> Bool {
+        let message = "0/1 nodes are available: 1 node(s) didn't satisfy existing pods anti-affinity rules."
+        var told = pod
+        told.toldWhy = message
+        wait(told)
+        // It is looked at again when a pod goes.
+        fresh.remove(pod.turn.uid)
+        guard pod.toldWhy != message else { return true }
+        guard await requests.tell(pod.metadata, message) else {
+            waiting[pod.turn.uid]?.toldWhy = pod.toldWhy
+            if waiting[pod.turn.uid] != nil { fresh.insert(pod.turn.uid) }
+            return false
+        }
+        requests.record(pod.metadata, true, "FailedScheduling", message)
+        return true
     }
 
     /// The pod that is next among the lines.
@@ -279,6 +322,7 @@ actor NodeScheduler {
     private func problems(_ needs: PodNeeds) -> [String] {
         looks += 1
         if let problem = facts.problem(needs) { return [problem] }
+        if let problem = needs.beside?.problem(on: facts.labels, beside: present.values) { return [problem] }
         let short = needs.amounts.filter {
             $0.value > 0 && $0.value + (inUse[$0.key] ?? 0) > (allocatable[$0.key] ?? 0)
         }

@@ -71,7 +71,7 @@ struct PodFiles: Sendable {
 
     /// Creates the directories that every pod has, and with `hasWork` the one in which its containers begin. Throws a system error.
     func prepare(containers: [String], hasWork: Bool) throws {
-        if hasWork { try Self.makeDirectory(work) }
+        for path in [root, "\(root)/containers"] + (hasWork ? [work] : []) { try Self.makeDirectory(path) }
         for container in containers { try Self.makeDirectory("\(root)/containers/\(container)") }
     }
 
@@ -304,6 +304,8 @@ struct PodFiles: Sendable {
 
     /// Creates a directory and those above it. Throws a system error.
     static func makeDirectory(_ path: String) throws {
+        // What is above is there most often.
+        if mkdir(path, 0o755) == 0 { return }
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 

@@ -88,11 +88,13 @@ struct Sandbox: Sendable, Hashable {
 
         /// Makes them, empty, in the place of what is there; those of the layer with `home`. Throws a system error.
         func make(home: Bool) throws {
-            for path in [temporary, root + "/upper", root + "/work"] { try PodFiles.remove(path) }
-            try PodFiles.makeDirectory(temporary)
+            for path in [temporary, root + "/upper", root + "/work"] where home || path == temporary {
+                guard mkdir(path, 0o755) != 0 else { continue }
+                // Most often there is nothing yet.
+                try PodFiles.remove(path)
+                try PodFiles.makeDirectory(path)
+            }
             chmod(temporary, 0o1777)
-            guard home else { return }
-            for path in [root + "/upper", root + "/work"] { try PodFiles.makeDirectory(path) }
         }
     }
 

@@ -121,6 +121,86 @@ private func pod(_ name: String, cpu: String = "1", _ spec: JSONValue = [:], sta
             ])
     }
 
+    /// A pod with that label, and terms of that kind about pods with another.
+    private func labelled(_ name: String, app: String, _ kind: String? = nil, about: String = "", key: String = "zone")
+        throws
+        -> NodePod
+    {
+        var spec: JSONValue = ["containers": [["name": "c"]]]
+        if let kind {
+            spec["affinity"] = .object([
+                kind: [
+                    "requiredDuringSchedulingIgnoredDuringExecution": [
+                        ["topologyKey": .string(key), "labelSelector": ["matchLabels": ["app": .string(about)]]]
+                    ]
+                ]
+            ])
+        }
+        return try NodePod([
+            "metadata": [
+                "name": .string(name), "uid": .string(name), "namespace": "default", "labels": ["app": .string(app)],
+            ],
+            "spec": spec,
+        ])
+    }
+
+    @Test func `Pods that want to be apart are not beside each other, whoever came first`() async throws {
+        let cluster = Cluster()
+        let scheduler = cluster.scheduler()
+        await scheduler.update(try labelled("a", app: "web", "podAntiAffinity", about: "web"))
+        await scheduler.update(try labelled("b", app: "web", "podAntiAffinity", about: "web"))
+        _ = await scheduler.schedule()
+        #expect(cluster.bound == ["a"])
+        // One that asks for nothing is kept away by the first, and keeps nobody else.
+        await scheduler.update(try labelled("c", app: "web"))
+        await scheduler.update(try labelled("d", app: "other"))
+        _ = await scheduler.schedule()
+        #expect(cluster.bound == ["a", "d"])
+        let existing = "0/1 nodes are available: 1 node(s) didn't satisfy existing pods anti-affinity rules."
+        #expect(cluster.told == ["b": existing, "c": existing])
+        _ = await scheduler.schedule()
+        #expect(cluster.state.withLock { $0.tells } == 2, "nobody is told the same twice")
+        // No topology of that name: nobody is beside anybody.
+        await scheduler.update(try labelled("e", app: "x", "podAntiAffinity", about: "x", key: "rack"))
+        await scheduler.update(try labelled("f", app: "x", "podAntiAffinity", about: "x", key: "rack"))
+        _ = await scheduler.schedule()
+        #expect(cluster.bound == ["a", "d", "e", "f"])
+        await scheduler.remove("a")
+        _ = await scheduler.schedule()
+        #expect(Set(cluster.bound) == ["a", "b", "d", "e", "f"])
+        // Now the others are kept away by what b asks.
+        #expect(cluster.told.keys.contains("c") && !cluster.bound.contains("c"))
+    }
+
+    @Test func `A pod that wants to be beside another waits until it is there`() async throws {
+        let cluster = Cluster()
+        let scheduler = cluster.scheduler()
+        await scheduler.update(try labelled("near", app: "x", "podAffinity", about: "cache"))
+        await scheduler.update(try labelled("lost", app: "x", "podAffinity", about: "x", key: "rack"))
+        await scheduler.update(try labelled("self", app: "y", "podAffinity", about: "y"))
+        _ = await scheduler.schedule()
+        #expect(cluster.bound == ["self"], "the first of a group begins it")
+        #expect(cluster.told["near"] == "0/1 nodes are available: 1 node(s) didn't match pod affinity rules.")
+        await scheduler.update(try labelled("cache", app: "cache"))
+        _ = await scheduler.schedule()
+        _ = await scheduler.schedule()
+        #expect(cluster.bound == ["self", "cache", "near"])
+    }
+
+    @Test func `A node that has no label to spread over takes no pod that must be spread over it`() async throws {
+        let cluster = Cluster()
+        let scheduler = cluster.scheduler()
+        for (name, key) in [("a", "zone"), ("b", "rack")] {
+            let constraint: JSONValue = [
+                "maxSkew": 1, "topologyKey": .string(key), "whenUnsatisfiable": "DoNotSchedule",
+            ]
+            await scheduler.update(try pod(name, ["topologySpreadConstraints": [constraint]]))
+        }
+        _ = await scheduler.schedule()
+        #expect(cluster.bound == ["a"])
+        #expect(cluster.told["b"]?.contains("missing required label") == true)
+    }
+
     @Test func `N8: Pods of another scheduler are left to it`() async throws {
         let cluster = Cluster()
         let scheduler = cluster.scheduler()

@@ -1,4 +1,5 @@
 import JSON
+public import KubernetesModel
 public import KubernetesSchema
 
 extension QueueSpec {
