@@ -14,8 +14,10 @@ struct NodePodStatus: Sendable {
     var startTime: Timestamp
     /// Why the pod was ended from outside, such as DeadlineExceeded; nil when it was not.
     var failure: (reason: String, message: String)?
-    /// Whether the end of a node ended the pod, through no fault of its own.
+    /// Whether the node ended the pod, through no fault of its own or since it had too much.
     var isDisrupted = false
+    /// The types of the conditions that have to hold besides for it to be ready.
+    var gates: [String] = []
 
     private var initial: [ContainerRecord] { containers.filter { $0.role != .main } }
     private var main: [ContainerRecord] { containers.filter { $0.role == .main } }
@@ -74,12 +76,22 @@ struct NodePodStatus: Sendable {
                 "Initialized", false, "ContainersNotInitialized",
                 "containers with incomplete status: \(list(incomplete))")
         let unready = containers.filter { $0.role != .initial && !$0.isReady }
+        let shut: [String] = gates.compactMap { gate in
+            guard let found = previous.first(where: { $0["type"] == .string(gate) }) else {
+                return "corresponding condition of pod readiness gate \"\(gate)\" does not exist."
+            }
+            let status = found["status"]?.string ?? ""
+            return status == "True"
+                ? nil : "the status of pod readiness gate \"\(gate)\" is not \"True\", but \(status)"
+        }
         func ready(_ type: String) -> JSONValue {
             switch phase {
             case "Succeeded": condition(type, false, "PodCompleted")
             case "Failed": condition(type, false, "PodFailed")
             // Its containers are being ended.
             case _ where failure != nil: condition(type, false, "PodFailed")
+            case _ where unready.isEmpty && type == "Ready" && !shut.isEmpty:
+                condition(type, false, "ReadinessGatesNotReady", shut.joined(separator: ", "))
             case _ where unready.isEmpty: condition(type, true)
             default:
                 condition(

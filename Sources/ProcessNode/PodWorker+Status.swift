@@ -30,7 +30,8 @@ extension PodWorker {
         NodePodStatus(
             generation: pod.metadata.generation, restartPolicy: pod.restartPolicy,
             containers: containers.map(\.record), isPrepared: volumes != nil, isOver: isOver, startTime: startTime,
-            failure: failure, isDisrupted: isLost)
+            failure: failure, isDisrupted: isDisrupted,
+            gates: (pod.spec["readinessGates"]?.array ?? []).compactMap { $0["conditionType"]?.string })
     }
 
     /// Writes the status when it has changed, one patch at a time. When the final status is written, confirms a

@@ -47,6 +47,9 @@ actor PodWorker {
         /// What a container that has exited left as its termination message.
         case read(Int, ProcessSupervisor.Exit, message: String)
         case retry(Int?)
+        /// What the pod has on the disk was looked at: why that is too much, nil where it is not.
+        case measured(String?)
+        case measure
         /// It is time to look at the deadline.
         case deadline
         /// The grace period of that run of a container is over: kill what still runs.
@@ -93,8 +96,10 @@ actor PodWorker {
     var volumes: [String: String]?
     let startTime: Timestamp
     var failure: (reason: String, message: String)?
-    /// Whether the end of an earlier node ended it.
-    let isLost: Bool
+    /// Whether the node ended it: the end of an earlier one, or an eviction.
+    var isDisrupted: Bool
+    /// What it may have on the disk; nil for any amount.
+    private let storage: StorageLimits?
     /// No container is started any more.
     var isEnding = false
     private var deadline: Deadline?
@@ -162,7 +167,8 @@ actor PodWorker {
             }
             return container
         }
-        self.isLost = isLost
+        isDisrupted = isLost
+        storage = StorageLimits(pod.spec)
         guard isLost else { return }
         failure = ("NodeShutdown", "the node that ran the pod was stopped or killed, and its processes with it")
         for index in containers.indices {
@@ -266,6 +272,7 @@ actor PodWorker {
             end(grace: 0)
         case .prepared(.success(let paths)):
             volumes = paths
+            measure()
             checkDeadline()
         case .prepared(.failure(let problem)):
             node.logger.info("pod \(pod.key) waits: \(problem.message)")
@@ -309,6 +316,17 @@ actor PodWorker {
         case .read(let index, let exit, let message):
             let reason = exit.isOutOfMemory ? "OOMKilled" : exit.code == 0 ? "Completed" : "Error"
             ended(index, code: exit.code, reason: reason, message: message)
+        case .measure: measure()
+        case .measured(let problem):
+            guard !isEnding else { break }
+            guard let problem else {
+                after(.seconds(10), .measure)
+                break
+            }
+            node.events.record(.warning, reason: "Evicted", message: problem, on: pod)
+            failure = ("Evicted", problem)
+            isDisrupted = true
+            end(grace: 0)
         case .retry(nil): if !isEnding { prepare() }
         case .retry(let index?):
             if !isEnding, case .backingOff = containers[index].activity { containers[index].activity = .idle }
@@ -406,6 +424,20 @@ actor PodWorker {
                 case .idle, .backingOff, .done: true
                 }
             }
+        }
+    }
+
+    /// Looks at what the pod has on the disk, where it has limits.
+    private func measure() {
+        guard let storage, !isEnding else { return }
+        work.append { [files, post] in
+            let problem = try? await DetachedThread.run {
+                storage.problem(
+                    volume: { StorageLimits.usage(files.volume($0)) },
+                    container: { StorageLimits.usage(files.own($0).root) })
+            }
+            // Where no thread can be had it is looked at again.
+            post(.measured(problem ?? nil))
         }
     }
 
