@@ -26,6 +26,9 @@ pid_t sluice_start_program(const struct launch *launch, int problem, int (*run)(
 // The last step before exec: the user, and what it may do. Returns 0 or errno.
 int sluice_become_user(const struct launch *launch);
 
+// Closes all descriptors from this one on, also where the kernel or a filter of system calls has no close_range.
+void sluice_close_from(int first);
+
 // The parent of a process as /proc/PID/stat has it; 0 for none.
 pid_t sluice_parent_of(pid_t pid);
 

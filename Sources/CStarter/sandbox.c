@@ -20,10 +20,15 @@
 #include <unistd.h>
 
 // These came with Linux 5.2 and 5.12, and to C libraries later. Their numbers are the same on all machines.
-enum { open_tree_call = 428, move_mount_call = 429, set_mount_call = 442 };
+enum { open_tree_call = 428, move_mount_call = 429, open_call = 437, set_mount_call = 442 };
 enum { clone_tree = 1, whole_tree = 0x8000 /* AT_RECURSIVE */, empty_path = 4, follow_target = 0x10, read_only_attribute = 1 };
 struct mount_attributes {
     uint64_t set, clear, propagation, user_namespace;
+};
+// Of openat2: no way out of the folder, by `..`, by a link or by one of /proc.
+enum { stay_below = 0x08 | 0x02 };
+struct open_how {
+    uint64_t flags, mode, resolve;
 };
 
 // Who this process is outside, and whether it has a user namespace of its own.
@@ -73,9 +78,10 @@ static int map_user(const struct launch *launch) {
 }
 
 static int set_groups(const char *text) {
-    gid_t groups[64];
+    gid_t groups[1024];
     size_t count = 0;
-    for (char *end; *text && count < sizeof groups / sizeof *groups; text = *end ? end + 1 : end) {
+    for (char *end; *text; text = *end ? end + 1 : end) {
+        if (count == sizeof groups / sizeof *groups) return errno = EINVAL, -1;
         groups[count++] = (gid_t)strtoul(text, &end, 10);
         if (end == text) return errno = EINVAL, -1;
     }
@@ -84,7 +90,7 @@ static int set_groups(const char *text) {
 
 int sluice_become_user(const struct launch *launch) {
     const struct sluice_launch *is = &launch->is;
-    if (has(launch, SLUICE_FEWER_CAPABILITIES) && geteuid() == 0) {
+    if (has(launch, SLUICE_FEWER_CAPABILITIES) && (geteuid() == 0 || identity.is_mapped)) {
         // Root gets with exec what it may have at most.
         for (unsigned long number = 0; number < 64; number++) {
             int is_kept = is->capabilities[number / 32] >> (number % 32) & 1;
@@ -111,8 +117,16 @@ static int make_place(const char *path, int is_directory) {
     return 0;
 }
 
+// Folders of our own that stand in the place of others, to be made read-only like these.
+static struct {
+    char *paths[256];
+    size_t count;
+} shadows;
+
 // Puts a folder of our own with the same content in the place of `path`, so that something can be added to it.
 static int shadow(const char *path) {
+    if (shadows.count == sizeof shadows.paths / sizeof *shadows.paths) return errno = E2BIG, -1;
+    if (!(shadows.paths[shadows.count++] = strdup(path))) return -1;
     if (mount("sluice", stage, "tmpfs", 0, "mode=755") != 0) return -1;
     // Else it would be in itself, where it is below `path`.
     if (mount(NULL, stage, NULL, MS_UNBINDABLE, NULL) != 0) return -1;
@@ -190,6 +204,50 @@ static int take_tree(const char *path) {
     return (int)syscall(open_tree_call, AT_FDCWD, path, clone_tree | whole_tree | O_CLOEXEC);
 }
 
+static int open_below(int folder, const char *path) {
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = stay_below};
+    return (int)syscall(open_call, folder, path, &how, sizeof how);
+}
+
+// Opens part of a volume, in which a container may have put links to anywhere: they lead to what is in the volume, or nowhere. The first
+// `trusted` bytes of the path are the volume. What is missing is made, for who may use the volume.
+static int open_part(const char *path, size_t trusted) {
+    char text[PATH_MAX];
+    size_t length = strlen(path);
+    struct stat volume;
+    if (length >= sizeof text || trusted >= length || path[trusted] != '/') return errno = EINVAL, -1;
+    memcpy(text, path, length + 1);
+    text[trusted] = 0;
+    int folder = open(text, O_PATH | O_DIRECTORY | O_CLOEXEC), found = -1;
+    if (folder < 0 || fstat(folder, &volume) != 0) return -1;
+    char *part = text + trusted + 1;
+    for (char *end = part; end; ) {
+        if ((end = strchr(end, '/'))) *end = 0;
+        if (found >= 0) close(found);
+        found = open_below(folder, part);
+        if (found < 0 && errno == ENOENT) {
+            char *last = strrchr(part, '/');
+            if (last) *last = 0;
+            int above = last ? open_below(folder, part) : folder;
+            if (last) *last = '/';
+            if (above >= 0) {
+                int made = mkdirat(above, last ? last + 1 : part, 0700);
+                if (made == 0 || errno == EEXIST) found = open_below(folder, part);
+                char own[64];
+                snprintf(own, sizeof own, "/proc/self/fd/%d", found);
+                if (made == 0 && found >= 0 && chmod(own, volume.st_mode & 07777) != 0) found = (close(found), -1);
+                if (last) close(above);
+            }
+        }
+        if (found < 0) break;
+        if (end) *end++ = '/';
+    }
+    int problem = errno;
+    close(folder);
+    errno = problem;
+    return found;
+}
+
 // What is at `path` with a layer for changes, which is kept in `folder`.
 static int take_layered(const char *path, const char *folder) {
     char options[3 * PATH_MAX + 64];
@@ -212,8 +270,7 @@ static int make_read_only(const char *path) {
     if (kept.f_flag & ST_NOSUID) flags |= MS_NOSUID;
     if (kept.f_flag & ST_NODEV) flags |= MS_NODEV;
     if (kept.f_flag & ST_NOEXEC) flags |= MS_NOEXEC;
-    if (kept.f_flag & ST_NOATIME) flags |= MS_NOATIME;
-    if (kept.f_flag & ST_RELATIME) flags |= MS_RELATIME;
+    // Whether times of access are kept stays as it is where nothing is said of it.
     return mount(NULL, path, NULL, flags, NULL);
 }
 
@@ -221,6 +278,7 @@ static int make_read_only(const char *path) {
 static int hide(const char *path) {
     struct stat information;
     if (stat(path, &information) != 0) return errno == ENOENT ? 0 : -1;
+    if (!S_ISDIR(information.st_mode)) return mount("/dev/null", path, NULL, MS_BIND, NULL);
     return mount("sluice", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m");
 }
 
@@ -236,7 +294,7 @@ static int mount_one(size_t index, int tree, const struct launch *launch) {
     } else if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) != 0) {
         return -1;
     }
-    return strcmp(kind, "ro") == 0 ? make_read_only(target) : 0;
+    return strncmp(kind, "ro", 2) == 0 ? make_read_only(target) : 0;
 }
 
 // MARK: - /dev and /proc
@@ -268,8 +326,9 @@ static int make_devices(void) {
         snprintf(to, sizeof to, "%s/%s", stage, links[index][1]);
         if (symlink(links[index][0], to) != 0) return -1;
     }
+    // As large as container runtimes make it: who needs more mounts an emptyDir there.
     snprintf(to, sizeof to, "%s/shm", stage);
-    if (mkdir(to, 01777) != 0 || mount("sluice", to, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") != 0) return -1;
+    if (mkdir(to, 01777) != 0 || mount("sluice", to, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m") != 0) return -1;
     snprintf(to, sizeof to, "%s/pts", stage);
     if (mkdir(to, 0755) != 0 || mount("devpts", to, "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620") != 0) return -1;
     return mount(stage, "/dev", NULL, MS_MOVE, NULL);
@@ -305,7 +364,16 @@ static int build(const struct launch *launch) {
     for (size_t index = 0; index < count; index++) {
         char **one = launch->mounts + index * 3;
         trees[index] = -1;
-        if (!is_own || strcmp(one[2], "hide") == 0) continue;
+        char *trusted = strchr(one[2], ':');
+        if (trusted) {
+            static char parts[32];
+            int part = open_part(one[0], strtoul(trusted + 1, NULL, 10));
+            if (part < 0) return problem_of(index + 1);
+            snprintf(parts, sizeof parts, "/proc/self/fd/%d", part);
+            // As the same file, whatever has its name now. It stays open till exec.
+            if (!(one[0] = strdup(parts))) return problem_of(index + 1);
+        }
+        if ((!is_own && !trusted) || strcmp(one[2], "hide") == 0) continue;
         trees[index] = strcmp(one[2], "layer") == 0 ? take_layered(one[1], one[0]) : take_tree(one[0]);
         if (trees[index] < 0) return problem_of(index + 1);
     }
@@ -318,19 +386,32 @@ static int build(const struct launch *launch) {
         if (mkdir(own_stage, 0700) != 0) return problem_of(0);
         stage = own_stage;
     }
+    int has_stage = is_own;
     for (size_t index = 0; index < count; index++) {
+        // What is mounted over /dev comes last, but for what is in it: there are no more mounts to build.
+        if (has_stage && strcmp(launch->mounts[index * 3 + 1], "/dev") == 0) {
+            if (rmdir(own_stage) != 0) return problem_of(0);
+            has_stage = 0;
+        }
         if (mount_one(index, trees[index], launch) != 0) return problem_of(index + 1);
         if (trees[index] >= 0) close(trees[index]);
     }
     free(trees);
-    return is_own && rmdir(own_stage) != 0 ? problem_of(0) : 0;
+    if (has_stage && rmdir(own_stage) != 0) return problem_of(0);
+    for (size_t index = 0; is_own && index < shadows.count; index++) {
+        if (strcmp(shadows.paths[index], "/dev") == 0) continue;
+        if (syscall(set_mount_call, AT_FDCWD, shadows.paths[index], 0, &read_only, sizeof read_only) != 0) return problem_of(0);
+    }
+    return 0;
 }
 
 // The first process of a container with processes of its own: the reaper of all orphans, which tells the program the signals that it gets
 // and ends with it. The kernel ends all others then.
-static _Noreturn void be_first_process(pid_t program) {
+static _Noreturn void be_first_process(pid_t program, const struct launch *launch) {
     prctl(PR_SET_NAME, "sluice-init");
-    syscall(SYS_close_range, 0u, ~0u, 0u);
+    // Hooks may tell process 1 signals, as whom the container runs. It is nobody else's for that: who looks into it must be who it is effectively.
+    if (launch->is.user != SLUICE_NOBODY) setresuid(launch->is.user, (uid_t)-1, (uid_t)-1);
+    sluice_close_from(0);
     sigset_t all;
     sigfillset(&all);
     for (;;) {
@@ -347,18 +428,18 @@ static int join(const struct launch *launch) {
     static const struct {
         const char *name;
         int kind;
-    } namespaces[] = {{"user", CLONE_NEWUSER}, {"pid", CLONE_NEWPID}, {"mnt", CLONE_NEWNS}};
+    } namespaces[] = {{"user", CLONE_NEWUSER}, {"pid", CLONE_NEWPID}, {"mnt", CLONE_NEWNS}, {"ipc", CLONE_NEWIPC}};
     pid_t process = (pid_t)launch->is.joined_process;
-    int files[3];
+    int files[4];
     char path[64];
-    for (int index = 0; index < 3; index++) {
+    for (int index = 0; index < 4; index++) {
         snprintf(path, sizeof path, "/proc/%d/ns/%s", process, namespaces[index].name);
         files[index] = open(path, O_RDONLY | O_CLOEXEC);
         if (files[index] < 0) return errno == ENOENT ? ESRCH : errno;
     }
     // Its number has not passed on to another: the shim has no other child of that number.
     if (sluice_parent_of(process) != launch->joined_shim) return ESRCH;
-    for (int index = 0; index < 3; index++) {
+    for (int index = 0; index < 4; index++) {
         struct stat theirs, ours;
         snprintf(path, sizeof path, "/proc/self/ns/%s", namespaces[index].name);
         if (fstat(files[index], &theirs) != 0 || stat(path, &ours) != 0) return errno;
@@ -380,7 +461,7 @@ pid_t sluice_start_program(const struct launch *launch, int problem, int (*run)(
     int is_joined = launch->is.joined != 0;
     int flags = launch->is.mounts || has(launch, SLUICE_OWN_FILES) ? CLONE_NEWNS : 0;
     int is_first = has(launch, SLUICE_OWN_PROCESSES) && !is_joined;
-    if (is_first) flags |= CLONE_NEWNS | CLONE_NEWPID;
+    if (is_first) flags |= CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC;
     if (is_joined) {
         int error = join(launch);
         if (error) return -error;
@@ -396,7 +477,10 @@ pid_t sluice_start_program(const struct launch *launch, int problem, int (*run)(
         pid = (pid_t)syscall(SYS_clone, (unsigned long)(flags | CLONE_NEWUSER | SIGCHLD), 0, 0, 0, 0);
         if (pid < 0) return -problem_of(0);
     }
-    if (pid != 0) return pid < 0 ? -errno : pid;
+    // A machine may have no such namespaces (EINVAL, ENOSYS), or none left (ENOSPC).
+    if (pid != 0) return pid > 0 ? pid : flags ? -problem_of(0) : -errno;
+    // Who kills the starter and the shim at once leaves nothing: the first process goes with the shim, and all others with it.
+    if (is_first) prctl(PR_SET_PDEATHSIG, SIGKILL);
     // Before anything else, so that all of the container counts, and while the path is seen.
     int error = sluice_enter_cgroup(launch);
     if (error) {
@@ -409,7 +493,7 @@ pid_t sluice_start_program(const struct launch *launch, int problem, int (*run)(
     }
     if (!error && is_first) {
         pid_t program = fork();
-        if (program > 0) be_first_process(program);
+        if (program > 0) be_first_process(program, launch);
         if (program < 0) error = errno;
     }
     if (!error) error = run(launch);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -13,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -47,6 +49,21 @@ static int child_signals(void) {
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void sluice_close_from(int first) {
+    if (syscall(SYS_close_range, (unsigned)first, ~0u, 0u) == 0) return;
+    long limit = sysconf(_SC_OPEN_MAX);
+    DIR *folder = opendir("/proc/self/fd");
+    if (!folder) {
+        for (long fd = first; fd < limit; fd++) close((int)fd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        int fd = atoi(entry->d_name);
+        if (fd >= first && fd != dirfd(folder) && entry->d_name[0] != '.') close(fd);
+    }
+    closedir(folder);
 }
 
 static void drain(int fd) {
@@ -215,25 +232,77 @@ static _Noreturn void end_shim(const struct launch *launch, uint32_t kind, int c
     _exit(0);
 }
 
-// What the program's process is to write to.
-static int program_output, program_errors;
+// What the program's process is to read and write; opened before anything is mounted over /dev.
+static int program_input, program_output, program_errors;
+
+// Changes to a directory; what is missing of it is made where that may be, as a container runtime does.
+static int enter_directory(const char *path) {
+    char partial[PATH_MAX];
+    if (chdir(path) == 0) return 0;
+    if (errno != ENOENT || path[0] != '/' || strlen(path) >= sizeof partial) return -1;
+    for (const char *next = path; *next;) {
+        const char *end = strchr(next + 1, '/');
+        size_t length = end ? (size_t)(end - path) : strlen(path);
+        memcpy(partial, path, length);
+        partial[length] = 0;
+        next = path + length;
+        if (mkdir(partial, 0755) != 0 && errno != EEXIST) break;
+    }
+    // Where none may be made there is none.
+    if (chdir(path) == 0) return 0;
+    if (errno == EROFS) errno = ENOENT;
+    return -1;
+}
+
+// Runs the program, which is looked for in the PATH of the container where it is a name alone. Returns an errno.
+static int execute(const struct launch *launch) {
+    char path[PATH_MAX];
+    const char *folders = NULL;
+    for (char **variable = launch->environment; *variable; variable++) {
+        if (strncmp(*variable, "PATH=", 5) == 0) folders = *variable + 5;
+    }
+    if (strchr(launch->program, '/') || !folders) {
+        execve(launch->program, launch->arguments, launch->environment);
+        return errno;
+    }
+    int problem = ENOENT;
+    for (const char *end; *folders; folders = *end ? end + 1 : end) {
+        end = strchrnul(folders, ':');
+        if (end == folders) continue;
+        int length = snprintf(path, sizeof path, "%.*s/%s", (int)(end - folders), folders, launch->program);
+        if (length >= (int)sizeof path) continue;
+        execve(path, launch->arguments, launch->environment);
+        if (errno == EACCES) {
+            problem = EACCES;
+        } else if (errno != ENOENT && errno != ENOTDIR) {
+            return errno;
+        }
+    }
+    return problem;
+}
 
 // The program itself, between fork and exec. Returns only where that fails.
 static int run_program(const struct launch *launch) {
     setsid();
     struct sigaction standard = {.sa_handler = SIG_DFL};
     for (int number = 1; number < 65; number++) sigaction(number, &standard, NULL);
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(program_output, 1) < 0 || dup2(program_errors, 2) < 0) return errno;
-    if (launch->directory[0] && chdir(launch->directory) != 0) return errno;
+    if (dup2(program_input, 0) < 0 || dup2(program_output, 1) < 0 || dup2(program_errors, 2) < 0) return errno;
+    if (launch->directory[0] && enter_directory(launch->directory) != 0) return errno;
+    // All others have been opened to be closed on exec.
+    for (int fd = commands_fd; fd < first_other_fd; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
     syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
+    // As a container runtime does it: the container's user may open /dev/stdout.
+    if (geteuid() == 0 && launch->is.user != SLUICE_NOBODY) {
+        for (int fd = 1; fd < 3; fd++) {
+            if (fchown(fd, launch->is.user, (gid_t)-1) != 0) continue;
+        }
+    }
     int problem = sluice_become_user(launch);
     if (problem) return problem;
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execve(launch->program, launch->arguments, launch->environment);
-    return errno;
+    return execute(launch);
 }
 
 static _Noreturn void run_shim(const struct launch *launch, int control) {
@@ -252,10 +321,12 @@ static _Noreturn void run_shim(const struct launch *launch, int control) {
         report(SLUICE_STARTED, launch->container, -(SLUICE_CGROUP_FAILED + refused));
         _exit(0);
     }
+    program_input = open("/dev/null", O_RDONLY | O_CLOEXEC);
     program_output = output[1];
     program_errors = errors[1];
     pid_t program = sluice_start_program(launch, problem[1], run_program);
     int error = program < 0 ? -program : 0;
+    close(program_input);
     close(output[1]);
     close(errors[1]);
     close(problem[1]);
@@ -348,7 +419,7 @@ static void launch_container(struct launch *launch) {
     if (pid == 0) {
         // Nothing of the starter's is kept: an end of another shim's pipe would hide the starter's death from it.
         int own = dup2(control[0], commands_fd);
-        syscall(SYS_close_range, (unsigned)first_other_fd, ~0u, 0u);
+        sluice_close_from(first_other_fd);
         if (own < 0) _exit(1);
         run_shim(launch, own);
     }
@@ -473,7 +544,7 @@ static _Noreturn void run_starter(void) {
     }
     int null = open("/dev/null", O_RDWR);
     for (int fd = 0; fd < 3; fd++) dup2(null, fd);
-    syscall(SYS_close_range, (unsigned)first_other_fd, ~0u, 0u);
+    sluice_close_from(first_other_fd);
     int signals = child_signals();
     fcntl(commands_fd, F_SETFL, O_NONBLOCK);
     char *buffer = NULL;

@@ -32,6 +32,8 @@ public struct EmbeddedCluster: Sendable {
         public var isSandboxed = true
         /// Directories of the machine that containers may write to all the same.
         public var writable: [String] = []
+        /// Files and directories that containers do not see, besides its own.
+        public var hidden: [String] = []
 
         /// Makes a configuration; every setting has a default.
         public init(dataDirectory: String? = nil, port: Int? = nil, definitions: [JSONValue] = []) {
@@ -95,7 +97,7 @@ public struct EmbeddedCluster: Sendable {
                 settings.isSandboxed = configuration.isSandboxed
                 settings.writable = configuration.writable
                 // The objects, with all Secrets, and the token are no business of tasks.
-                settings.hidden = [directory.path]
+                settings.hidden = [directory.path] + configuration.hidden
                 let node = NodeAgent(client: client, configuration: settings, logger: logger)
                 logs.set(node)
                 let cluster = EmbeddedCluster(url: url, kubeconfig: try await server.kubeconfig(), client: client)

@@ -208,7 +208,8 @@ struct ActionRunner: Sendable {
                         onStart: { result in
                             switch result {
                             case .success(let pid): process.started(pid)
-                            case .failure(let error): continuation.resume(returning: .failed(container.problem(error)))
+                            case .failure(let error):
+                                continuation.resume(returning: .failed(container.problem(error, starting: path)))
                             }
                         }, onExit: { continuation.resume(returning: .exited($0)) }))
             }

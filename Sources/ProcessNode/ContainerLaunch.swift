@@ -1,5 +1,6 @@
 import AsyncPrimitives
 import CProcess
+import CStarter
 import FoundationEssentials
 import Glibc
 import JSON
@@ -23,16 +24,24 @@ struct ContainerLaunch: Sendable {
         /// Its probes and hooks.
         var care = ContainerCare()
 
-        /// Where a further program of the container is. Throws ``ContainerProblem`` when there is none.
+        /// Where a further program of the container is; its name, where that is looked for in the container. Throws ``ContainerProblem``
+        /// when there is none.
         func path(of program: String) throws(ContainerProblem) -> String {
+            if isolation.contains(.files) { return program }
             let path = environment.first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? ""
             return try ContainerLaunch.find(program, path: String(path))
         }
 
         /// The failure of the start, worded as a container runtime does.
-        func problem(_ error: ProcessSupervisor.LaunchError) -> ContainerProblem {
+        func problem(_ error: ProcessSupervisor.LaunchError, starting other: String? = nil) -> ContainerProblem {
+            let program = other ?? path
             if error.isOfMount {
                 let what = error.mount.flatMap { mounts.indices.contains($0) ? mounts[$0] : nil }
+                if let what, let volume = what.volume, error.code % Int32(SLUICE_MOUNT_FAILED) == EXDEV {
+                    return ContainerProblem(
+                        reason: "CreateContainerConfigError",
+                        message: "failed to prepare subPath for \(what.path): \(what.source) is not within \(volume)")
+                }
                 return ContainerProblem(
                     reason: "CreateContainerError",
                     message: what.map { "\($0.path) cannot be mounted: \(error.reason)" }
@@ -45,9 +54,11 @@ struct ContainerLaunch: Sendable {
             }
             // What the machine has too little of comes back; the program is not to blame.
             let isPassing = [EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, ESRCH].contains(error.code)
+            let isNotFound = error.code == ENOENT && !program.contains("/")
             return ContainerProblem(
                 reason: isPassing ? "CreateContainerError" : "StartError",
-                message: "unable to start container process: exec: \"\(path)\" in \(directory): \(error.reason)")
+                message: "unable to start container process: exec: \"\(program)\""
+                    + (isNotFound ? ": executable file not found in $PATH" : " in \(directory): \(error.reason)"))
         }
     }
 
@@ -133,7 +144,7 @@ struct ContainerLaunch: Sendable {
                 message: "\(message) cannot be written: \(String(cString: strerror(problem)))")
         }
         return Ready(
-            path: try Self.find(program, path: environment.variables["PATH"] ?? ""),
+            path: sandbox.hasFiles ? program : try Self.find(program, path: environment.variables["PATH"] ?? ""),
             arguments: arguments, environment: environment.variables.map { "\($0.key)=\($0.value)" }.sorted(),
             directory: directory, log: files.log(container.name, attempt),
             mounts: sandbox.mounts(
@@ -141,7 +152,7 @@ struct ContainerLaunch: Sendable {
                 + (sandbox.hasFiles ? devices : []) + (try await mounts(environment, arguments)),
             isolation: sandbox.isolation(
                 isPrivileged: user.isPrivileged,
-                sharesProcesses: pod.spec["hostPID"] == true || pod.spec["shareProcessNamespace"] == true),
+                sharesProcesses: pod.spec["hostPID"] == true),
             user: user, limits: ContainerLimits(container),
             cgroup: groups?.path(pod: pod.metadata.uid, container: container.name, attempt: attempt) ?? "", care: care)
     }
@@ -188,7 +199,8 @@ struct ContainerLaunch: Sendable {
                         "volume \"\(name)\" cannot be mounted at \(path), since this machine gives users no mount namespaces: "
                         + "$\(variable) is where it is")
             }
-            guard path.hasPrefix("/"), path != "/", !path.split(separator: "/").contains("..") else {
+            guard path.hasPrefix("/"), Self.withoutSlashes(path) != "/", !path.split(separator: "/").contains("..")
+            else {
                 throw ContainerProblem(
                     reason: "CreateContainerError", message: "volume \"\(name)\" cannot be mounted at \"\(path)\"")
             }
@@ -198,21 +210,23 @@ struct ContainerLaunch: Sendable {
                     reason: "CreateContainerConfigError",
                     message: "failed to prepare subPath for volumeMount \"\(name)\": \(part)")
             }
-            let source = part.isEmpty ? volume : "\(volume)/\(part)"
+            // What is made of links in it is decided where it is mounted.
+            let steps = part.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+            let source = steps.isEmpty ? volume : "\(volume)/\(steps)"
             let isGiven = ["configMap", "secret", "downwardAPI", "projected"].contains { spec?[$0] != nil }
-            if !part.isEmpty, !isGiven {
-                try await DetachedThread.run {
-                    if access(source, F_OK) != 0 { try PodFiles.makeDirectory(source) }
-                }
-            }
             mounts.append(
                 ProcessSupervisor.Mount(
                     source: source, path: Self.withoutSlashes(path),
                     kind: isGiven || mount["readOnly"]?.bool == true
-                        || spec?[path: "persistentVolumeClaim", "readOnly"]?.bool == true ? .readOnly : .writable))
+                        || spec?[path: "persistentVolumeClaim", "readOnly"]?.bool == true ? .readOnly : .writable,
+                    volume: steps.isEmpty ? nil : volume))
         }
-        // Outer ones first: inner ones are in them.
-        mounts.sort { $0.path.split(separator: "/").count < $1.path.split(separator: "/").count }
+        // Outer ones first: inner ones are in them. What is in /dev last, since mounts are built there.
+        func order(_ mount: ProcessSupervisor.Mount) -> Int {
+            (mount.path == "/dev" || mount.path.hasPrefix("/dev/") ? 10_000 : 0)
+                + mount.path.split(separator: "/").count
+        }
+        mounts.sort { order($0) < order($1) }
         guard sandbox.hasMounts, container.terminationMessagePath.hasPrefix("/") else { return mounts }
         return mounts + [
             ProcessSupervisor.Mount(

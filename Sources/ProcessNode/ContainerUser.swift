@@ -114,6 +114,12 @@ enum Unhonoured {
         if pod["hostAliases"]?.array?.isEmpty == false { try refuse("spec.hostAliases", network) }
         if pod["dnsConfig"]?.object?.isEmpty == false { try refuse("spec.dnsConfig", network) }
         if pod["dnsPolicy"] == "None" { try refuse("spec.dnsPolicy None", network) }
+        let others = ["containers", "initContainers"].reduce(0) { $0 + (pod[$1]?.array?.count ?? 0) }
+        if pod["shareProcessNamespace"] == true, others > 1 {
+            try refuse(
+                "spec.shareProcessNamespace", "each container has its own processes, or sees all of this machine")
+        }
+        if pod["hostIPC"] == true { try refuse("spec.hostIPC", "each container has its own") }
         if pod["setHostnameAsFQDN"] == true { try refuse("spec.setHostnameAsFQDN", network) }
         if pod[path: "securityContext", "sysctls"]?.array?.isEmpty == false {
             try refuse("spec.securityContext.sysctls", "they would be those of this machine")
@@ -141,6 +147,9 @@ enum Unhonoured {
             try refuse("restartPolicyRules", "it knows the restartPolicy of the pod")
         }
         for mount in json["volumeMounts"]?.array ?? [] {
+            if let kind = mount["recursiveReadOnly"]?.string, kind == "Enabled" {
+                try refuse("volumeMounts.recursiveReadOnly", "only the mount itself is read-only")
+            }
             if let kind = mount["mountPropagation"]?.string, kind != "None" {
                 try refuse("volumeMounts.mountPropagation \(kind)", "mounts are the container's own")
             }

@@ -1,5 +1,6 @@
 import AsyncPrimitives
 import CProcess
+import CStarter
 import FoundationEssentials
 import Glibc
 import JSON
@@ -86,6 +87,7 @@ struct PodFiles: Sendable {
         for volume in pod.spec["volumes"]?.array ?? [] {
             guard let name = volume["name"]?.string else { continue }
             if let path = volume[path: "hostPath", "path"]?.string {
+                try Self.check(path, volume[path: "hostPath", "type"]?.string ?? "", volume: name)
                 paths[name] = path
                 continue
             }
@@ -125,24 +127,38 @@ struct PodFiles: Sendable {
         return paths
     }
 
-    /// Gives a volume to a group, as a kubelet does for fsGroup: what is in it is the group's, which may read it, or write to it too, and what
-    /// comes into its directories becomes so. Links are not followed. What is gone meanwhile is passed over.
-    static func give(_ root: String, to group: UInt32, isReadOnly: Bool) {
-        var paths = [root]
-        while let path = paths.popLast() {
-            var information = stat()
-            guard lstat(path, &information) == 0 else { continue }
-            lchown(path, UInt32.max, group)
-            let (kind, bits) = (information.st_mode & S_IFMT, mode_t(isReadOnly ? 0o440 : 0o660))
-            let mode = information.st_mode & 0o7777
-            switch kind {
-            case S_IFDIR:
-                chmod(path, mode | bits | 0o2110)
-                paths += names(in: path).map { "\(path)/\($0)" }
-            case S_IFREG: chmod(path, mode | bits)
-            default: break
-            }
+    /// Throws ``ContainerProblem``, in a kubelet's words, where what is at the path of the host is not of the type that a hostPath wants.
+    /// Makes what is to be made.
+    private static func check(_ path: String, _ type: String, volume: String) throws {
+        if type.isEmpty { return }
+        var information = stat()
+        let isThere = stat(path, &information) == 0
+        let kind = information.st_mode & S_IFMT
+        func fail(_ text: String) throws {
+            throw ContainerProblem(
+                reason: "ContainerCreating",
+                message:
+                    "MountVolume.SetUp failed for volume \"\(volume)\" : hostPath type check failed: \(path) \(text)")
         }
+        switch type {
+        case "DirectoryOrCreate" where !isThere: try makeDirectory(path)
+        case "FileOrCreate" where !isThere:
+            let descriptor = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644)
+            guard descriptor >= 0 else { return try fail("cannot be made: \(String(cString: strerror(errno)))") }
+            close(descriptor)
+        case "Directory", "DirectoryOrCreate": if !isThere || kind != S_IFDIR { try fail("is not a directory") }
+        case "File", "FileOrCreate": if !isThere || kind != S_IFREG { try fail("is not a file") }
+        case "Socket": if !isThere || kind != S_IFSOCK { try fail("is not a socket file") }
+        case "CharDevice": if !isThere || kind != S_IFCHR { try fail("is not a character device") }
+        case "BlockDevice": if !isThere || kind != S_IFBLK { try fail("is not a block device") }
+        default: try fail("cannot be of the unknown type \(type)")
+        }
+    }
+
+    /// Gives a volume to a group, as a kubelet does for fsGroup: what is in it is the group's, which may read it, or write to it too, and what
+    /// comes into its directories becomes so. Containers that use the volume as well may change it meanwhile; nothing else is given.
+    static func give(_ root: String, to group: UInt32, isReadOnly: Bool) {
+        sluice_give(root, group, isReadOnly ? 0o440 : 0o660)
     }
 
     /// Where the volume of a claim is. Throws ``ContainerProblem`` where there is none yet, worded as the scheduler and the kubelet do.
@@ -265,26 +281,17 @@ struct PodFiles: Sendable {
         }
     }
 
-    /// Removes a directory with all that is in it, or a file. Throws a system error.
-    static func remove(_ path: String) throws {
-        guard FileManager.default.fileExists(atPath: path) else { return }
-        do {
-            try FileManager.default.removeItem(atPath: path)
-        } catch {
-            // A container may have made directories in which nobody may write: their owner may change that.
-            allowWriting(path)
-            try FileManager.default.removeItem(atPath: path)
-        }
+    /// What could not be removed, and why.
+    struct RemovalError: Error, CustomStringConvertible {
+        var path: String
+        var code: Int32
+        var description: String { "\(path) cannot be removed: \(String(cString: strerror(code)))" }
     }
 
-    private static func allowWriting(_ root: String) {
-        var paths = [root]
-        while let path = paths.popLast() {
-            var information = stat()
-            guard lstat(path, &information) == 0, information.st_mode & S_IFMT == S_IFDIR else { continue }
-            chmod(path, 0o700)
-            paths += ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).map { "\(path)/\($0)" }
-        }
+    /// Removes a directory with all that is in it, or a file, whatever a container has made there. Throws ``RemovalError``.
+    static func remove(_ path: String) throws {
+        let problem = sluice_remove(path)
+        guard problem == 0 else { throw RemovalError(path: path, code: problem) }
     }
 
     /// The container's termination message: at most 4096 bytes of its message file. If that is empty, the container

@@ -43,7 +43,7 @@ final class ProcessSupervisor: Sendable {
         fileprivate var strings: [String] {
             [path, directory, logPath, stage, user.groups.map(String.init).joined(separator: ","), cgroup]
                 + arguments
-                + environment + mounts.flatMap { [$0.source, $0.path, $0.kind.rawValue] }
+                + environment + mounts.flatMap { [$0.source, $0.path, $0.word] }
         }
 
         /// Called once, before `onExit`, with the PID of the main process or the errno of the failure.
@@ -74,6 +74,10 @@ final class ProcessSupervisor: Sendable {
         var source: String
         var path: String
         var kind: Kind
+        /// Where the source is a part of a volume, the path of that: containers may have put links there, which lead to nothing outside.
+        var volume: String?
+
+        fileprivate var word: String { volume.map { "\(kind.rawValue):\($0.utf8.count)" } ?? kind.rawValue }
     }
 
     /// What a container has for itself, besides its mounts.

@@ -58,6 +58,25 @@ struct Sandbox: Sendable, Hashable {
         return stat(home, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR ? home : nil
     }
 
+    /// The places below a directory where other file systems are mounted, outer ones first.
+    static func mountsBelow(_ directory: String) -> [String] {
+        var resolved = [CChar](repeating: 0, count: Int(PATH_MAX))
+        guard realpath(directory, &resolved) != nil, let file = fopen("/proc/self/mountinfo", "re") else { return [] }
+        defer { fclose(file) }
+        let real = String(decoding: resolved.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        var line: UnsafeMutablePointer<CChar>?
+        var room = 0
+        defer { free(line) }
+        var places: [String] = []
+        while getline(&line, &room, file) > 0, let line {
+            let fields = String(cString: line).split(separator: " ")
+            // Blanks and the like are octal there; such a place stays empty.
+            guard fields.count > 4, fields[4].hasPrefix(real + "/"), !fields[4].contains("\\") else { continue }
+            if !places.contains(String(fields[4])) { places.append(String(fields[4])) }
+        }
+        return places.sorted { $0.utf8.count < $1.utf8.count }
+    }
+
     /// Whether a path is where every container has files of its own.
     static func isPrivate(_ path: String) -> Bool {
         ["/tmp", "/var/tmp", "/dev", "/proc"].contains { path == $0 || path.hasPrefix($0 + "/") }
@@ -73,6 +92,8 @@ struct Sandbox: Sendable, Hashable {
         }
         if hasHome, layersHome, !isReadOnly, let home = Self.home {
             mounts.append(.init(source: own.root, path: home, kind: .layered))
+            // The layer is of one file system: what others are below would be empty folders.
+            mounts += Self.mountsBelow(home).map { .init(source: $0, path: $0, kind: .readOnly) }
         }
         for path in writable { mounts.append(.init(source: path, path: path, kind: .writable)) }
         // Where there is no such path any more nothing needs to be hidden.
@@ -134,22 +155,26 @@ struct Sandbox: Sendable, Hashable {
                         isolation: best.isolation(), onStart: { continuation.resume(returning: $0) }, onExit: { _ in }))
             }
             guard case .failure(let error) = result, error.isOfMount else { break }
-            // What fails most easily first: a layer needs a file system that can hold one, /proc is denied in many containers.
-            if best.hasHome {
+            // What failed, where that is known; else what fails most easily: /proc is denied in many containers.
+            let failed = error.mount.flatMap { mounts.indices.contains($0) ? mounts[$0].kind : nil }
+            if best.hasHome, failed == .layered || !best.hasProcesses {
                 best.hasHome = false
-                missing = [
+                missing.append(
                     "changes in \(Self.home ?? "") cannot be kept in a layer (\(error.reason)), so that it is read-only"
-                ]
+                )
             } else if best.hasProcesses {
                 best.hasProcesses = false
-                missing = ["containers see the processes of this machine (\(error.reason))"]
+                missing.append("containers see the processes of this machine (\(error.reason))")
             } else if best.hasFiles {
                 best.hasFiles = false
-                missing = ["containers may write to the files of this machine (\(error.reason))"]
+                missing = [
+                    "containers may write to the files of this machine, and read those of the cluster (\(error.reason))"
+                ]
             } else {
                 best.hasMounts = false
                 missing = [
-                    (wanted.hasFiles ? "containers may write to the files of this machine, and " : "")
+                    (wanted.hasFiles
+                        ? "containers may write to the files of this machine and read those of the cluster, and " : "")
                         + "volumes are not mounted at their paths, since users have no "
                         + "mount namespaces here (\(error.reason)): a container finds volume NAME in SLUICE_VOLUME_NAME"
                 ]

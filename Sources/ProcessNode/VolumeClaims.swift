@@ -102,7 +102,7 @@ final class VolumeClaims: Sendable {
         if metadata.isBeingDeleted {
             guard metadata.finalizers.contains(Self.protection), !isUsed(metadata) else { return }
             try await DetachedThread.run {
-                if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+                try PodFiles.remove(path)
             }
             let left = metadata.finalizers.filter { $0 != Self.protection }
             _ = try await claims.patch(

@@ -160,6 +160,106 @@ struct SandboxTests {
         }
     }
 
+    @Test(.enabled(if: geteuid() == 0, "only root can be others"))
+    func `Who is not root writes to its outputs by their names, and tells process 1 signals`() async throws {
+        try await Self.with { world in
+            try #require(world.sandbox.hasProcesses)
+            var user = ContainerUser()
+            (user.user, user.group) = (1234, 5678)
+            let result = try await world.run(
+                "echo out > /dev/stdout; echo err > /dev/stderr; cat /proc/1/environ; trap 'exit 7' USR1; kill -USR1 1; sleep 1000 & wait",
+                user: user)
+            #expect(result.output.hasPrefix("out\nerr\n") && result.code == 7, "\(result)")
+            #expect(result.output.contains("Permission denied"), "what process 1 was started with is not told")
+        }
+    }
+
+    @Test func `A part of a volume is never outside of it, whatever links are there`() async throws {
+        try await Self.with { world in
+            let volume = world.directory + "/volume"
+            try PodFiles.makeDirectory(volume + "/real/deep")
+            try PodFiles.makeDirectory(world.directory + "/victim")
+            for (name, target) in [("out", world.directory + "/victim"), ("up", "../victim"), ("in", "real")] {
+                try FileManager.default.createSymbolicLink(atPath: "\(volume)/\(name)", withDestinationPath: target)
+            }
+            func part(_ path: String) -> ProcessSupervisor.Mount {
+                .init(source: "\(volume)/\(path)", path: "/srv/part", kind: .writable, volume: volume)
+            }
+            for path in ["out", "up", "out/made", "up/made/deep"] {
+                do {
+                    _ = try await world.start("echo x > /srv/part/x", mounts: [part(path)])
+                    Issue.record("\(path) was mounted")
+                } catch let error as ProcessSupervisor.LaunchError {
+                    #expect(error.isOfMount && error.code % 10_000 == EXDEV, "\(path): \(error.reason)")
+                }
+            }
+            for path in ["in/deep", "new/one", "real"] {
+                #expect(try await world.run("echo \(path) > /srv/part/x", mounts: [part(path)]).code == 0, "\(path)")
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: world.directory + "/victim") == [])
+            #expect(try String(contentsOfFile: volume + "/real/deep/x", encoding: .utf8) == "in/deep\n")
+            #expect(try String(contentsOfFile: volume + "/new/one/x", encoding: .utf8) == "new/one\n")
+        }
+    }
+
+    @Test func `A program is looked for in the container, and its directory is made there`() async throws {
+        try await Self.with { world in
+            try #require(world.sandbox.hasFiles)
+            let tools = world.directory + "/tools"
+            try PodFiles.makeDirectory(tools)
+            try Data("#!/bin/sh\npwd\n".utf8).write(to: URL(fileURLWithPath: tools + "/mytool"))
+            chmod(tools + "/mytool", 0o755)
+            func start(_ program: String, in directory: String) async throws -> ProcessSupervisor.LaunchError? {
+                let own = Sandbox.OwnFiles(root: "\(world.directory)/\(UUID().uuidString)")
+                try PodFiles.makeDirectory(own.root)
+                try own.make(home: world.sandbox.hasHome)
+                return await withCheckedContinuation { continuation in
+                    world.supervisor.launch(
+                        ProcessSupervisor.Launch(
+                            path: program, arguments: [program], environment: ["PATH=/none:/opt/tools:/usr/bin"],
+                            directory: directory, logPath: own.root + "/log",
+                            mounts: world.sandbox.mounts(own: own, isReadOnly: false, layersHome: false) + [
+                                .init(source: tools, path: "/opt/tools", kind: .readOnly)
+                            ], stage: world.directory + "/stage", isolation: world.sandbox.isolation(),
+                            onStart: {
+                                if case .failure(let error) = $0 { continuation.resume(returning: error) }
+                            },
+                            onExit: { continuation.resume(returning: $0.code == 0 ? nil : .init(code: -1)) }))
+                }
+            }
+            #expect(try await start("mytool", in: "/tmp/made/for/it") == nil)
+            #expect(try await start("true", in: "/") == nil)
+            #expect(try await start("none-such", in: "/")?.code == ENOENT)
+            #expect(try await start("true", in: "/usr/none/such")?.code == ENOENT)
+        }
+    }
+
+    @Test func `What a task has made is removed, however deep and closed it is`() async throws {
+        try await Self.with { world in
+            let root = world.directory + "/deep"
+            try PodFiles.makeDirectory(root)
+            let name = String(repeating: "d", count: 200)
+            let made = try await Program.run(
+                "cd \(root) && i=0; while [ $i -lt 60 ]; do mkdir \(name) && cd -P \(name) || exit 1; i=$((i+1)); done; mkfifo pipe; ln -s / link; mkdir shut; : > shut/x; chmod 0 shut"
+            )
+            #expect(made == 0)
+            try PodFiles.remove(root)
+            #expect(!FileManager.default.fileExists(atPath: root))
+            try PodFiles.remove(root)
+        }
+    }
+
+    private enum Program {
+        static func run(_ script: String) async throws -> Int32 {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/bash")
+            process.arguments = ["-c", script]
+            try process.run()
+            process.waitUntilExit()
+            return process.terminationStatus
+        }
+    }
+
     @Test func `When the program ends nothing that it started is left`() async throws {
         try await Self.with { world in
             let mark = "78\(Int.random(in: 100_000...999_999)).75"

@@ -10,14 +10,14 @@ import Synchronization
     import Darwin
 #endif
 
-/// Runs `body` in a task that is cancelled when one of the signals arrives: SIGTERM and SIGINT by default.
+/// Runs `body` in a task that is cancelled when one of the signals arrives: SIGTERM, SIGINT and SIGHUP by default.
 ///
 /// The first signal cancels `body` and restores the default action of the signals, so that a second one kills the
 /// process. Throws what `body` throws. Only one call at a time may use the same signals.
 public func withTerminationSignals<Success: Sendable>(
     _ signals: [Int32]? = nil, _ body: @escaping @Sendable () async throws -> Success
 ) async throws -> Success {
-    let signals = signals ?? [SIGTERM, SIGINT]
+    let signals = signals ?? standardSignals()
     let arrival = AsyncLatch()
     // The handlers are installed before the body begins.
     let watch = SignalCenter.shared.watch(signals) { arrival.open() }
@@ -38,7 +38,7 @@ public func withTerminationSignals<Success: Sendable>(
     }
 }
 
-/// Calls `onSignal` each time that one of the signals arrives while `body` runs: SIGTERM and SIGINT by default. It gets how many have
+/// Calls `onSignal` each time that one of the signals arrives while `body` runs: SIGTERM, SIGINT and SIGHUP by default. It gets how many have
 /// arrived, from 1, and must not block; nothing else happens.
 ///
 /// Throws what `body` throws. Only one call at a time may use the same signals.
@@ -46,13 +46,21 @@ public func withTerminationSignals<Success: Sendable>(
     _ signals: [Int32]? = nil, onSignal: @escaping @Sendable (Int) -> Void,
     _ body: @escaping @Sendable () async throws -> Success
 ) async throws -> Success {
-    let signals = signals ?? [SIGTERM, SIGINT]
+    let signals = signals ?? standardSignals()
     let count = Atomic(0)
     let watch = SignalCenter.shared.watch(signals, isKept: true) {
         onSignal(count.add(1, ordering: .relaxed).newValue)
     }
     defer { SignalCenter.shared.end(watch, signals) }
     return try await body()
+}
+
+/// Those that ask a process to end. What is started by nohup goes on after SIGHUP.
+private func standardSignals() -> [Int32] {
+    let before = signal(SIGHUP, SIG_IGN)
+    _ = signal(SIGHUP, before)
+    // SIG_IGN is 1.
+    return [SIGTERM, SIGINT] + (unsafeBitCast(before, to: Int.self) == 1 ? [] : [SIGHUP])
 }
 
 /// The end of the pipe to which signal handlers write one byte, the signal's number. A handler may safely do little

@@ -29,6 +29,9 @@ struct NodeOptions: ParsableArguments {
     }
 
     func validate() throws {
+        if writableDirectories.contains("/") {
+            throw ValidationError("--writable: / is all of this machine; --no-sandbox is for that")
+        }
         for path in writable {
             var isDirectory = false
             guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory else {

@@ -69,6 +69,8 @@ struct UpCommand: AsyncParsableCommand {
         configuration.ignoredResources = node.ignoredResources
         configuration.isSandboxed = node.sandbox
         configuration.writable = node.writableDirectories
+        // Who has it may start containers that are kept apart from nothing.
+        configuration.hidden = [PrivateFile.absolutePath(kubeconfig)]
         if admission { configuration.hooks = [.sluice] }
         try await EmbeddedCluster.run(configuration, logger: logger) { cluster in
             let file = try KubeconfigFile.publish(cluster.kubeconfig, at: kubeconfig)
