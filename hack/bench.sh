@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything optimised, runs the benchmarks, and prints their figures as one JSON object.
 #
-#   hack/bench.sh [NAME...]      default: engineStep, expressions, simulate, localRun, clientRequests, gangQueue
+#   hack/bench.sh [NAME...]      default: engineStep, expressions, simulate, localRun, localUp, clientRequests, gangQueue
 #
 # Figures hold only side by side, from one machine that does nothing else.
 set -euo pipefail

@@ -36,8 +36,9 @@ static struct {
     uid_t user;
     gid_t group;
     int is_mapped;
-    int mounts;  // The mount namespace of the container that is joined, else -1.
-} identity = {.mounts = -1};
+    // The mount namespace of the container that is joined, and that of its control groups, else -1.
+    int mounts, cgroups;
+} identity = {.mounts = -1, .cgroups = -1};
 
 // An empty folder for building what is then moved to its place. That of a container with files of its own is in its /dev, over which
 // nobody mounts anything.
@@ -423,29 +424,37 @@ static _Noreturn void be_first_process(pid_t program, const struct launch *launc
     }
 }
 
-// Enters the namespaces of the container that is joined, but for its mounts, which the program's process enters.
+// Enters the namespaces of the container that is joined, but for its mounts and control groups, which the program's process enters.
 static int join(const struct launch *launch) {
     static const struct {
         const char *name;
         int kind;
-    } namespaces[] = {{"user", CLONE_NEWUSER}, {"pid", CLONE_NEWPID}, {"mnt", CLONE_NEWNS}, {"ipc", CLONE_NEWIPC}};
+    } namespaces[] = {{"user", CLONE_NEWUSER}, {"pid", CLONE_NEWPID}, {"ipc", CLONE_NEWIPC}, {"mnt", CLONE_NEWNS}, {"cgroup", CLONE_NEWCGROUP}};
     pid_t process = (pid_t)launch->is.joined_process;
-    int files[4];
+    enum { count = sizeof namespaces / sizeof *namespaces };
+    int files[count];
     char path[64];
-    for (int index = 0; index < 4; index++) {
+    for (int index = 0; index < count; index++) {
+        snprintf(path, sizeof path, "/proc/self/ns/%s", namespaces[index].name);
+        files[index] = -1;
+        // Not every kernel has all of them.
+        if (access(path, F_OK) != 0) continue;
         snprintf(path, sizeof path, "/proc/%d/ns/%s", process, namespaces[index].name);
         files[index] = open(path, O_RDONLY | O_CLOEXEC);
         if (files[index] < 0) return errno == ENOENT ? ESRCH : errno;
     }
     // Its number has not passed on to another: the shim has no other child of that number.
     if (sluice_parent_of(process) != launch->joined_shim) return ESRCH;
-    for (int index = 0; index < 4; index++) {
+    for (int index = 0; index < count; index++) {
         struct stat theirs, ours;
+        if (files[index] < 0) continue;
         snprintf(path, sizeof path, "/proc/self/ns/%s", namespaces[index].name);
         if (fstat(files[index], &theirs) != 0 || stat(path, &ours) != 0) return errno;
         if (theirs.st_ino == ours.st_ino) continue;
-        if (index == 2) {
+        if (namespaces[index].kind == CLONE_NEWNS) {
             identity.mounts = files[index];
+        } else if (namespaces[index].kind == CLONE_NEWCGROUP) {
+            identity.cgroups = files[index];
         } else if (setns(files[index], namespaces[index].kind) != 0) {
             return errno;
         } else if (index == 0) {
@@ -486,7 +495,9 @@ pid_t sluice_start_program(const struct launch *launch, int problem, int (*run)(
     if (error) {
         error += SLUICE_CGROUP_FAILED;
     } else if (is_joined) {
-        if (identity.mounts >= 0 && setns(identity.mounts, CLONE_NEWNS) != 0) error = errno;
+        // The one of control groups last: in it the group could not be entered from outside.
+        if (identity.cgroups >= 0 && setns(identity.cgroups, CLONE_NEWCGROUP) != 0) error = errno;
+        if (!error && identity.mounts >= 0 && setns(identity.mounts, CLONE_NEWNS) != 0) error = errno;
     } else if (flags) {
         if (identity.is_mapped && map_user(launch) != 0) error = problem_of(0);
         if (!error) error = build(launch);

@@ -7,6 +7,7 @@ import JSON
     // are measured while this process is small.
     private static let all: [(name: String, run: @Sendable () async throws -> JSONValue)] = [
         ("localRun", { try await LocalRun.run() }),
+        ("localUp", { try await LocalUp.run() }),
         ("engineStep", { try EngineStep.run() }),
         ("expressions", { try Expressions.run() }),
         ("gangQueue", { try GangQueueing.run() }),
