@@ -24,7 +24,7 @@ extension NodeAgent {
         let known = await worker?.logs(of: container)
         let last = try await DetachedThread.run { files.lastAttempt(container) }
         let kept =
-            known ?? PodWorker.Logs(current: last, previous: last > 0 ? last - 1 : nil, isComplete: true, waiting: "")
+            known ?? PodMachine.Logs(current: last, previous: last > 0 ? last - 1 : nil, isComplete: true, waiting: "")
         guard let attempt = options.previous ? kept.previous : kept.current else {
             throw refusal(
                 options.previous

@@ -1,16 +1,15 @@
 import AsyncPrimitives
 import Clocks
-import Glibc
 import JSON
 import KubernetesClient
 import KubernetesModel
 import KubernetesRuntime
 import Logging
 
-/// Runs one pod on the node.
+/// Runs one pod on the node: carries out what its ``PodMachine`` wants.
 ///
-/// All events arrive as messages in one mailbox and are handled one at a time. Work that takes long runs in a task of
-/// its own and reports back with another message.
+/// All events arrive as messages in one mailbox and are handled one at a time. Work that takes long runs in a task of its own and reports
+/// back with another message.
 actor PodWorker {
     /// What a worker uses of its node.
     struct Node: Sendable {
@@ -31,98 +30,19 @@ actor PodWorker {
         var logger: Logger
     }
 
-    enum Message: Sendable {
-        case pod(NodePod)
-        /// The object is gone from the API server.
-        case gone
-        case prepared(Result<[String: String], ContainerProblem>)
-        /// What a container is about to be started with.
-        case launching(Int, ContainerLaunch.Ready)
-        case started(Int, Result<Int32, ContainerProblem>)
-        /// What came of a probe or hook of that run of a container.
-        case acted(Int, attempt: Int, Action, ActionRunner.Outcome)
-        /// It is time to look at the probes of that run of a container.
-        case probe(Int, attempt: Int, at: Duration)
-        case exited(Int, ProcessSupervisor.Exit)
-        /// What a container that has exited left as its termination message.
-        case read(Int, ProcessSupervisor.Exit, message: String)
-        case retry(Int?)
-        /// What the pod has on the disk was looked at: why that is too much, nil where it is not.
-        case measured(String?)
-        case measure
-        /// It is time to look at the deadline.
-        case deadline
-        /// The grace period of that run of a container is over: kill what still runs.
-        case kill(Int, attempt: Int)
-        case written(JSONValue, isSuccess: Bool)
-        case writeAgain
-        case deleted(isSuccess: Bool)
-    }
+    typealias Message = PodMachine.Message
 
-    /// What a container is doing.
-    enum Activity: Sendable {
-        case idle, starting
-        case running(Int32)
-        case backingOff, done
-    }
-
-    struct Container: Sendable {
-        var spec: ContainerSpec
-        var record: ContainerRecord
-        var activity = Activity.idle
-        var attempt = 0
-        var delay = Duration.seconds(1)
-        var startedAt: Timestamp?
-        /// What its probes and hooks have made of its present run.
-        var life = Life()
-        /// The commands of probes and hooks that are under way.
-        var processes: [Int: ActionRunner.Process] = [:]
-    }
-
-    private struct Deadline {
-        /// When the pod has to end.
-        var limit: Timestamp
-        /// When a pod that waits for its volumes has to end: a kubelet sees the limit only after such a wait.
-        var waitEnd: Timestamp
-    }
-
-    let node: Node
-    let files: PodFiles
+    private let node: Node
+    private let files: PodFiles
     private let gang: GangAddresses?
     private let inbox: AsyncStream<Message>
     nonisolated let post: @Sendable (Message) -> Void
-    var pod: NodePod
-    var containers: [Container]
-    var volumes: [String: String]?
-    let startTime: Timestamp
-    var failure: (reason: String, message: String)?
-    /// Whether the node ended it: the end of an earlier one, or an eviction.
-    var isDisrupted: Bool
-    /// What it may have on the disk; nil for any amount.
-    private let storage: StorageLimits?
-    /// No container is started any more.
-    var isEnding = false
-    private var deadline: Deadline?
-    /// The grace period of the deletion that has been acted on.
-    private var deletionGrace: Int64?
-    /// When its grace period is over, by the clock that only goes forward.
-    private var graceEnd = Duration.zero
-    /// How many probes and hooks have begun.
-    var lastAction = 0
-    var isGone = false
-    /// Whether the deletion is confirmed to the API server. The object may stay for its finalizers.
-    var isConfirmed = false
-    var isOver = false
-    var written: JSONValue?
-    var isWriting = false
-    var isDeleting = false
-    /// Work to start in tasks of their own.
-    var work: [@Sendable () async -> Void] = []
+    private var machine: PodMachine
+    /// The commands of probes and hooks that are under way.
+    private var processes: [Int: ActionRunner.Process] = [:]
 
-    /// A worker for a pod that is bound to the node. Where an earlier node had begun with it, what had ended has; what ran went with that
-    /// node and starts again by the pod's restart policy, or the pod has been disrupted.
+    /// A worker for a pod that is bound to the node.
     init(_ pod: NodePod, node: Node) {
-        self.pod = pod
         self.node = node
         let metadata = pod.metadata
         files = PodFiles(
@@ -132,338 +52,118 @@ actor PodWorker {
         inbox = stream.stream
         let continuation = stream.continuation
         post = { continuation.yield($0) }
-        let now = node.clock.now
-        startTime = pod.status["startTime"]?.string.flatMap(Timestamp.init(rfc3339:)) ?? now
-        let hasInit = pod.spec["initContainers"]?.array?.isEmpty == false
-        let known = (pod.status["initContainerStatuses"]?.array ?? []) + (pod.status["containerStatuses"]?.array ?? [])
-        let waiting = hasInit ? "PodInitializing" : "ContainerCreating"
-        var isLost = false
-        containers = pod.containers.map { spec in
-            var container = Container(spec: spec, record: ContainerRecord(spec, waiting: waiting))
-            guard let json = known.first(where: { $0["name"]?.string == spec.name }),
-                let record = ContainerRecord(spec, json)
-            else { return container }
-            container.record = record
-            container.attempt = record.restartCount
-            switch record.state {
-            // One in back-off is started at once.
-            case .waiting: container.record.state = .waiting(reason: waiting, message: "")
-            case .terminated: container.activity = .done
-            case .running(let since):
-                let end = ContainerRecord.Termination(
-                    exitCode: 137, reason: "ContainerStatusUnknown",
-                    message: "The container could not be located when the pod was terminated", startedAt: since,
-                    finishedAt: now, containerID: record.containerID)
-                if Self.restarts(spec, after: end.exitCode, pod) {
-                    container.record.last = end
-                    container.record.restartCount += 1
-                    container.record.state = .waiting(reason: waiting, message: "")
-                    container.attempt += 1
-                } else {
-                    container.record.state = .terminated(end)
-                    container.activity = .done
-                    isLost = true
-                }
-            }
-            return container
-        }
-        isDisrupted = isLost
-        storage = StorageLimits(pod.spec)
-        guard isLost else { return }
-        failure = ("NodeShutdown", "the node that ran the pod was stopped or killed, and its processes with it")
-        for index in containers.indices {
-            guard case .waiting = containers[index].record.state else { continue }
-            containers[index].activity = .done
-        }
-        isEnding = true
-        isOver = true
+        machine = PodMachine(pod, at: Self.moment(node.clock))
     }
 
-    /// Whether a container is started again after that exit code.
-    private static func restarts(_ spec: ContainerSpec, after code: Int, _ pod: NodePod) -> Bool {
-        switch spec.role {
-        case .sidecar: true
-        case .initial: code != 0 && pod.restartPolicy != .never
-        case .main: pod.restartPolicy.restarts(after: code)
-        }
+    private static func moment(_ clock: any RuntimeClock) -> PodMachine.Moment {
+        PodMachine.Moment(wall: clock.now, monotonic: clock.monotonic)
     }
 
     /// Runs until the pod is gone or the task is cancelled. In the second case ``ProcessSupervisor/stop()`` has to end
     /// the processes.
     func run() async {
         if let gang { gang.ports.join(gang.gang, pod: gang.pod) }
-        defer { if let gang { gang.ports.leave(gang.gang, pod: gang.pod) } }
+        defer {
+            if let gang { gang.ports.leave(gang.gang, pod: gang.pod) }
+            for index in machine.containers.indices { node.accelerators.giveBack(machine.owner(of: index)) }
+        }
         await withDiscardingTaskGroup { group in
-            if !isOver { prepare() }
-            take(.pod(pod))
-            begin(&group)
-            guard !hasFinished else { return group.cancelAll() }
+            for effect in machine.begin(at: Self.moment(node.clock)) { perform(effect, &group) }
+            guard !machine.hasFinished else { return group.cancelAll() }
             for await message in inbox {
-                take(message)
-                begin(&group)
-                if hasFinished { break }
+                if case .acted(_, _, let action, _) = message { processes[action.number] = nil }
+                for effect in machine.take(message, at: Self.moment(node.clock)) { perform(effect, &group) }
+                if machine.hasFinished { break }
             }
             group.cancelAll()
         }
-        guard hasFinished else { return }
+        guard machine.hasFinished else { return }
         do {
             try await DetachedThread.run { [files] in try files.remove() }
         } catch {
-            node.logger.warning("the files of pod \(pod.key) cannot be removed: \(error)")
+            node.logger.warning("the files of pod \(machine.pod.key) cannot be removed: \(error)")
         }
-    }
-
-    /// The logs that a container has.
-    struct Logs: Sendable {
-        /// The run that is under way, or the last one; nil while none has begun.
-        var current: Int?
-        /// The one before; that of a container that waits to be started again is its last.
-        var previous: Int?
-        /// Whether nothing will be added to the current one.
-        var isComplete: Bool
-        /// Why none has begun.
-        var waiting: String
     }
 
     /// The logs of a container; nil for an unknown one.
-    func logs(of name: String) -> Logs? {
-        guard let found = containers.first(where: { $0.spec.name == name }) else { return nil }
-        let before = found.attempt > 0 ? found.attempt - 1 : nil
-        if case .waiting(let reason, _) = found.record.state {
-            return Logs(current: before, previous: before, isComplete: true, waiting: reason)
-        }
-        let isComplete = if case .done = found.activity { true } else { isOver }
-        return Logs(current: found.attempt, previous: before, isComplete: isComplete, waiting: "")
-    }
+    func logs(of name: String) -> PodMachine.Logs? { machine.logs(of: name) }
 
-    // MARK: Messages
+    // MARK: Effects
 
-    private var hasFinished: Bool {
-        // A pod that has ended is kept until its object is gone, since its deletion still has to be confirmed.
-        isGone && isOver
-    }
-
-    private func begin(_ group: inout DiscardingTaskGroup) {
-        for item in work { group.addTask(operation: item) }
-        work = []
-    }
-
-    func after(_ delay: Duration, _ message: Message) {
-        work.append { [node, post] in
-            // The sleep throws when the worker has finished; the message is not needed then.
-            guard (try? await node.clock.sleep(for: delay)) != nil else { return }
-            post(message)
-        }
-    }
-
-    /// Handles one message.
-    private func take(_ message: Message) {
-        switch message {
-        case .pod(let newer):
-            pod = newer
-            setDeadline()
-            if newer.metadata.deletionTimestamp != nil {
-                let grace = newer.metadata.deletionGracePeriodSeconds ?? 30
-                if grace != deletionGrace { end(grace: grace) }
-                deletionGrace = grace
+    private func perform(_ effect: PodMachine.Effect, _ group: inout DiscardingTaskGroup) {
+        let (pod, post, node, files) = (machine.pod, post, node, files)
+        switch effect {
+        case .prepare: group.addTask { await self.prepare(pod) }
+        case .start(let index): start(index, &group)
+        case .signal(let pid, let number): node.supervisor.signal(pid, number)
+        case .act(let index, let attempt, let action, let what, let limit, let pid, let launch):
+            let process = ActionRunner.Process(node.supervisor)
+            if case .exec = what { processes[action.number] = process }
+            let isHook = if case .probe = action.purpose { false } else { true }
+            let log = files.actionLog(
+                machine.containers[index].spec.name, "\(action.purpose.name)-\(action.number)")
+            group.addTask {
+                let outcome = await node.actions.run(
+                    what, isHook: isHook, limit: limit, in: launch, of: pid, log: log, process: process)
+                post(.acted(index, attempt: attempt, action, outcome))
             }
-        case .gone:
-            isGone = true
-            end(grace: 0)
-        case .prepared(.success(let paths)):
-            volumes = paths
-            measure()
-            checkDeadline()
-        case .prepared(.failure(let problem)):
-            node.logger.info("pod \(pod.key) waits: \(problem.message)")
-            node.events.record(.warning, reason: "FailedMount", message: problem.message, on: pod)
-            after(.seconds(3), .retry(nil))
-        case .launching(let index, let ready): containers[index].life = Life(launch: ready)
-        case .started(let index, .success(let pid)):
-            containers[index].activity = .running(pid)
-            containers[index].startedAt = node.clock.now
-            started(index)
-            if isEnding { stop(index, grace: graceEnd - node.clock.monotonic) }
-        case .acted(let index, let attempt, let action, let outcome):
-            containers[index].processes[action.number] = nil
-            if containers[index].attempt == attempt { take(outcome, of: action.purpose, index) }
-        case .probe(let index, let attempt, let time):
-            if containers[index].attempt == attempt { containers[index].life.wakes.remove(time) }
-        case .started(let index, .failure(let problem)):
-            containers[index].activity = .idle
-            node.accelerators.giveBack(owner(containers[index].spec))
-            node.events.record(
-                .warning, reason: "Failed", message: "container \(containers[index].spec.name): \(problem.message)",
-                on: pod)
-            if problem.reason == "StartError" {
-                ended(index, code: 128, reason: problem.reason, message: problem.message)
-            } else {
-                containers[index].record.state = .waiting(reason: problem.reason, message: problem.message)
-                containers[index].activity = .backingOff
-                after(.seconds(3), .retry(index))
-            }
-        case .exited(let index, let exit):
-            // Its processes are gone; signals find nobody until it counts as ended.
-            exited(index)
-            node.accelerators.giveBack(owner(containers[index].spec))
-            let container = containers[index]
-            work.append { [files, post] in
+        case .endAction(let number): processes[number]?.end()
+        case .readMessage(let index, let exit):
+            let container = machine.containers[index]
+            group.addTask {
                 let message = try? await DetachedThread.run {
                     files.terminationMessage(container.spec, attempt: container.attempt, exitCode: exit.code)
                 }
                 post(.read(index, exit, message: message ?? ""))
             }
-        case .read(let index, let exit, let message):
-            let reason = exit.isOutOfMemory ? "OOMKilled" : exit.code == 0 ? "Completed" : "Error"
-            ended(index, code: exit.code, reason: reason, message: message)
-        case .measure: measure()
-        case .measured(let problem):
-            guard !isEnding else { break }
-            guard let problem else {
-                after(.seconds(10), .measure)
-                break
-            }
-            node.events.record(.warning, reason: "Evicted", message: problem, on: pod)
-            failure = ("Evicted", problem)
-            isDisrupted = true
-            end(grace: 0)
-        case .retry(nil): if !isEnding { prepare() }
-        case .retry(let index?):
-            if !isEnding, case .backingOff = containers[index].activity { containers[index].activity = .idle }
-        case .deadline: checkDeadline()
-        case .kill(let index, let attempt):
-            if containers[index].attempt == attempt { stop(index, grace: .zero) }
-        case .written(let status, let isSuccess):
-            isWriting = false
-            if isSuccess {
-                written = status
-            } else {
-                isWriting = true
-                after(.seconds(1), .writeAgain)
-            }
-        case .writeAgain: isWriting = false
-        case .deleted(let isSuccess):
-            // An object with finalizers stays, but the node has done its part.
-            if isSuccess { isConfirmed = true } else { after(.seconds(1), .writeAgain) }
-            isDeleting = false
-        }
-        advance()
-        report()
-    }
-
-    // MARK: The deadline
-
-    /// How long a kubelet waits for a pod's volumes before it looks at the pod again.
-    private static let volumeWait: Int64 = 123
-
-    /// Takes over the deadline of the pod, which may be set, or lowered, at any time.
-    private func setDeadline() {
-        guard let seconds = pod.spec["activeDeadlineSeconds"]?.int else { return }
-        let limit = startTime + .seconds(seconds)
-        guard limit != deadline?.limit else { return }
-        let passed = (max(limit, node.clock.now) - startTime).components.seconds
-        deadline = Deadline(
-            limit: limit, waitEnd: startTime + .seconds((passed / Self.volumeWait + 1) * Self.volumeWait))
-        checkDeadline()
-    }
-
-    /// Ends the pod when its deadline is over, or looks again when it will be.
-    private func checkDeadline() {
-        guard let deadline, !isEnding else { return }
-        let left = (volumes == nil ? deadline.waitEnd : deadline.limit) - node.clock.now
-        guard left <= .zero else { return after(left, .deadline) }
-        failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
-        end(grace: grace)
-    }
-
-    // MARK: Containers
-
-    /// Creates the pod's files; the outcome arrives as `prepared`.
-    private func prepare() {
-        work.append { [node, files, pod, post, containers, gang] in
-            do {
-                try await DetachedThread.run {
-                    try files.prepare(containers: containers.map(\.spec.name), hasWork: !node.sandbox.hasFiles)
+        case .releaseDevices(let index): node.accelerators.giveBack(machine.owner(of: index))
+        case .measure:
+            guard let storage = machine.storage else { break }
+            group.addTask {
+                let problem = try? await DetachedThread.run {
+                    storage.problem(
+                        volume: { StorageLimits.usage(files.volume($0)) },
+                        container: { StorageLimits.usage(files.own($0).root) })
                 }
-                let paths = try await files.materialise(pod, from: self.source) { text in
-                    gang?.rewrite(text, withPorts: false) ?? text
-                }
-                post(.prepared(.success(paths)))
-            } catch {
-                post(.prepared(.failure(Self.problem(error))))
+                // Where no thread can be had it is looked at again.
+                post(.measured(problem ?? nil))
             }
+        case .wake(let delay, let message):
+            group.addTask {
+                // The sleep throws when the worker has finished; the message is not needed then.
+                guard (try? await node.clock.sleep(for: delay)) != nil else { return }
+                post(message)
+            }
+        case .event(let isWarning, let reason, let message):
+            node.events.record(isWarning ? .warning : .normal, reason: reason, message: message, on: pod)
+        case .log(let text): node.logger.info("pod \(pod.key): \(text)")
+        case .write(let status, let patch): group.addTask { await self.write(status, patch, pod.metadata) }
+        case .confirmDeletion: group.addTask { await self.confirmDeletion(pod.metadata) }
         }
     }
 
-    /// Starts the containers whose turn it is: the init containers in order, then the main ones. Ends the pod when an
-    /// init container has failed or all main containers are done.
-    private func advance() {
-        if !isEnding, volumes != nil {
-            var isInitialized = true
-            for index in containers.indices where containers[index].spec.role != .main && isInitialized {
-                if case .idle = containers[index].activity { start(index) }
-                isInitialized = containers[index].record.isInitialized
-                if containers[index].spec.role == .initial, !isInitialized, case .done = containers[index].activity {
-                    end(grace: grace)
-                }
+    /// Creates the pod's files.
+    private nonisolated func prepare(_ pod: NodePod) async {
+        do {
+            try await DetachedThread.run { [node, files] in
+                try files.prepare(containers: pod.containers.map(\.name), hasWork: !node.sandbox.hasFiles)
             }
-            let main = containers.indices.filter { containers[$0].spec.role == .main }
-            if isInitialized, !isEnding {
-                for index in main { if case .idle = containers[index].activity { start(index) } }
+            let paths = try await files.materialise(pod, from: source(pod)) { [gang] text in
+                gang?.rewrite(text, withPorts: false) ?? text
             }
-            if main.allSatisfy({ if case .done = containers[$0].activity { true } else { false } }) {
-                end(grace: grace)
-            }
-        }
-        for index in containers.indices { probe(index) }
-        if isEnding {
-            isOver = containers.allSatisfy { container in
-                guard container.processes.isEmpty else { return false }
-                return switch container.activity {
-                case .starting, .running: false
-                case .idle, .backingOff, .done: true
-                }
-            }
+            post(.prepared(.success(paths)))
+        } catch {
+            post(.prepared(.failure(Self.problem(error))))
         }
     }
 
-    /// Looks at what the pod has on the disk, where it has limits.
-    private func measure() {
-        guard let storage, !isEnding else { return }
-        work.append { [files, post] in
-            let problem = try? await DetachedThread.run {
-                storage.problem(
-                    volume: { StorageLimits.usage(files.volume($0)) },
-                    container: { StorageLimits.usage(files.own($0).root) })
-            }
-            // Where no thread can be had it is looked at again.
-            post(.measured(problem ?? nil))
-        }
-    }
-
-    /// How long the pod's containers may take to end, in seconds.
-    var grace: Int64 { pod.spec["terminationGracePeriodSeconds"]?.int ?? 30 }
-
-    /// Ends the pod: SIGTERM, and SIGKILL after the grace period.
-    private func end(grace seconds: Int64) {
-        isEnding = true
-        graceEnd = node.clock.monotonic + .seconds(max(0, seconds))
-        for index in containers.indices { stop(index, grace: .seconds(seconds)) }
-    }
-
-    /// By what a container has GPUs.
-    private func owner(_ spec: ContainerSpec) -> String { "\(pod.metadata.uid)/\(spec.name)" }
-
-    /// Starts a container; the outcome arrives as `started`.
-    private func start(_ index: Int) {
-        containers[index].activity = .starting
-        let spec = containers[index].spec
+    private func start(_ index: Int, _ group: inout DiscardingTaskGroup) {
+        let (pod, container) = (machine.pod, machine.containers[index])
+        let spec = container.spec
         var launch = ContainerLaunch(
-            container: spec, pod: pod, files: files, volumes: volumes ?? [:],
-            attempt: containers[index].attempt, sandbox: node.sandbox, groups: try? node.groups.get(), gang: gang)
-        if case .failure(let missing) = node.groups, ContainerLimits(spec).milliCPU != nil,
-            containers[index].attempt == 0
-        {
+            container: spec, pod: pod, files: files, volumes: machine.volumes ?? [:], attempt: container.attempt,
+            sandbox: node.sandbox, groups: try? node.groups.get(), gang: gang)
+        if case .failure(let missing) = node.groups, ContainerLimits(spec).milliCPU != nil, container.attempt == 0 {
             node.events.record(
                 .warning, reason: "CPULimitNotHeld",
                 message: "container \(spec.name): its limit of CPU is not held on this machine: \(missing.reason)",
@@ -472,7 +172,7 @@ actor PodWorker {
         let accelerators = node.accelerators
         if accelerators.devices.isEmpty || node.ignoresGPUs {
             launch.deviceFiles = accelerators.files(accelerators.devices)
-        } else if let devices = accelerators.take(spec.gpus, for: owner(spec)) {
+        } else if let devices = accelerators.take(spec.gpus, for: machine.owner(of: index)) {
             launch.gpus = devices
             launch.deviceFiles = accelerators.files(devices)
         } else {
@@ -480,8 +180,8 @@ actor PodWorker {
                 reason: "CreateContainerError", message: "\(spec.gpus) GPUs are wanted, others have them still")
             return post(.started(index, .failure(problem)))
         }
-        let grace = Duration.seconds(grace)
-        work.append { [node, post, source, launch] in
+        let grace = Duration.seconds(machine.grace)
+        group.addTask { [node, post, source = source(pod), launch] in
             do {
                 let ready = try await launch.prepared(from: source)
                 post(.launching(index, ready))
@@ -502,36 +202,58 @@ actor PodWorker {
         }
     }
 
-    /// Records the end of a container, and schedules its restart if there is one.
-    private func ended(_ index: Int, code: Int, reason: String, message: String) {
-        let now = node.clock.now
-        var container = containers[index]
-        let termination = ContainerRecord.Termination(
-            exitCode: code, reason: reason, message: message, startedAt: container.startedAt, finishedAt: now,
-            containerID: container.record.containerID)
-        container.record.state = .terminated(termination)
-        (container.record.isStarted, container.record.isPassing) = (false, false)
-        container.activity = .done
-        let restarts = Self.restarts(container.spec, after: code, pod) || container.life.isToRestart
-        if restarts, !isEnding {
-            // After ten minutes of running the back-off starts over, as in the kubelet.
-            if let since = container.startedAt, now - since > .seconds(600) { container.delay = .seconds(1) }
-            let wait = container.delay
-            container.delay = min(.seconds(300), wait * 2)
-            container.record.last = termination
-            container.record.restartCount += 1
-            container.attempt += 1
-            container.record.state = .waiting(
-                reason: "CrashLoopBackOff",
-                message: "back-off \(wait.components.seconds)s restarting failed container=\(container.spec.name) "
-                    + "pod=\(pod.metadata.name)_\(pod.metadata.namespace)(\(pod.metadata.uid))")
-            container.activity = .backingOff
-            after(wait, .retry(index))
-        }
-        containers[index] = container
-    }
-
     private static func problem(_ error: any Error) -> ContainerProblem {
         error as? ContainerProblem ?? ContainerProblem(reason: "CreateContainerError", message: "\(error)")
+    }
+
+    // MARK: The API server
+
+    private nonisolated func source(_ pod: NodePod) -> ConfigurationSource {
+        let client = node.client
+        let namespace = pod.metadata.namespace
+        @Sendable func get(_ kind: String, _ plural: String, _ name: String) async throws -> JSONValue? {
+            do {
+                let type = ResourceType(version: "v1", kind: kind, plural: plural)
+                return try await client.dynamic(type, namespace: namespace).get(name).json
+            } catch let status as APIStatus where status.isNotFound {
+                return nil
+            }
+        }
+        return ConfigurationSource(
+            configMap: { try await get("ConfigMap", "configmaps", $0) },
+            secret: { try await get("Secret", "secrets", $0) },
+            claim: { [directory = node.directory] name in
+                let claim = try await get("PersistentVolumeClaim", "persistentvolumeclaims", name)
+                return claim.map { ($0, VolumeClaims.directory(of: $0, node: directory)) }
+            })
+    }
+
+    private nonisolated func write(_ status: JSONValue, _ patch: JSONValue, _ metadata: ObjectMeta) async {
+        do {
+            // The UID keeps the patch from hitting a later pod of that name.
+            _ = try await node.client.dynamic(NodePod.resourceType, namespace: metadata.namespace).patchStatus(
+                metadata.name, .strategic(["metadata": ["uid": .string(metadata.uid)], "status": patch]))
+            post(.written(status, isSuccess: true))
+        } catch let status as APIStatus where status.code == 404 || status.code == 409 {
+            post(.gone)
+        } catch {
+            if Task.isCancelled { return }
+            node.logger.warning("writing the status of pod \(metadata.namespace)/\(metadata.name): \(error)")
+            post(.written(status, isSuccess: false))
+        }
+    }
+
+    private nonisolated func confirmDeletion(_ metadata: ObjectMeta) async {
+        do {
+            _ = try await node.client.dynamic(NodePod.resourceType, namespace: metadata.namespace)
+                .delete(metadata.name, DeleteOptions(uid: metadata.uid, gracePeriodSeconds: 0))
+            post(.deleted(isSuccess: true))
+        } catch let status as APIStatus where status.code == 404 || status.code == 409 {
+            post(.deleted(isSuccess: true))
+        } catch {
+            if Task.isCancelled { return }
+            node.logger.warning("deleting pod \(metadata.namespace)/\(metadata.name): \(error)")
+            post(.deleted(isSuccess: false))
+        }
     }
 }

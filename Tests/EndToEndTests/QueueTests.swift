@@ -33,7 +33,7 @@ import Testing
                         tasks:
                           - name: gang
                             replicas: 2
-                            container: {image: x, command: [sleep, "2.5"], resources: {requests: {cpu: \(cpu)m}}}
+                            container: {image: x, command: [sleep, "4"], resources: {requests: {cpu: \(cpu)m}}}
                     """)
             }
         }

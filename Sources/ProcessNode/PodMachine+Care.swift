@@ -1,11 +1,9 @@
 import Clocks
 import Glibc
 import KubernetesModel
-import KubernetesRuntime
-import Logging
 
 /// Probes and hooks of containers, and their ends.
-extension PodWorker {
+extension PodMachine {
     /// What probes and hooks make of one run of a container.
     struct Life: Sendable {
         enum Hook: Sendable {
@@ -52,11 +50,9 @@ extension PodWorker {
         var number: Int
     }
 
-    private var now: Duration { node.clock.monotonic }
-
     /// A container's process is there: after its postStart hook it counts as running.
-    func started(_ index: Int) {
-        containers[index].life.begin = now
+    mutating func started(_ index: Int) {
+        containers[index].life.begin = now.monotonic
         if let hook = containers[index].life.care.postStart, !isEnding {
             act(index, .postStart, hook, limit: nil)
         } else {
@@ -65,29 +61,29 @@ extension PodWorker {
     }
 
     /// A container counts as running, and is probed.
-    private func runs(_ index: Int) {
+    private mutating func runs(_ index: Int) {
         identify(index)
-        containers[index].record.state = .running(since: containers[index].startedAt ?? node.clock.now)
+        containers[index].record.state = .running(since: containers[index].startedAt ?? now.wall)
         containers[index].life.schedule = ProbeSchedule(containers[index].life.care.probes.mapValues(\.timing))
         if containers[index].life.isStopping { containers[index].life.schedule?.stop() }
         note(index)
     }
 
     /// A container's processes are gone: what its probes and hooks do goes with them.
-    func exited(_ index: Int) {
+    mutating func exited(_ index: Int) {
         identify(index)
         containers[index].life.hasExited = true
         containers[index].life.schedule = nil
-        for process in containers[index].processes.values { process.end() }
+        for number in containers[index].actions.sorted() { effects.append(.endAction(number)) }
     }
 
-    private func identify(_ index: Int) {
+    private mutating func identify(_ index: Int) {
         guard case .running(let pid) = containers[index].activity else { return }
         containers[index].record.containerID = "process://\(pid)-\(pod.metadata.uid)-\(containers[index].attempt)"
     }
 
     /// Takes over what the probes say of a container.
-    private func note(_ index: Int) {
+    private mutating func note(_ index: Int) {
         guard let schedule = containers[index].life.schedule else { return }
         containers[index].record.isStarted = schedule.isStarted
         containers[index].record.isPassing = schedule.isReady
@@ -95,10 +91,10 @@ extension PodWorker {
     }
 
     /// Begins the probes of a container that are due, and arranges the next look.
-    func probe(_ index: Int) {
+    mutating func probe(_ index: Int) {
         let life = containers[index].life
         guard var schedule = life.schedule, case .running = containers[index].activity else { return }
-        for kind in schedule.begin(at: now - life.begin) {
+        for kind in schedule.begin(at: now.monotonic - life.begin) {
             guard let probe = life.care.probes[kind] else { continue }
             act(index, .probe(kind), probe.action, limit: probe.timeout)
         }
@@ -106,28 +102,24 @@ extension PodWorker {
         // An earlier look arranges the later one.
         guard let next = schedule.next, !life.wakes.contains(where: { $0 <= next }) else { return }
         containers[index].life.wakes.insert(next)
-        after(max(.zero, life.begin + next - now), .probe(index, attempt: containers[index].attempt, at: next))
+        after(
+            max(.zero, life.begin + next - now.monotonic), .probe(index, attempt: containers[index].attempt, at: next))
     }
 
-    private func act(_ index: Int, _ purpose: Action.Purpose, _ action: ContainerAction, limit: Duration?) {
+    private mutating func act(_ index: Int, _ purpose: Action.Purpose, _ action: ContainerAction, limit: Duration?) {
         let container = containers[index]
         guard let launch = container.life.launch, case .running(let pid) = container.activity else { return }
         lastAction += 1
-        let number = lastAction
-        let process = ActionRunner.Process(node.supervisor)
-        if case .exec = action { containers[index].processes[number] = process }
-        let isHook = if case .probe = purpose { false } else { true }
-        let log = files.actionLog(container.spec.name, "\(purpose.name)-\(number)")
-        work.append { [node, post] in
-            let outcome = await node.actions.run(
-                action, isHook: isHook, limit: limit, in: launch, of: pid, log: log, process: process)
-            post(
-                .acted(index, attempt: container.attempt, Action(purpose: purpose, number: number), outcome))
-        }
+        if case .exec = action { containers[index].actions.insert(lastAction) }
+        effects.append(
+            .act(
+                index, attempt: container.attempt, Action(purpose: purpose, number: lastAction), action, limit: limit,
+                pid: pid,
+                launch))
     }
 
     /// What came of a probe or hook.
-    func take(_ outcome: ActionRunner.Outcome, of purpose: Action.Purpose, _ index: Int) {
+    mutating func take(_ outcome: ActionRunner.Outcome, of purpose: Action.Purpose, _ index: Int) {
         guard case .running(let pid) = containers[index].activity, !containers[index].life.hasExited else { return }
         switch purpose {
         case .probe(let kind): take(outcome, of: kind, index)
@@ -140,28 +132,25 @@ extension PodWorker {
         case .preStop:
             if outcome.result != .success { warn("FailedPreStopHook", "PreStopHook failed", outcome, index) }
             containers[index].life.preStop = .over
-            node.supervisor.signal(pid, SIGTERM)
+            effects.append(.signal(pid: pid, SIGTERM))
             // As with a kubelet, a hook that took all of the period leaves a container two seconds.
-            let left = max(.seconds(2), containers[index].life.graceEnd - now)
+            let left = max(.seconds(2), containers[index].life.graceEnd - now.monotonic)
             after(left, .kill(index, attempt: containers[index].attempt))
         }
     }
 
-    private func take(_ outcome: ActionRunner.Outcome, of kind: ProbeSchedule.Kind, _ index: Int) {
+    private mutating func take(_ outcome: ActionRunner.Outcome, of kind: ProbeSchedule.Kind, _ index: Int) {
         let container = containers[index]
         guard container.life.schedule != nil else { return }
         let name = kind.rawValue.prefix(1).uppercased() + kind.rawValue.dropFirst()
         switch outcome.result {
         case .success: break
         case .failure:
-            node.events.record(
-                .warning, reason: "Unhealthy", message: "\(name) probe failed: \(outcome.text)", on: pod)
+            warn("Unhealthy", "\(name) probe failed: \(outcome.text)")
         case .unknown:
-            node.events.record(
-                .warning, reason: "Unhealthy",
-                message: "\(name) probe errored and resulted in unknown state: \(outcome.text)", on: pod)
+            warn("Unhealthy", "\(name) probe errored and resulted in unknown state: \(outcome.text)")
         }
-        containers[index].life.schedule?.end(kind, outcome.result, at: now - container.life.begin)
+        containers[index].life.schedule?.end(kind, outcome.result, at: now.monotonic - container.life.begin)
         note(index)
         guard let failed = containers[index].life.schedule?.failed, !container.life.isStopping else { return }
         let isSidecar = container.spec.role == .sidecar
@@ -173,36 +162,37 @@ extension PodWorker {
     }
 
     /// As with a kubelet the event does not say what the hook has printed: there may be secrets in it.
-    private func warn(_ reason: String, _ message: String, _ outcome: ActionRunner.Outcome, _ index: Int) {
-        node.logger.notice("pod \(pod.key), container \(containers[index].spec.name): \(message): \(outcome.text)")
-        node.events.record(.warning, reason: reason, message: message, on: pod)
+    private mutating func warn(_ reason: String, _ message: String, _ outcome: ActionRunner.Outcome, _ index: Int) {
+        effects.append(.log("container \(containers[index].spec.name): \(message): \(outcome.text)"))
+        warn(reason, message)
     }
 
     /// Ends one container for a reason of its own.
-    private func kill(_ index: Int, _ message: String, grace: Duration?) {
+    private mutating func kill(_ index: Int, _ message: String, grace: Duration?) {
         stop(index, grace: grace ?? .seconds(self.grace), message)
     }
 
     /// Ends a container: the preStop hook, SIGTERM, and SIGKILL after the grace period, which the hook shares.
-    func stop(_ index: Int, grace: Duration, _ message: String? = nil) {
+    mutating func stop(_ index: Int, grace: Duration, _ message: String? = nil) {
         guard case .running(let pid) = containers[index].activity, !containers[index].life.hasExited else { return }
         if !containers[index].life.isStopping, !isGone {
-            node.events.record(
-                .normal, reason: "Killing", message: message ?? "Stopping container \(containers[index].spec.name)",
-                on: pod)
+            effects.append(
+                .event(
+                    isWarning: false, reason: "Killing",
+                    message: message ?? "Stopping container \(containers[index].spec.name)"))
         }
         let attempt = containers[index].attempt
         containers[index].life.isStopping = true
         containers[index].life.schedule?.stop()
-        guard grace > .zero else { return node.supervisor.signal(pid, SIGKILL) }
-        containers[index].life.graceEnd = now + grace
+        guard grace > .zero else { return effects.append(.signal(pid: pid, SIGKILL)) }
+        containers[index].life.graceEnd = now.monotonic + grace
         switch containers[index].life.preStop {
         case .waiting:
             guard let hook = containers[index].life.care.preStop else { fallthrough }
             containers[index].life.preStop = .underWay
             act(index, .preStop, hook, limit: grace)
         case .over:
-            node.supervisor.signal(pid, SIGTERM)
+            effects.append(.signal(pid: pid, SIGTERM))
             after(grace, .kill(index, attempt: attempt))
         case .underWay:
             // The hook may have been given longer.
