@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { folder_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
@@ -63,7 +64,7 @@ static int empty(int folder, int top, unsigned *last, int *is_more) {
             char other[32];
             do {
                 snprintf(other, sizeof other, ".sluice-%u", ++*last);
-            } while (!problem && renameat2(folder, name, top, other, RENAME_NOREPLACE) != 0 && (errno == EEXIST || (problem = errno, 0)));
+            } while (!problem && syscall(SYS_renameat2, folder, name, top, other, 1u /* RENAME_NOREPLACE */) != 0 && (errno == EEXIST || (problem = errno, 0)));
             *is_more = 1;
         }
     }

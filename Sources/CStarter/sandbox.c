@@ -92,6 +92,8 @@ static int set_groups(const char *text) {
 int sluice_become_user(const struct launch *launch) {
     const struct sluice_launch *is = &launch->is;
     if (has(launch, SLUICE_FEWER_CAPABILITIES) && (geteuid() == 0 || identity.is_mapped)) {
+        // Neither what would be handed on over exec.
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) return errno;
         // Root gets with exec what it may have at most.
         for (unsigned long number = 0; number < 64; number++) {
             int is_kept = is->capabilities[number / 32] >> (number % 32) & 1;
@@ -121,14 +123,17 @@ static int make_place(const char *path, int is_directory) {
 // Folders of our own that stand in the place of others, to be made read-only like these.
 static struct {
     char *paths[256];
+    dev_t devices[256];
     size_t count;
 } shadows;
 
 // Puts a folder of our own with the same content in the place of `path`, so that something can be added to it.
 static int shadow(const char *path) {
     if (shadows.count == sizeof shadows.paths / sizeof *shadows.paths) return errno = E2BIG, -1;
-    if (!(shadows.paths[shadows.count++] = strdup(path))) return -1;
-    if (mount("sluice", stage, "tmpfs", 0, "mode=755") != 0) return -1;
+    struct stat own;
+    if (!(shadows.paths[shadows.count] = strdup(path))) return -1;
+    if (mount("sluice", stage, "tmpfs", 0, "mode=755") != 0 || stat(stage, &own) != 0) return -1;
+    shadows.devices[shadows.count++] = own.st_dev;
     // Else it would be in itself, where it is below `path`.
     if (mount(NULL, stage, NULL, MS_UNBINDABLE, NULL) != 0) return -1;
     DIR *folder = opendir(path);
@@ -156,6 +161,8 @@ static int shadow(const char *path) {
     closedir(folder);
     errno = problem;
     if (result != 0) return -1;
+    // Later ones have it in them, when they stand above it.
+    if (mount(NULL, stage, NULL, MS_PRIVATE, NULL) != 0) return -1;
     if (path[1]) return mount(stage, path, NULL, MS_MOVE, NULL);
     // The root cannot be moved onto.
     if (chdir(stage) != 0) return -1;
@@ -167,6 +174,11 @@ static int shadow(const char *path) {
 static int is_ours(const char *path, const struct launch *launch, size_t count, const char *shadowed) {
     if (is_below(path, shadowed)) return 1;
     if (has(launch, SLUICE_OWN_FILES) && is_below(path, "/dev")) return 1;
+    // In a folder of our own that an earlier mount has made: no second one is put over it.
+    struct stat information;
+    for (size_t index = 0; index < shadows.count && stat(path, &information) == 0; index++) {
+        if (shadows.devices[index] == information.st_dev) return 1;
+    }
     for (size_t index = 0; index < count; index++) {
         if (is_below(path, launch->mounts[index * 3 + 1])) return 1;
     }

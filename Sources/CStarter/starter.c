@@ -287,7 +287,7 @@ static int run_program(const struct launch *launch) {
     struct sigaction standard = {.sa_handler = SIG_DFL};
     for (int number = 1; number < 65; number++) sigaction(number, &standard, NULL);
     if (dup2(program_input, 0) < 0 || dup2(program_output, 1) < 0 || dup2(program_errors, 2) < 0) return errno;
-    if (launch->directory[0] && enter_directory(launch->directory) != 0) return errno;
+    if (launch->directory[0] && enter_directory(launch->directory) != 0) return SLUICE_DIRECTORY_FAILED + errno;
     // All others have been opened to be closed on exec.
     for (int fd = commands_fd; fd < first_other_fd; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
     syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
@@ -374,6 +374,8 @@ static _Noreturn void run_shim(const struct launch *launch, int control) {
             }
         }
         if (code >= 0) {
+            // Probes and hooks are in it, but below other shims.
+            if (owns_cgroup) sluice_kill_cgroup(launch);
             kill_all(program, &code);
             int is_hungry = owns_cgroup && sluice_was_out_of_memory(launch);
             if (owns_cgroup) sluice_remove_cgroup(launch);

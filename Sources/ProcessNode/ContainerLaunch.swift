@@ -52,6 +52,11 @@ struct ContainerLaunch: Sendable {
                     reason: "CreateContainerError",
                     message: "its control group cannot be made or entered: \(error.reason)")
             }
+            if error.isOfDirectory {
+                return ContainerProblem(
+                    reason: "StartError",
+                    message: "unable to start container process: it cannot begin in \(directory): \(error.reason)")
+            }
             // What the machine has too little of comes back; the program is not to blame.
             let isPassing = [EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, ESRCH].contains(error.code)
             let isNotFound = error.code == ENOENT && !program.contains("/")

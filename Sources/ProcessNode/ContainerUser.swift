@@ -40,7 +40,7 @@ struct ContainerUser: Sendable, Hashable {
         }
         user = wanted == own ? nil : wanted
         // Where only the user is said, the group is root's.
-        group = number("runAsGroup") ?? (wanted == nil ? nil : 0)
+        group = number("runAsGroup") ?? (user == nil ? nil : 0)
         if own == 0 {
             let given = (shared?["supplementalGroups"]?.array ?? []) + [shared?["fsGroup"]].compactMap { $0 }
             groups = given.compactMap { $0.int.flatMap { UInt32(exactly: $0) } }

@@ -44,6 +44,8 @@ struct ControlGroups: Sendable, Hashable {
             if let given = text("\(parent)/cgroup.subtree_control"), has(given, ["cpu", "memory"]) {
                 clean(parent)
                 let groups = ControlGroups(root: "\(parent)/\(prefix)\(process)")
+                // Of a node that had this process' number.
+                groups.remove()
                 if mkdir(groups.root, 0o755) == 0 || errno == EEXIST {
                     if write("+cpu +memory", to: "\(groups.root)/cgroup.subtree_control") {
                         guard let error = await start(groups.path(pod: "probe", container: "c", attempt: 0)) else {

@@ -258,6 +258,8 @@ public final class NodeAgent: Sendable {
         let cpu = Quantity(milli: configuration.milliCPU ?? Int64(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) * 1000)
         let memory = Quantity(configuration.memory ?? Self.machineMemory, format: .binary)
         var amounts = ["cpu": cpu, "memory": memory, "pods": Quantity(configuration.pods)]
+        // A limit of it is a request as well, and so asks for room.
+        amounts["ephemeral-storage"] = Quantity(Self.diskSize(configuration.directory), format: .binary)
         if !accelerators.devices.isEmpty { amounts[Self.gpu] = Quantity(Int64(accelerators.devices.count)) }
         for name in configuration.ignoredResources { amounts[name] = Quantity(Self.unlimited) }
         var json = JSONValue.object(JSONObject(amounts.map { ($0.key, $0.value.json) }))
@@ -353,6 +355,13 @@ public final class NodeAgent: Sendable {
         #else
             "amd64"
         #endif
+    }
+
+    /// How large the file system of a directory is; without bounds where that is not known.
+    private static func diskSize(_ directory: String) -> Int64 {
+        var information = statvfs()
+        guard statvfs(directory, &information) == 0 else { return unlimited }
+        return Int64(clamping: Int128(information.f_blocks) * Int128(information.f_frsize))
     }
 
     private static var machineMemory: Int64 {

@@ -141,7 +141,10 @@ actor NodeScheduler {
 
     private func wait(_ pod: Waiting) {
         let uid = pod.turn.uid
-        if let there = waiting[uid], there.turn == pod.turn, there.needs == pod.needs {
+        // Others may keep it away for its labels.
+        if let there = waiting[uid], there.turn == pod.turn, there.needs == pod.needs,
+            there.metadata.labels == pod.metadata.labels
+        {
             waiting[uid]?.metadata = pod.metadata
             return
         }
@@ -208,17 +211,17 @@ actor NodeScheduler {
         var kept: [Waiting] = []
         var hasFailed = false
         while let (pod, needs) = first(of: candidates) {
-            if isKeptAway(pod.metadata) {
-                // Others that need the same may have other labels.
-                leave(pod.turn.uid)
-                kept.append(pod)
-                continue
-            }
             let problems = problems(needs)
             guard problems.isEmpty else {
                 candidates.remove(needs)
                 stuck.append(needs)
                 lines[needs]?.message = "0/1 nodes are available: \(problems.joined(separator: ", "))."
+                continue
+            }
+            if isKeptAway(pod.metadata) {
+                // Others that need the same may have other labels.
+                leave(pod.turn.uid)
+                kept.append(pod)
                 continue
             }
             let uid = pod.turn.uid

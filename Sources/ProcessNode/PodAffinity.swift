@@ -58,11 +58,13 @@ struct PodAffinity: Sendable, Hashable {
 
     /// Why the pod may not come to a node with these labels beside those pods, in kube-scheduler's words; nil when it may.
     func problem(on labels: [String: String], beside others: some Collection<Identity>) -> String? {
-        let isTogether = together.allSatisfy { term in
-            guard labels[term.topologyKey] != nil else { return false }
-            // The first of a group that wants to be together may begin it.
-            return others.contains(where: term.selects) || term.selects(identity)
-        }
+        // As with kube-scheduler those count that all terms select. The first of a group that wants to be together may begin it.
+        let together = together
+        func isOfGroup(_ pod: Identity) -> Bool { together.allSatisfy { $0.selects(pod) } }
+        let isTogether =
+            together.isEmpty
+            || together.allSatisfy { labels[$0.topologyKey] != nil }
+                && (isOfGroup(identity) || others.contains(where: isOfGroup))
         if !isTogether { return "1 node(s) didn't match pod affinity rules" }
         let isApart = apart.allSatisfy { term in
             labels[term.topologyKey] == nil || !others.contains(where: term.selects)

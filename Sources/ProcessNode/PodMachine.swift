@@ -298,9 +298,9 @@ struct PodMachine: Sendable {
                 break
             }
             warn("Evicted", problem)
+            // With a kubelet's second for it, and without DisruptionTarget: that it has more than its limits is the pod's own doing.
             failure = ("Evicted", problem)
-            isDisrupted = true
-            end(grace: 0)
+            end(grace: 1)
         case .retry(nil): if !isEnding { effects.append(.prepare) }
         case .retry(let index?):
             if !isEnding, case .backingOff = containers[index].activity { containers[index].activity = .idle }

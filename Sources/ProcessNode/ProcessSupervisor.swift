@@ -103,10 +103,9 @@ final class ProcessSupervisor: Sendable {
         }
         /// Whether its control group cannot be made or entered.
         var isOfGroup: Bool { (SLUICE_CGROUP_FAILED..<SLUICE_MOUNT_FAILED).contains(Int(code)) }
-        var reason: String {
-            String(
-                cString: strerror(isOfGroup ? code - Int32(SLUICE_CGROUP_FAILED) : code % Int32(SLUICE_MOUNT_FAILED)))
-        }
+        /// Whether it cannot begin in its directory.
+        var isOfDirectory: Bool { (SLUICE_DIRECTORY_FAILED..<SLUICE_CGROUP_FAILED).contains(Int(code)) }
+        var reason: String { String(cString: strerror(code % Int32(SLUICE_DIRECTORY_FAILED))) }
     }
 
     private enum Command: Sendable {

@@ -72,7 +72,10 @@ struct Sandbox: Sendable, Hashable {
             let fields = String(cString: line).split(separator: " ")
             // Blanks and the like are octal there; such a place stays empty.
             guard fields.count > 4, fields[4].hasPrefix(real + "/"), !fields[4].contains("\\") else { continue }
-            if !places.contains(String(fields[4])) { places.append(String(fields[4])) }
+            // What another mount covers, or whose server is gone, cannot be taken.
+            let place = String(fields[4])
+            var information = stat()
+            if !places.contains(place), stat(place, &information) == 0 { places.append(place) }
         }
         return places.sorted { $0.utf8.count < $1.utf8.count }
     }
@@ -156,8 +159,9 @@ struct Sandbox: Sendable, Hashable {
             }
             guard case .failure(let error) = result, error.isOfMount else { break }
             // What failed, where that is known; else what fails most easily: /proc is denied in many containers.
-            let failed = error.mount.flatMap { mounts.indices.contains($0) ? mounts[$0].kind : nil }
-            if best.hasHome, failed == .layered || !best.hasProcesses {
+            // Those of the home directory: its layer, and what is mounted below it.
+            let failed = error.mount.flatMap { mounts.dropLast().indices.contains($0) ? mounts[$0].kind : nil }
+            if best.hasHome, failed == .layered || failed == .readOnly || !best.hasProcesses {
                 best.hasHome = false
                 missing.append(
                     "changes in \(Self.home ?? "") cannot be kept in a layer (\(error.reason)), so that it is read-only"

@@ -18,6 +18,8 @@ struct StorageLimits: Sendable, Hashable {
     private var containers: [Limit]
     private var allVolumes: [String]
     private var allContainers: [String]
+    /// The limit of all containers together: of the main ones and sidecars, or of an init container where that is more.
+    private var total: Quantity
 
     /// nil for a pod without any.
     init?(_ pod: JSONValue) {
@@ -28,17 +30,24 @@ struct StorageLimits: Sendable, Hashable {
             else { return nil }
             return Limit(name: name, amount: limit)
         }
-        let all = (pod["initContainers"]?.array ?? []) + (pod["containers"]?.array ?? [])
-        containers = all.compactMap { container in
+        func limit(_ container: JSONValue) -> Limit? {
             guard let name = container["name"]?.string,
                 let limit = container[path: "resources", "limits", "ephemeral-storage"].flatMap({ Quantity(json: $0) }),
                 !limit.isZero
             else { return nil }
             return Limit(name: name, amount: limit)
         }
-        allVolumes = empty.compactMap { $0["name"]?.string }
+        let initial = pod["initContainers"]?.array ?? []
+        let all = initial + (pod["containers"]?.array ?? [])
+        containers = (pod["containers"]?.array ?? []).compactMap(limit)
+        let sidecars = initial.filter { $0["restartPolicy"] == "Always" }.compactMap(limit)
+        let sum = (containers + sidecars).reduce(Quantity.zero) { $0.adding($1.amount) ?? $0 }
+        let largest = initial.filter { $0["restartPolicy"] != "Always" }.compactMap(limit).map(\.amount)
+        total = largest.reduce(sum) { $0 < $1 ? $1 : $0 }
+        // Those of memory are none on the disk.
+        allVolumes = empty.filter { $0[path: "emptyDir", "medium"] != "Memory" }.compactMap { $0["name"]?.string }
         allContainers = all.compactMap { $0["name"]?.string }
-        if volumes.isEmpty, containers.isEmpty { return nil }
+        if volumes.isEmpty, total.isZero { return nil }
     }
 
     /// Why a pod with that usage is evicted, in a kubelet's words; nil where it is within its limits. The usage is in bytes.
@@ -46,11 +55,10 @@ struct StorageLimits: Sendable, Hashable {
         for limit in volumes where volume(limit.name) > limit.bytes {
             return "Usage of EmptyDir volume \"\(limit.name)\" exceeds the limit \"\(limit.amount)\". "
         }
-        guard !containers.isEmpty else { return nil }
-        let total = allContainers.reduce(0) { $0 + container($1) } + allVolumes.reduce(0) { $0 + volume($1) }
-        let sum = containers.dropFirst().reduce(containers[0].amount) { $0.adding($1.amount) ?? $0 }
-        if total > sum.value {
-            return "Pod ephemeral local storage usage exceeds the total limit of containers \(sum). "
+        guard !total.isZero else { return nil }
+        let usage = allContainers.reduce(0) { $0 + container($1) } + allVolumes.reduce(0) { $0 + volume($1) }
+        if usage > total.value {
+            return "Pod ephemeral local storage usage exceeds the total limit of containers \(total). "
         }
         for limit in containers where container(limit.name) > limit.bytes {
             return "Container \(limit.name) exceeded its local ephemeral storage limit \"\(limit.amount)\". "
@@ -61,9 +69,16 @@ struct StorageLimits: Sendable, Hashable {
     /// What a directory has on its disk, in bytes, with all that is in it. Links are not followed, and what goes meanwhile is passed over.
     static func usage(_ root: String) -> Int64 {
         var (paths, bytes) = ([root], Int64(0))
+        // Files of several names count once.
+        var known: Set<ino_t> = []
         while let path = paths.popLast() {
             var information = stat()
             guard lstat(path, &information) == 0 else { continue }
+            if information.st_mode & S_IFMT != S_IFDIR, information.st_nlink > 1,
+                !known.insert(information.st_ino).inserted
+            {
+                continue
+            }
             bytes += Int64(information.st_blocks) * 512
             if information.st_mode & S_IFMT == S_IFDIR { paths += PodFiles.names(in: path).map { "\(path)/\($0)" } }
         }

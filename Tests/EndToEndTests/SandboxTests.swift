@@ -132,6 +132,10 @@ import Testing
                 pod("nul", #"command: ["true"], env: [{name: A, value: "a\0b"}]"#),
                 pod("terminal", "command: [\"true\"], tty: true"),
                 pod("root", "command: [\"true\"]", "securityContext: {runAsNonRoot: true, runAsUser: 0}"),
+                pod(
+                    "modest",
+                    "command: [sh, -c, head -c 9000000 /dev/zero > /tmp/x; sleep 1000], resources: {limits: {ephemeral-storage: 8Mi}}"
+                ),
                 pod("kata", "command: [\"true\"]", "runtimeClassName: kata"),
                 pod(
                     "lost", "command: [\"true\"], volumeMounts: [{name: v, mountPath: /v}]",
@@ -157,6 +161,7 @@ import Testing
                 }
                 #expect(state.contains(field) && state.contains(text), "\(name): \(state)")
             }
+            try await cluster.kubectl("wait", "pod/modest", "--for=jsonpath={.status.reason}=Evicted", "--timeout=60s")
             var events = ""
             for _ in 0..<200 where !events.contains("hostPath type check failed") {
                 events = try await cluster.kubectl("get", "events", "--field-selector", "involvedObject.name=lost")

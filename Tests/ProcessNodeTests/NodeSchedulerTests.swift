@@ -156,8 +156,11 @@ private func pod(_ name: String, cpu: String = "1", _ spec: JSONValue = [:], sta
         await scheduler.update(try labelled("d", app: "other"))
         _ = await scheduler.schedule()
         #expect(cluster.bound == ["a", "d"])
-        let existing = "0/1 nodes are available: 1 node(s) didn't satisfy existing pods anti-affinity rules."
-        #expect(cluster.told == ["b": existing, "c": existing])
+        #expect(
+            cluster.told == [
+                "b": "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules.",
+                "c": "0/1 nodes are available: 1 node(s) didn't satisfy existing pods anti-affinity rules.",
+            ])
         _ = await scheduler.schedule()
         #expect(cluster.state.withLock { $0.tells } == 2, "nobody is told the same twice")
         // No topology of that name: nobody is beside anybody.
@@ -178,6 +181,13 @@ private func pod(_ name: String, cpu: String = "1", _ spec: JSONValue = [:], sta
         await scheduler.update(try labelled("near", app: "x", "podAffinity", about: "cache"))
         await scheduler.update(try labelled("lost", app: "x", "podAffinity", about: "x", key: "rack"))
         await scheduler.update(try labelled("self", app: "y", "podAffinity", about: "y"))
+        // Pods count that all terms select: none is both.
+        var both = try labelled("both", app: "x", "podAffinity", about: "y").json
+        let terms: [JSONValue] = ["y", "cache"].map {
+            ["topologyKey": "zone", "labelSelector": ["matchLabels": ["app": .string($0)]]]
+        }
+        both["spec"]?["affinity"] = ["podAffinity": ["requiredDuringSchedulingIgnoredDuringExecution": .array(terms)]]
+        await scheduler.update(try NodePod(both))
         _ = await scheduler.schedule()
         #expect(cluster.bound == ["self"], "the first of a group begins it")
         #expect(cluster.told["near"] == "0/1 nodes are available: 1 node(s) didn't match pod affinity rules.")
@@ -185,6 +195,7 @@ private func pod(_ name: String, cpu: String = "1", _ spec: JSONValue = [:], sta
         _ = await scheduler.schedule()
         _ = await scheduler.schedule()
         #expect(cluster.bound == ["self", "cache", "near"])
+        #expect(cluster.told["both"] == "0/1 nodes are available: 1 node(s) didn't match pod affinity rules.")
     }
 
     @Test func `A node that has no label to spread over takes no pod that must be spread over it`() async throws {

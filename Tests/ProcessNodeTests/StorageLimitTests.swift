@@ -34,6 +34,14 @@ import Testing
             Self.problem(["b": 3 * mebibyte, "i": 2 * mebibyte, "y": 1])
                 == "Pod ephemeral local storage usage exceeds the total limit of containers 5Mi. ")
         #expect(StorageLimits(["containers": [["name": "x"]]]) == nil)
+        // An init container's counts where it is more than that of all others, and volumes of memory are none on the disk.
+        let larger: JSONValue = [
+            "volumes": [["name": "m", "emptyDir": ["medium": "Memory"]], ["name": "d", "emptyDir": [:]]],
+            "initContainers": [["name": "i", "resources": ["limits": ["ephemeral-storage": "4Mi"]]]],
+            "containers": [["name": "x", "resources": ["limits": ["ephemeral-storage": "2Mi"]]]],
+        ]
+        #expect(Self.problem(["m": 9 * mebibyte, "d": 4 * mebibyte], larger) == nil)
+        #expect(Self.problem(["d": 4 * mebibyte + 1], larger)?.contains("total limit of containers 4Mi") == true)
     }
 
     @Test func `Usage is what is on the disk, without what links lead to`() throws {
@@ -41,9 +49,13 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: root) }
         try PodFiles.makeDirectory(root + "/deep/er")
         try Data(count: 300_000).write(to: URL(fileURLWithPath: root + "/deep/er/file"))
+        // One file, however many names it has.
+        for number in 0..<4 {
+            try FileManager.default.linkItem(atPath: root + "/deep/er/file", toPath: root + "/\(number)")
+        }
         try FileManager.default.createSymbolicLink(atPath: root + "/link", withDestinationPath: "/usr")
         let usage = StorageLimits.usage(root)
-        #expect((300_000..<1_000_000).contains(usage), "\(usage)")
+        #expect((300_000..<600_000).contains(usage), "\(usage)")
         #expect(StorageLimits.usage(root + "/none") == 0)
     }
 

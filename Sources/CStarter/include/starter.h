@@ -70,6 +70,8 @@ enum sluice_report_kind {
 enum { SLUICE_MOUNT_FAILED = 10000 };
 // Of SLUICE_STARTED, with a negative errno: its control group could not be made or entered.
 enum { SLUICE_CGROUP_FAILED = 5000 };
+// Likewise: it cannot begin in its directory.
+enum { SLUICE_DIRECTORY_FAILED = 2500 };
 
 // How large a file of a log becomes, and how many a container has: the one that is written to, which has the name, and others with a
 // number behind it, which counts up. As with a kubelet (containerLogMaxSize, containerLogMaxFiles).

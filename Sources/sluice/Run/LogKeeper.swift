@@ -204,11 +204,17 @@ final class LogKeeper: Sendable {
         options.follow = true
         options.timestamps = true
         var sink = Sink(wanted)
-        for _ in 0..<20 where !Task.isCancelled {
+        // How often it may break off without a word in between.
+        var left = 20
+        while left > 0, !Task.isCancelled {
+            left -= 1
             do {
                 sink.source.reconnect()
                 options.sinceTime = sink.source.since
-                for try await bytes in try await pods.logs(wanted.pod, options) { take(sink.source.feed(bytes), &sink) }
+                for try await bytes in try await pods.logs(wanted.pod, options) {
+                    left = 20
+                    take(sink.source.feed(bytes), &sink)
+                }
                 break
             } catch let status as APIStatus where status.code == 404 {
                 break
