@@ -11,7 +11,7 @@ import Testing
 /// Runs a real kubectl over a real socket. The variable `KUBECTL` names it; else it is looked up in PATH and in
 /// hack/.venv.
 @Suite(.serialized) struct KubectlTests {
-    private static let kubectl: String? = {
+    static let kubectl: String? = {
         if let named = ProcessInfo.processInfo.environment["KUBECTL"] { return named }
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
@@ -57,6 +57,35 @@ import Testing
     private static let widget = """
         {"apiVersion":"golden.example.dev/v1","kind":"Widget","metadata":{"name":"one"},"spec":{"size":3}}
         """
+
+    @Test
+    func `What kubectl applied on its side it applies on the server's without force, where nobody has changed it`()
+        async throws
+    {
+        try await withKubectl { kubectl, _ in
+            func map(_ a: String, _ b: String) -> String {
+                #"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"m"},"data":{"a":"\#(a)","b":"\#(b)"}}"#
+            }
+            #expect(try await kubectl("apply", "-f", "-", input: map("1", "<&>")).status == 0)
+            let moved = try await kubectl("apply", "--server-side", "-f", "-", input: map("2", "<&>"))
+            #expect(moved.status == 0 && moved.output.contains("serverside-applied"), "\(moved)")
+            let text = try await kubectl(
+                "get", "cm", "m", "-o",
+                #"jsonpath={.metadata.annotations.kubectl\.kubernetes\.io/last-applied-configuration}"#)
+            let applied = try JSONValue(parsing: text.output)
+            #expect(
+                applied["data"] == ["a": "2", "b": "<&>"] && text.output.contains(#"\u003c\u0026\u003e"#), "\(text)")
+            #expect(try await kubectl("apply", "-f", "-", input: map("3", "<&>")).output.contains("configured"))
+            // What somebody else has changed since is theirs.
+            #expect(
+                try await kubectl(
+                    "patch", "cm", "m", "--type=merge", "--field-manager=other", "-p", #"{"data":{"a":"9"}}"#
+                )
+                .status == 0)
+            let taken = try await kubectl("apply", "--server-side", "-f", "-", input: map("4", "<&>"))
+            #expect(taken.status != 0 && taken.errors.contains("conflict with \"other\""), "\(taken)")
+        }
+    }
 
     @Test func `kubectl applies, gets, changes, waits for and deletes custom resources`() async throws {
         try await withKubectl { kubectl, _ in

@@ -23,7 +23,11 @@ struct ServerSideApply: Sendable {
         merged = Self.remove(previous.subtracting(wanted), unless: others.union(wanted), from: merged, type) ?? merged
         let conflicts = ownership.conflicts(from: live, to: merged, type, writer: writer)
         if !conflicts.isEmpty {
-            guard force else { throw Self.failure(conflicts) }
+            if !force {
+                let allowed = writer.manager == Self.kubectl ? lastApplied(live) : FieldSet()
+                let open = conflicts.map { ($0.entry, $0.fields.subtracting(allowed)) }.filter { !$0.1.isEmpty }
+                guard open.isEmpty else { throw Self.failure(open) }
+            }
             for conflict in conflicts {
                 for index in ownership.entries.indices
                 where ownership.entries[index].hasSameIdentity(as: conflict.entry) {
@@ -46,7 +50,40 @@ struct ServerSideApply: Sendable {
             ownership.entries.append(entry)
         }
         ownership.entries.removeAll { $0.fields.isEmpty }
-        return ownership.stamped(on: merged)
+        var result = ownership.stamped(on: merged)
+        // Who goes from client-side to server-side apply, and back, finds its annotation up to date.
+        if writer.manager == Self.kubectl, live["metadata"]?["annotations"]?[Self.annotation] != nil {
+            result["metadata"]?["annotations"]?[Self.annotation] = .string(Self.annotationText(configuration))
+        }
+        return result
+    }
+
+    // MARK: From client-side apply
+
+    /// The manager of kubectl's server-side apply, for which a real API server does this as well.
+    private static let kubectl = "kubectl"
+    private static let annotation = "kubectl.kubernetes.io/last-applied-configuration"
+
+    /// The fields that a client-side apply has set and nobody has changed since: they pass to a server-side apply without force.
+    private func lastApplied(_ live: JSONValue) -> FieldSet {
+        guard let text = live["metadata"]?["annotations"]?[Self.annotation]?.string,
+            let applied = try? JSONValue(parsing: text)
+        else { return FieldSet() }
+        let difference = FieldDifference(from: applied, to: FieldOwnership.stripped(live), type)
+        return FieldSet(leavesOf: applied, type).subtracting(difference.modified).subtracting(difference.added)
+            .subtracting(difference.removed)
+    }
+
+    /// A configuration as kubectl's annotation has it.
+    private static func annotationText(_ configuration: JSONValue) -> String {
+        var json = configuration
+        if var annotations = json["metadata"]?["annotations"]?.object {
+            annotations[annotation] = nil
+            json["metadata"]?["annotations"] = .object(annotations)
+        }
+        // As Go writes these, which are in strings alone.
+        let escaped = [("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")]
+        return escaped.reduce(json.text) { $0.replacing($1.0, with: $1.1) } + "\n"
     }
 
     /// The status for conflicts: one cause for each field.
