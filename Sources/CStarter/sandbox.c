@@ -409,6 +409,14 @@ static int build(const struct launch *launch) {
         if (mount_one(index, trees[index], launch) != 0) return problem_of(index + 1);
         if (trees[index] >= 0) close(trees[index]);
     }
+    for (size_t index = 0; index < count; index++) {
+        if (strcmp(launch->mounts[index * 3 + 2], "seal") != 0) continue;
+        const char *target = launch->mounts[index * 3 + 1];
+        // What another mount covers is not seen.
+        int is_covered = 0;
+        for (size_t later = index + 1; later < count; later++) is_covered |= strcmp(launch->mounts[later * 3 + 1], target) == 0;
+        if (!is_covered && make_read_only(target) != 0) return problem_of(index + 1);
+    }
     free(trees);
     if (has_stage && rmdir(own_stage) != 0) return problem_of(0);
     for (size_t index = 0; is_own && index < shadows.count; index++) {

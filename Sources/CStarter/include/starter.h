@@ -54,6 +54,7 @@ enum sluice_flags {
 // What a mount is, by its word:
 //   ro, rw  the source, read-only or not. With `:NUMBER` behind it a part of the volume whose path has so many bytes: made where it is
 //           missing, and never outside of the volume, whatever links are in it
+//   seal    the source, read-only once the other mounts have been made in it
 //   hide    an empty folder, or file, in the place of one that is there; where none is, nothing
 //   layer   what is there, with a layer for changes that is kept in the folders `upper` and `work` of the source
 
