@@ -59,12 +59,7 @@ void sluice_kill_cgroup(const struct launch *launch) {
 int sluice_was_out_of_memory(const struct launch *launch) {
     char path[PATH_MAX], text[512];
     if (!is_there(launch) || snprintf(path, sizeof path, "%s/memory.events", launch->cgroup) >= (int)sizeof path) return 0;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return 0;
-    ssize_t size = read(file, text, sizeof text - 1);
-    close(file);
-    if (size <= 0) return 0;
-    text[size] = 0;
+    if (!sluice_read_text(path, text, sizeof text)) return 0;
     char *kills = strstr(text, "\noom_kill ");
     return kills && kills[10] != '0';
 }

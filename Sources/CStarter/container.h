@@ -29,6 +29,9 @@ int sluice_become_user(const struct launch *launch);
 // Closes all descriptors from this one on, also where the kernel or a filter of system calls has no close_range.
 void sluice_close_from(int first);
 
+// Reads the beginning of a file of /proc or of a control group as text. Whether there is any.
+int sluice_read_text(const char *path, char *text, size_t room);
+
 // The parent of a process as /proc/PID/stat has it; 0 for none.
 pid_t sluice_parent_of(pid_t pid);
 

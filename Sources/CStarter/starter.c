@@ -89,15 +89,20 @@ static void add_pid(struct pids *pids, pid_t pid) {
     pids->list[pids->count++] = pid;
 }
 
-pid_t sluice_parent_of(pid_t pid) {
-    char path[64], text[512];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+int sluice_read_text(const char *path, char *text, size_t room) {
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return 0;
-    ssize_t size = read(file, text, sizeof text - 1);
+    ssize_t size = read(file, text, room - 1);
     close(file);
     if (size <= 0) return 0;
     text[size] = 0;
+    return 1;
+}
+
+pid_t sluice_parent_of(pid_t pid) {
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    if (!sluice_read_text(path, text, sizeof text)) return 0;
     // The name is in parentheses and may hold anything, others of them too.
     char *end = strrchr(text, ')');
     char state;
@@ -212,12 +217,7 @@ static uint64_t memory_used(pid_t ours) {
         if (found.list[index] == ours) continue;
         char path[64], text[128];
         snprintf(path, sizeof path, "/proc/%d/statm", found.list[index]);
-        int file = open(path, O_RDONLY | O_CLOEXEC);
-        if (file < 0) continue;
-        ssize_t size = read(file, text, sizeof text - 1);
-        close(file);
-        if (size <= 0) continue;
-        text[size] = 0;
+        if (!sluice_read_text(path, text, sizeof text)) continue;
         unsigned long long resident, shared;
         if (sscanf(text, "%*u %llu %llu", &resident, &shared) == 2 && resident > shared) pages += resident - shared;
     }

@@ -133,31 +133,28 @@ struct ContainerLaunch: Sendable {
         let directory =
             container.workingDirectory.map(environment.expand) ?? (sandbox.hasFiles ? Sandbox.temporary : files.work)
         // Clear the message of the previous attempt, and logs that nobody can ask for.
-        let problem = try await DetachedThread.run { [files, container, attempt, sandbox] in
+        let standing = try await DetachedThread.run { [files, container, attempt, sandbox] in
             files.removeLogs(container.name, before: attempt)
-            if sandbox.hasFiles { try files.own(container.name).make(home: sandbox.hasHome) }
+            let own = files.own(container.name)
+            if sandbox.hasFiles { try own.make(home: sandbox.hasHome) }
             let descriptor = sluice_make_file(message)
-            guard descriptor >= 0 else { return errno }
+            guard descriptor >= 0 else {
+                throw ContainerProblem(
+                    reason: "CreateContainerError",
+                    message: "\(message) cannot be written: \(String(cString: strerror(errno)))")
+            }
             defer { close(descriptor) }
             // As a kubelet makes it: a container may run as anybody.
             fchmod(descriptor, 0o666)
-            return 0
-        }
-        if problem != 0 {
-            throw ContainerProblem(
-                reason: "CreateContainerError",
-                message: "\(message) cannot be written: \(String(cString: strerror(problem)))")
+            return sandbox.mounts(own: own, isReadOnly: user.isReadOnly, layersHome: user.user == nil)
         }
         return Ready(
             path: sandbox.hasFiles ? program : try Self.find(program, path: environment.variables["PATH"] ?? ""),
             arguments: arguments, environment: environment.variables.map { "\($0.key)=\($0.value)" }.sorted(),
             directory: directory, log: files.log(container.name, attempt),
-            mounts: sandbox.mounts(
-                own: files.own(container.name), isReadOnly: user.isReadOnly, layersHome: user.user == nil)
-                + (sandbox.hasFiles ? devices : []) + (try await mounts(environment, arguments)),
+            mounts: standing + (sandbox.hasFiles ? devices : []) + (try mounts(environment, arguments)),
             isolation: sandbox.isolation(
-                isPrivileged: user.isPrivileged,
-                sharesProcesses: pod.spec["hostPID"] == true),
+                isPrivileged: user.isPrivileged, sharesProcesses: pod.spec["hostPID"] == true),
             user: user, limits: ContainerLimits(container),
             cgroup: groups?.path(pod: pod.metadata.uid, container: container.name, attempt: attempt) ?? "", care: care)
     }
@@ -183,9 +180,9 @@ struct ContainerLaunch: Sendable {
 
     /// What the container's volumes are at their paths, and its termination message at its own. Throws ``ContainerProblem`` for what cannot
     /// be had.
-    private func mounts(_ environment: ContainerEnvironment, _ arguments: [String]) async throws -> [ProcessSupervisor
-        .Mount]
-    {
+    private func mounts(
+        _ environment: ContainerEnvironment, _ arguments: [String]
+    ) throws -> [ProcessSupervisor.Mount] {
         var mounts: [ProcessSupervisor.Mount] = []
         for mount in container.json["volumeMounts"]?.array ?? [] {
             guard let name = mount["name"]?.string, let path = mount["mountPath"]?.string, let volume = volumes[name]

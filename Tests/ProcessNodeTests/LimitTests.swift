@@ -31,6 +31,9 @@ import Testing
         #expect(Self.limits(["requests": ["cpu": 256]]).weight == 10_000)
         #expect(Self.limits(["requests": ["cpu": 100_000]]).weight == 10_000)
         #expect(Self.limits(["limits": ["cpu": 1]]).weight == 39)
+        // Whoever names the node in a pod passes by the scheduler, and may ask for anything.
+        #expect(Self.limits(["requests": ["cpu": "9000P"]]).weight == 10_000)
+        #expect(Self.limits(["requests": ["cpu": "-9000P"]]).weight == 1)
     }
 
     @Test func `Without cgroup v2, or its controllers, there are no groups, and why is told`() async throws {

@@ -6,22 +6,9 @@ import KubernetesModel
 /// Requests a second of the client against `sluice up` in a process of its own, and the client's own CPU for each.
 enum ClientRequests {
     static func run() async throws -> JSONValue {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-bench-\(getpid())")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let kubeconfig = directory.appendingPathComponent("kubeconfig").path
-        let server = try Child([try Sluice.path(), "up", "--no-operator", "--kubeconfig", kubeconfig])
-        defer {
-            server.interrupt()
-            _ = server.waitForEnd()
-        }
-        let deadline = ContinuousClock.now + .seconds(20)
-        while !FileManager.default.fileExists(atPath: kubeconfig) {
-            guard ContinuousClock.now < deadline else { throw Failure("sluice up did not come up in 20 s") }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-        let client = try APIClient(configuration: .load(kubeconfig: kubeconfig))
-        defer { client.shutDown() }
+        let up = try await Up(["--no-operator"])
+        defer { up.stop() }
+        let client = up.client
         let maps = client.dynamic(
             ResourceType(version: "v1", kind: "ConfigMap", plural: "configmaps"), namespace: "default")
         _ = try await maps.create(["metadata": ["name": "bench"], "data": ["key": "value"]] as JSONValue)

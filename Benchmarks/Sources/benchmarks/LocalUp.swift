@@ -38,22 +38,9 @@ enum LocalUp {
     }
 
     private static func measure(_ options: [String]) async throws -> Figures {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-bench-\(getpid())")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let kubeconfig = directory.appendingPathComponent("kubeconfig").path
-        let server = try Child([try Sluice.path(), "up", "--kubeconfig", kubeconfig] + options)
-        defer {
-            server.interrupt()
-            _ = server.waitForEnd()
-        }
-        let deadline = ContinuousClock.now + .seconds(20)
-        while !FileManager.default.fileExists(atPath: kubeconfig) {
-            guard ContinuousClock.now < deadline else { throw Failure("sluice up did not come up in 20 s") }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-        let client = try APIClient(configuration: .load(kubeconfig: kubeconfig))
-        defer { client.shutDown() }
+        let up = try await Up(options)
+        defer { up.stop() }
+        let client = up.client
         let maps = client.dynamic(
             ResourceType(version: "v1", kind: "ConfigMap", plural: "configmaps"), namespace: "default")
         let runs = client.dynamic(
