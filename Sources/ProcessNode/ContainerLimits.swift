@@ -25,7 +25,7 @@ struct ContainerLimits: Sendable, Hashable {
     /// The share as cgroup v2 has it, 1 to 10,000: a kubelet makes 1,024 shares of a core, and these are spread over that range.
     var weight: Int64 {
         // More than all shares asks for no more.
-        let shares = min(262_144, max(2, min(256_000, max(0, requestedMilliCPU)) * 1_024 / 1_000))
+        let shares = max(2, min(256_000, max(0, requestedMilliCPU)) * 1_024 / 1_000)
         return 1 + (shares - 2) * 9_999 / 262_142
     }
 }
