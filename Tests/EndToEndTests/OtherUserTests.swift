@@ -31,7 +31,7 @@ struct OtherUserTests {
         paths = [path for path in paths if os.path.isfile(path) or os.path.isdir(path)]
         # Also what the container sees, and what it was started with.
         for process in entries("/proc"):
-            if process[6:].isdigit() and secret in (readable([process + "/environ"]) and read(process + "/environ")):
+            if process[6:].isdigit() and readable([process + "/environ"], secret):
                 paths += [process + "/environ", process + "/root/secret/key", process + "/cwd"]
         held = readable([path for path in paths if os.path.isfile(path)], secret)
         os.setgroups([]); os.setgid(65534); os.setuid(65534)
