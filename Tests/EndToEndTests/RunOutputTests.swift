@@ -174,7 +174,7 @@ import Testing
         let go = "\(directory)/go"
         let manifest = Self.manifest(
             """
-                  - {name: slow, timeout: 1s, container: {image: x, command: [sh, -c, 'echo begun; exec sleep 1000']}}
+                  - {name: slow, timeout: 8s, container: {image: x, command: [sh, -c, 'echo begun; exec sleep 1000']}}
                   - name: gang
                     replicas: 2
                     container:
