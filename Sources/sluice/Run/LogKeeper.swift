@@ -30,6 +30,8 @@ final class LogKeeper: Sendable {
     private struct Standing: Sendable {
         var container: String
         var end: ContainerStatus.Termination?
+        /// Whether it was stopped, for its time or since another one had failed.
+        var isStopped: Bool
     }
 
     /// A log to be read.
@@ -120,21 +122,24 @@ final class LogKeeper: Sendable {
     func endsOfFailed(_ status: PipelineRunStatus) -> [String] {
         let (kept, standings) = state.withLock { ($0.kept, $0.standings) }
         // Of each pod the log of the container that tells, from its last start.
-        let telling = kept.compactMap { pod, logs -> (log: Kept, end: ContainerStatus.Termination?)? in
+        let telling = kept.compactMap { pod, logs -> (log: Kept, standing: Standing)? in
             guard let standing = standings[pod], standing.end?.exitCode != 0 else { return nil }
             let log = logs.filter { $0.log.container == standing.container }.max { $0.log.restart < $1.log.restart }
-            return log.map { ($0, standing.end) }
+            return log.map { ($0, standing) }
         }
         let byTask = Dictionary(grouping: telling) { $0.log.log.pod.path }
         var lines: [String] = []
         var shown = 0
         for task in status.allTasks where task.phase == .failed {
             let pods = (byTask[task.name] ?? []).filter { $0.log.log.pod.attempt == task.attempt }
-            let first = pods.min {
-                ($0.end?.finishedAt?.microseconds ?? .max, $0.log.log.pod.replica) < (
-                    $1.end?.finishedAt?.microseconds ?? .max, $1.log.log.pod.replica
+            // Times are whole seconds: who was stopped may have ended in that of the one that failed.
+            func order(_ pod: (log: Kept, standing: Standing)) -> (Int, Int64, Int) {
+                (
+                    pod.standing.isStopped ? 1 : 0, pod.standing.end?.finishedAt?.microseconds ?? .max,
+                    pod.log.log.pod.replica
                 )
-            }?.log
+            }
+            let first = pods.min { order($0) < order($1) }?.log
             guard let first, let end = folder.end(of: first.file) else { continue }
             shown += 1
             guard shown <= Self.mostFailed else { continue }
@@ -193,7 +198,8 @@ final class LogKeeper: Sendable {
         if case .running = pod.allContainers.first(where: { $0.name == Sluice.mainContainer })?.state { onStart(name) }
         let container = pod.tellingContainer
         let standing = Standing(
-            container: container, end: pod.allContainers.first { $0.name == container }?.termination)
+            container: container, end: pod.allContainers.first { $0.name == container }?.termination,
+            isStopped: pod.status.reason == "DeadlineExceeded")
         state.withLock { $0.standings[name] = standing }
     }
 
